@@ -1,0 +1,1 @@
+//! Seeded corpora, criterion benches and the whole-pipeline bench.

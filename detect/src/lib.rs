@@ -1,0 +1,1 @@
+//! Zones, flow policy, ledgers, Sigma and correlation: pure and clock-free.

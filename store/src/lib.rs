@@ -1,0 +1,1 @@
+//! Search index, search language and the database.
