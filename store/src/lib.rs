@@ -1,1 +1,32 @@
 //! Search index, search language and the database.
+//!
+//! - [`Store`]: immutable, time-sorted splits per tenant, a catalogue that names them with the offsets they cover, and a
+//!   memory tail that makes an event searchable as soon as it is published.
+//! - [`Searcher`]: newest first with early stop, counts, histograms, top values, the zone matrix.
+//! - [`Query`]: the search language; one syntax tree, one plain evaluator, one compiler to the index.
+//! - [`Database`]: SQLite for alerts, outbox, accounts, sessions, audit and accounting.
+
+mod catalogue;
+mod config;
+mod database;
+mod error;
+mod index;
+pub mod metrics;
+mod query;
+mod search;
+mod store;
+mod tail;
+
+pub use config::StoreConfig;
+pub use database::*;
+pub use error::{Error, Result};
+pub use query::Query;
+pub use search::{Bucket, Hit, Hits, MatrixCell, SearchRequest, Searcher};
+pub use store::{Indexer, Retained, Store, StoreStats};
+
+/// The name that stands for every tenant in a list of allowed tenants; no tenant can be called so.
+pub const ALL_TENANTS: &str = "*";
+
+pub(crate) fn tenant_allowed(tenants: &[String], tenant: &str) -> bool {
+    tenants.iter().any(|allowed| allowed == tenant || allowed == ALL_TENANTS)
+}

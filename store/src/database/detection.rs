@@ -1,0 +1,252 @@
+//! What detection commits: alerts, evidence, pages, counters, snapshot and offset, all or nothing.
+//!
+//! Exactly once in effect. An alert is inserted by id, so a replay ignores what is known. A supporting event is counted
+//! by its id, so a replayed outcome counts nothing twice. A page is written only with a newly inserted alert. The offset
+//! belongs to the snapshot: after a restart detection replays from there and finds its own results in place.
+
+use rusqlite::{OptionalExtension, Transaction, named_params, params};
+use stream::{Alert, EventId, Evidence, Timestamp};
+
+use super::alerts::AlertState;
+use super::sources::{self, SourceDelta};
+use super::{Database, outbox};
+use crate::{Error, Result};
+
+/// One result of detection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AlertChange {
+    /// An alert that may be new.
+    Alert(Alert),
+    /// More of a known alert.
+    Evidence {
+        /// The alert.
+        alert_id: String,
+        /// Further events; one that is known already is not counted again.
+        events: Vec<EventId>,
+        /// Their lines, in the same order; may be shorter.
+        evidence: Vec<Evidence>,
+        /// How many events this outcome stands for: `events.len()`, or more when not all are listed. The rest is
+        /// counted once with the first of `events` that is new.
+        count: u64,
+    },
+}
+
+/// A batch of results with the progress they belong to.
+#[derive(Clone, Copy, Debug)]
+pub struct DetectionBatch<'a> {
+    /// Partition of the `raw` topic.
+    pub partition: u32,
+    /// The next offset after the batch.
+    pub next_offset: u64,
+    /// In the order in which detection made them.
+    pub outcomes: &'a [AlertChange],
+    /// State after the batch; `None` keeps the stored snapshot with its own offset.
+    pub snapshot: Option<&'a [u8]>,
+    /// Counters of the records of this batch at or above [`Database::counted`].
+    pub sources: &'a [SourceDelta],
+    /// Receipt time of the newest record, the clock of the rows written.
+    pub received: Timestamp,
+}
+
+/// What a batch changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Ids of alerts that were new.
+    pub new_alerts: Vec<String>,
+    /// Supporting events that were new.
+    pub new_events: u64,
+    /// Pages written.
+    pub pages: u64,
+    /// Evidence for alerts that do not exist; a defect of the caller, logged and counted.
+    pub unknown_alerts: u64,
+}
+
+impl Database {
+    /// Commits a batch in one transaction.
+    ///
+    /// # Errors
+    /// The database refused; then nothing of the batch is stored.
+    pub fn apply(&self, batch: DetectionBatch<'_>) -> Result<Applied> {
+        let channels = self.channels();
+        self.write("apply detection results", |transaction| {
+            let mut applied = Applied::default();
+            for outcome in batch.outcomes {
+                match outcome {
+                    AlertChange::Alert(alert) => insert(transaction, alert, batch.received, &channels, &mut applied)?,
+                    AlertChange::Evidence { alert_id, events, evidence, count } => {
+                        let more = Events { events, evidence, count: *count };
+                        merge(transaction, alert_id, &more, batch.received, &mut applied)?;
+                    }
+                }
+            }
+            sources::add(transaction, batch.sources)?;
+            save_progress(transaction, &batch)?;
+            Ok(applied)
+        })
+    }
+
+    /// The stored snapshot of a partition and the offset to replay from.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn detection_state(&self, partition: u32) -> Result<Option<(u64, Vec<u8>)>> {
+        self.lock()
+            .query_row("SELECT next_offset, snapshot FROM detection_state WHERE partition = ?1", [partition], |row| {
+                Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))
+            })
+            .optional()
+            .map_err(Error::database("read detection state"))
+    }
+
+    /// Records of the partition below this offset are in the counters already; a replay does not count them again.
+    ///
+    /// # Errors
+    /// The database refused.
+    pub fn counted(&self, partition: u32) -> Result<u64> {
+        let counted: Option<i64> = self
+            .lock()
+            .query_row("SELECT counted FROM progress WHERE partition = ?1", [partition], |row| row.get(0))
+            .optional()
+            .map_err(Error::database("read progress"))?;
+        Ok(counted.unwrap_or(0) as u64)
+    }
+}
+
+struct Events<'a> {
+    events: &'a [EventId],
+    evidence: &'a [Evidence],
+    count: u64,
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    alert: &Alert,
+    received: Timestamp,
+    channels: &[String],
+    applied: &mut Applied,
+) -> Result<()> {
+    let failed = Error::database("insert alert");
+    let mut stored = alert.clone();
+    stored.events.clear();
+    stored.evidence.clear();
+    let payload = to_json(&stored)?;
+    let inserted = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO alerts (id, tenant, rule_id, level, timestamp, received, updated, state, event_count, payload)
+             VALUES (:id, :tenant, :rule, :level, :timestamp, :received, :received, :state, 0, :payload)",
+        )
+        .map_err(&failed)?
+        .execute(named_params! {
+            ":id": alert.id, ":tenant": alert.tenant, ":rule": alert.rule.id, ":level": alert.level as i64,
+            ":timestamp": alert.timestamp.0, ":received": received.0, ":state": AlertState::New.as_str(), ":payload": payload,
+        })
+        .map_err(&failed)?;
+    if inserted == 1 {
+        applied.new_alerts.push(alert.id.clone());
+        if alert.events.is_empty() {
+            add_count(transaction, &alert.id, alert.event_count, received)?;
+        }
+        if alert.sekisho.page {
+            let page = to_json(alert)?;
+            for channel in channels {
+                applied.pages += outbox::insert(transaction, &alert.id, channel, &page, received)?;
+            }
+        }
+    }
+    let events = Events { events: &alert.events, evidence: &alert.evidence, count: alert.event_count };
+    merge(transaction, &alert.id, &events, received, applied)
+}
+
+/// Adds events to an alert as a set. Lines and listed ids stop at [`Alert::EVIDENCE_MAX`]; the count does not.
+fn merge(
+    transaction: &Transaction<'_>,
+    id: &str,
+    more: &Events<'_>,
+    received: Timestamp,
+    applied: &mut Applied,
+) -> Result<()> {
+    let failed = Error::database("merge evidence");
+    let known: Option<i64> = transaction
+        .prepare_cached("SELECT event_count FROM alerts WHERE id = ?1")
+        .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+        .map_err(&failed)?;
+    let Some(mut number) = known else {
+        tracing::error!(alert = id, "evidence for an alert that does not exist was not stored");
+        applied.unknown_alerts += 1;
+        return Ok(());
+    };
+    let before = number;
+    let mut add_event = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO alert_events (alert_id, partition, offset, sub, number) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )
+        .map_err(&failed)?;
+    let mut add_line = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO alert_lines (alert_id, number, partition, offset, sub, source, line) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .map_err(&failed)?;
+    for (index, event) in more.events.iter().enumerate() {
+        let offset = event.offset as i64;
+        let new = add_event.execute(params![id, event.partition, offset, event.sub, number]).map_err(&failed)?;
+        if new == 0 {
+            continue;
+        }
+        if (number as usize) < Alert::EVIDENCE_MAX {
+            let line = more.evidence.get(index);
+            add_line
+                .execute(params![
+                    id,
+                    number,
+                    event.partition,
+                    offset,
+                    event.sub,
+                    line.map(|line| &line.source),
+                    line.map(|line| &line.line)
+                ])
+                .map_err(&failed)?;
+        }
+        number += 1;
+    }
+    let new = (number - before) as u64;
+    applied.new_events += new;
+    if new > 0 {
+        let unlisted = more.count.saturating_sub(more.events.len() as u64);
+        add_count(transaction, id, new.saturating_add(unlisted), received)?;
+    }
+    Ok(())
+}
+
+fn add_count(transaction: &Transaction<'_>, id: &str, count: u64, received: Timestamp) -> Result<()> {
+    transaction
+        .prepare_cached("UPDATE alerts SET event_count = event_count + ?2, updated = max(updated, ?3) WHERE id = ?1")
+        .and_then(|mut statement| statement.execute(params![id, count as i64, received.0]))
+        .map_err(Error::database("count evidence"))?;
+    Ok(())
+}
+
+fn save_progress(transaction: &Transaction<'_>, batch: &DetectionBatch<'_>) -> Result<()> {
+    let failed = Error::database("save progress");
+    let next = batch.next_offset as i64;
+    if let Some(snapshot) = batch.snapshot {
+        transaction
+            .execute(
+                "INSERT INTO detection_state (partition, next_offset, snapshot) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset, snapshot = excluded.snapshot",
+                params![batch.partition, next, snapshot],
+            )
+            .map_err(&failed)?;
+    }
+    transaction
+        .prepare_cached(
+            "INSERT INTO progress (partition, counted) VALUES (?1, ?2)
+             ON CONFLICT (partition) DO UPDATE SET counted = max(counted, excluded.counted)",
+        )
+        .and_then(|mut statement| statement.execute(params![batch.partition, next]))
+        .map_err(&failed)?;
+    Ok(())
+}
+
+fn to_json(alert: &Alert) -> Result<String> {
+    serde_json::to_string(alert).map_err(|error| Error::Invalid { what: "alert", reason: error.to_string() })
+}

@@ -1,0 +1,1 @@
+//! Events since the last split.
