@@ -1,0 +1,216 @@
+//! Accounting and live figures: what was received, what is indexed, what is on its way.
+//!
+//! Received counts records that are durable in the log; at a start they are counted from the database up to its
+//! position and from the log after it, so the figures are exact through crashes. Indexed counts records the worker has
+//! added. The difference is in flight, and is held against the log's own positions.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use store::Database;
+use stream::log::Log;
+use stream::{RecordKind, Timestamp, Topic};
+
+use crate::lag::Lag;
+
+/// Tenant id -> source id -> counters.
+type Sources = BTreeMap<String, BTreeMap<String, Counters>>;
+
+/// Counters of one source.
+#[derive(Clone, Debug, Default)]
+struct Counters {
+    received: u64,
+    indexed: u64,
+    parse_failures: u64,
+    last_received: Option<Timestamp>,
+    minute: i64,
+    in_minute: u64,
+    last_minute: u64,
+}
+
+/// Counters of all sources; shared by listeners, workers and pages.
+#[derive(Default)]
+pub struct Accounting {
+    sources: Mutex<Sources>,
+    positions: Mutex<BTreeMap<u32, u64>>,
+    /// Received -> searchable.
+    pub lag: Lag,
+}
+
+/// One source as `sekisho accounting` and `/api/v1/accounting` show it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Row {
+    /// Tenant id.
+    pub tenant: String,
+    /// Source id.
+    pub source: String,
+    /// Records durable in the log.
+    pub received: u64,
+    /// Events in the index.
+    pub indexed: u64,
+    /// Left out by a named rule.
+    pub filtered: u64,
+    /// `received - indexed - filtered`.
+    pub in_flight: u64,
+    /// Of the indexed, those that could not be parsed.
+    pub parse_failures: u64,
+    /// When the last record came, RFC 3339.
+    pub last_received: Option<String>,
+    /// Records received in the last full minute.
+    pub received_last_minute: u64,
+}
+
+/// All sources at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Book {
+    /// When, RFC 3339.
+    pub as_of: String,
+    /// Whether the sources' sum agrees with the log's own positions.
+    pub balanced: bool,
+    /// Records in the log that the worker has not reached, by the log's own count.
+    pub log_in_flight: u64,
+    /// By tenant and source.
+    pub sources: Vec<Row>,
+}
+
+impl Accounting {
+    /// Counts what is durable: the database's counters up to its position, and the log after it.
+    ///
+    /// # Errors
+    /// The database or the log cannot be read.
+    pub fn open(database: &Database, log: &Log) -> Result<Accounting> {
+        let accounting = Accounting::default();
+        for row in database.sources(&[store::ALL_TENANTS.to_owned()])? {
+            let counters = Counters {
+                received: row.received,
+                indexed: row.indexed,
+                parse_failures: row.parse_failures,
+                last_received: Some(row.last_received),
+                ..Counters::default()
+            };
+            *entry(&mut accounting.lock(), &row.tenant, &row.source) = counters;
+        }
+        for partition in 0..log.partitions(Topic::Raw) {
+            let counted = database.counted(partition)?;
+            let mut reader = log.reader(Topic::Raw, partition, counted)?;
+            let end = log.end_offset(Topic::Raw, partition);
+            let mut next = counted.max(log.start_offset(Topic::Raw, partition));
+            while next < end {
+                let Some(batch) = reader.poll(Duration::ZERO)? else { break };
+                for record in batch.iter().filter(|r| r.offset >= counted && r.offset < end) {
+                    if record.kind == RecordKind::Data {
+                        accounting.received(record.tenant, record.source, 1, record.received);
+                    }
+                }
+                next = batch.next_offset();
+            }
+            accounting.worked(partition, counted);
+        }
+        Ok(accounting)
+    }
+
+    /// Counts records that became durable.
+    pub fn received(&self, tenant: &str, source: &str, count: u64, at: Timestamp) {
+        let mut sources = self.lock();
+        let counters = entry(&mut sources, tenant, source);
+        counters.received += count;
+        counters.last_received = counters.last_received.max(Some(at));
+        let minute = at.seconds() / 60;
+        if minute > counters.minute {
+            counters.last_minute = if minute == counters.minute + 1 { counters.in_minute } else { 0 };
+            (counters.minute, counters.in_minute) = (minute, 0);
+        }
+        counters.in_minute += count;
+    }
+
+    /// Counts records that were added to the index, some of which could not be parsed.
+    pub fn indexed(&self, tenant: &str, source: &str, count: u64, failures: u64) {
+        let mut sources = self.lock();
+        let counters = entry(&mut sources, tenant, source);
+        counters.indexed += count;
+        counters.parse_failures += failures;
+    }
+
+    /// Remembers how far a partition's worker has come.
+    pub fn worked(&self, partition: u32, next: u64) {
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next);
+    }
+
+    /// The figures at this moment.
+    pub fn book(&self, log: &Log, now: Timestamp) -> Book {
+        let ahead = |(partition, next): (&u32, &u64)| log.end_offset(Topic::Raw, *partition).saturating_sub(*next);
+        let log_in_flight = self.positions.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ahead).sum();
+        let minute = now.seconds() / 60;
+        let sources: Vec<Row> = self
+            .lock()
+            .iter()
+            .flat_map(|(tenant, sources)| sources.iter().map(move |(source, c)| row(tenant, source, c, minute)))
+            .collect();
+        let in_flight: u64 = sources.iter().map(|row| row.in_flight).sum();
+        // The two are read one after the other while records flow; only a drained log can be held to equality.
+        let balanced = log_in_flight > 0 || in_flight == 0;
+        Book { as_of: now.to_string(), balanced, log_in_flight, sources }
+    }
+
+    /// Records received since the installation, all sources.
+    pub fn received_total(&self) -> u64 {
+        self.lock().values().flat_map(BTreeMap::values).map(|counters| counters.received).sum()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Sources> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Book {
+    /// Writes the figures for `sekisho accounting`, replacing the file whole.
+    ///
+    /// # Errors
+    /// The disk refused.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let temporary = path.with_extension("json.new");
+        std::fs::write(&temporary, serde_json::to_vec_pretty(self)?)
+            .and_then(|()| std::fs::rename(&temporary, path))
+            .with_context(|| format!("write {}", path.display()))
+    }
+
+    /// Reads what a running or stopped process wrote last.
+    ///
+    /// # Errors
+    /// There is no such file, or it is not a book.
+    pub fn read(path: &Path) -> Result<Book> {
+        let text = std::fs::read(path)
+            .with_context(|| format!("read {}; is this the data folder of a sekisho that ran?", path.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("read {}", path.display()))
+    }
+}
+
+fn entry<'a>(sources: &'a mut Sources, tenant: &str, source: &str) -> &'a mut Counters {
+    // Looked up by reference first: names are copied once per source, not once per call.
+    if !sources.get(tenant).is_some_and(|known| known.contains_key(source)) {
+        sources.entry(tenant.to_owned()).or_default().insert(source.to_owned(), Counters::default());
+    }
+    sources.get_mut(tenant).and_then(|known| known.get_mut(source)).expect("was inserted above")
+}
+
+fn row(tenant: &str, source: &str, counters: &Counters, minute: i64) -> Row {
+    Row {
+        tenant: tenant.to_owned(),
+        source: source.to_owned(),
+        received: counters.received,
+        indexed: counters.indexed,
+        filtered: 0,
+        in_flight: counters.received.saturating_sub(counters.indexed),
+        parse_failures: counters.parse_failures,
+        last_received: counters.last_received.map(|time| time.to_string()),
+        received_last_minute: match minute - counters.minute {
+            0 => counters.last_minute,
+            1 => counters.in_minute,
+            _ => 0,
+        },
+    }
+}

@@ -1,0 +1,376 @@
+//! The command line: a contract that scripts rely on. Data goes to stdout, everything else to stderr.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::generate::Kind;
+
+/// 関所 — central security-monitoring log pipeline for Japanese local governments.
+#[derive(Debug, Parser)]
+#[command(name = "sekisho", version, about, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Examples:\n  sekisho demo                                   see the whole pipeline at work in a browser\n  sekisho init ./town --model alpha              write a commented configuration for a town\n  sekisho run --config ./town/sekisho.toml       collect, judge, index, alert\n\nExit status: 0 done, 1 a check failed, 2 usage or configuration, 70 internal error.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the whole pipeline on generated traffic with planted incidents, in a temporary folder.
+    #[command(after_help = "Examples:\n  sekisho demo\n  sekisho demo --port 9000 --rate 500\n  sekisho demo --headless --duration 30s        no pages; prints what happened and exits")]
+    Demo(Demo),
+    /// Write a commented configuration, ledgers and rules to start from.
+    #[command(after_help = "Examples:\n  sekisho init ./town --model alpha\n  sekisho init ./kumiai --model internet-only\n  sekisho init ./ken --model prefecture")]
+    Init(Init),
+    /// Collect, judge, index, alert and serve until stopped.
+    #[command(after_help = "Examples:\n  sekisho run --config ./town/sekisho.toml\n\nSIGTERM or Ctrl-C stops it: listeners first, then everything received is indexed and committed.")]
+    Run(Configured),
+    /// Validate the configuration, ledgers, sources and rules.
+    #[command(after_help = "Examples:\n  sekisho check --config ./town/sekisho.toml    exit 1 with file:line:column and what to do")]
+    Check(Configured),
+    /// Parse raw lines to ECS, one JSON object per line, in order.
+    #[command(after_help = "Examples:\n  sekisho parse --source fortigate < fw.log\n  sekisho parse --source squid --tz UTC access.log | jq .\n  sekisho parse --source windows Security.evtx")]
+    Parse(Parse),
+    /// Import log files into the stream of a configuration; resumes where it stopped.
+    #[command(after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz")]
+    Import(Import),
+    /// Run zones and rules over files: deterministic, offline, the engine of `run`.
+    #[command(after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate")]
+    Detect(Detect),
+    /// Search indexed events.
+    #[command(after_help = "Examples:\n  sekisho search 'source.ip:10.1.0.0/16 event.outcome:failure' --data ./data\n  sekisho search '\"failed password\"' --from 2026-11-20 --histogram 1h\n  sekisho search 'event.type:denied' --top source.ip --limit 10")]
+    Search(Search),
+    /// Look after detection rules.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Generate native-format logs with planted incidents; the same seed gives the same bytes.
+    #[command(after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D\n  sekisho generate --profile town --seed 1 --events 50000 --scenario spray,silent_firewall --out D")]
+    Generate(Generate),
+    /// Show for each source what was received, indexed and is in flight.
+    #[command(after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance")]
+    Accounting(DataDir),
+    /// Manage who may sign in.
+    #[command(subcommand)]
+    User(User),
+    /// Print shell completions.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Port of the pages.
+    #[arg(long, default_value_t = 8686)]
+    pub port: u16,
+    /// Live events per second after the first two days are in.
+    #[arg(long, default_value_t = 50)]
+    pub rate: u32,
+    /// Stop after this long (`30s`, `5m`).
+    #[arg(long, value_parser = duration)]
+    pub duration: Option<std::time::Duration>,
+    /// Serve no pages: run, print what happened, exit.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Folder to create.
+    pub dir: PathBuf,
+    /// Which network model to start from.
+    #[arg(long, value_enum)]
+    pub model: Model,
+}
+
+/// What `init` can start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Model {
+    /// α: three zones, work terminals in the LGWAN zone.
+    Alpha,
+    /// α′: as α, with approved clouds reached directly.
+    AlphaPrime,
+    /// β: work terminals in the internet zone.
+    Beta,
+    /// β′: as β, with important systems in the internet zone too.
+    BetaPrime,
+    /// A body with an internet zone only.
+    InternetOnly,
+    /// A prefecture that watches over bodies of its own.
+    Prefecture,
+}
+
+/// A subcommand that only needs a configuration.
+#[derive(Debug, Args)]
+pub struct Configured {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Which roles this process takes; all of them unless told otherwise.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    pub role: Vec<Role>,
+}
+
+/// The parts of the pipeline that one process runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Listeners.
+    Collect,
+    /// Parse, judge, match, index.
+    Process,
+    /// Correlate.
+    Correlate,
+    /// Pages, API and delivery.
+    Serve,
+}
+
+/// `parse`
+#[derive(Debug, Args)]
+pub struct Parse {
+    /// Product name, or `auto`.
+    #[arg(long)]
+    pub source: String,
+    /// Time zone of times that name none.
+    #[arg(long, default_value = "Asia/Tokyo")]
+    pub tz: String,
+    /// `auto`, `utf-8`, `cp932` or `euc-jp`.
+    #[arg(long, default_value = "auto")]
+    pub charset: String,
+    /// File to read instead of stdin; .gz, .zst and .evtx too.
+    pub file: Option<PathBuf>,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Tenant the files belong to.
+    #[arg(long)]
+    pub tenant: String,
+    /// Source id in sources.toml.
+    #[arg(long)]
+    pub source: String,
+    /// Files; .gz, .zst and .evtx too.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+}
+
+/// What `detect` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// One alert per line.
+    Alerts,
+    /// One (line, rule) pair per line.
+    Matches,
+}
+
+/// `detect`
+#[derive(Debug, Args)]
+pub struct Detect {
+    /// The configuration whose rules, tenants and sources are used.
+    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    pub config: Option<PathBuf>,
+    /// Folder of Sigma rules; the built-in rules unless given.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Folder of one tenant's ledgers.
+    #[arg(long, value_name = "DIR")]
+    pub tenant_dir: Option<PathBuf>,
+    /// A file, or a folder that holds sources.toml and tenants/.
+    #[arg(long)]
+    pub input: PathBuf,
+    /// `ndjson`, or `raw:SOURCE` with a product name.
+    #[arg(long, default_value = "ndjson")]
+    pub input_format: String,
+    /// File to write instead of stdout.
+    #[arg(long)]
+    pub output: Option<PathBuf>,
+    /// Alerts or matches.
+    #[arg(long, value_enum, default_value = "alerts")]
+    pub emit: Emit,
+}
+
+/// Where the data of a running or stopped sekisho is.
+#[derive(Debug, Args)]
+pub struct DataDir {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data folder itself.
+    #[arg(long, value_name = "DIR", conflicts_with = "config")]
+    pub data: Option<PathBuf>,
+}
+
+/// How `search` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Columns for people.
+    Table,
+    /// One JSON object per line.
+    Json,
+    /// Comma-separated values with a header.
+    Csv,
+}
+
+/// `search`
+#[derive(Debug, Args)]
+pub struct Search {
+    /// The query; empty finds everything.
+    #[arg(default_value = "")]
+    pub query: String,
+    /// Where the data is.
+    #[command(flatten)]
+    pub place: DataDir,
+    /// Start (`2026-11-20`, RFC 3339, or `24h` ago); everything unless given.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// End, excluded.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// Tenant; all of them unless given.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// How many events, newest first.
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+    /// Output form.
+    #[arg(long, value_enum, default_value = "table")]
+    pub format: Format,
+    /// Print only how many there are.
+    #[arg(long)]
+    pub count: bool,
+    /// Print counts per interval (`1h`).
+    #[arg(long, value_name = "INTERVAL", value_parser = duration)]
+    pub histogram: Option<std::time::Duration>,
+    /// Print the most frequent values of a field.
+    #[arg(long, value_name = "FIELD")]
+    pub top: Option<String>,
+}
+
+/// `rules`
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Validate rules and their samples; exit 1 with file:line:column and what to do.
+    #[command(after_help = "Examples:\n  sekisho rules check rules")]
+    Check {
+        /// Folder of rules; the built-in rules unless given.
+        dir: Option<PathBuf>,
+    },
+    /// List rules.
+    #[command(after_help = "Examples:\n  sekisho rules list")]
+    List {
+        /// Folder of rules; the built-in rules unless given.
+        dir: Option<PathBuf>,
+    },
+}
+
+/// `generate`
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Which bodies to generate.
+    #[arg(long, value_enum)]
+    pub profile: Profile,
+    /// Seed.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many lines in all.
+    #[arg(long, default_value_t = 200_000)]
+    pub events: u64,
+    /// Midnight (JST) of the first day, RFC 3339.
+    #[arg(long, default_value = crate::generate::START)]
+    pub start: String,
+    /// What to plant; everything unless given.
+    #[arg(long, value_delimiter = ',', value_enum)]
+    pub scenario: Vec<Kind>,
+    /// Folder to create.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// What `generate` can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Profile {
+    /// A town with three zones, an internet-only body, and the prefecture above them.
+    Town,
+}
+
+/// `user`
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Add an account; its first password is printed once.
+    #[command(after_help = "Examples:\n  sekisho user add tanaka --role analyst --tenant town --config ./town/sekisho.toml")]
+    Add {
+        /// Name to sign in with.
+        name: String,
+        /// operator, analyst, oncall, auditor, tenant_admin or system_admin.
+        #[arg(long)]
+        role: String,
+        /// Tenants it may see; repeat for several. A system_admin sees all.
+        #[arg(long)]
+        tenant: Vec<String>,
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+    /// List accounts.
+    List {
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+    /// Disable an account and end its sessions.
+    Disable {
+        /// Its name.
+        name: String,
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+}
+
+/// Reads `90`, `30s`, `5m`, `2h` or `1d`.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is not a duration; write 30s, 5m, 2h or 1d"))?;
+    let seconds = match &text[digits.len()..] {
+        "" | "s" => number,
+        "m" => number.saturating_mul(60),
+        "h" => number.saturating_mul(3600),
+        "d" => number.saturating_mul(86_400),
+        unit => return Err(format!("`{unit}` is not a unit of time; write s, m, h or d")),
+    };
+    if seconds == 0 {
+        return Err("a duration must be longer than nothing".into());
+    }
+    Ok(std::time::Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("5m").unwrap().as_secs(), 300);
+        assert_eq!(duration("90").unwrap().as_secs(), 90);
+        for wrong in ["", "m", "5x", "0s", "-1s", "あ"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

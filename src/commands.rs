@@ -1,0 +1,43 @@
+//! One module per subcommand; each is a function from its arguments to an exit status.
+
+pub mod accounting;
+pub mod check;
+pub mod detect;
+pub mod generate;
+pub mod import;
+pub mod init;
+pub mod parse;
+pub mod rules;
+pub mod search;
+pub mod user;
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Done.
+pub const DONE: u8 = 0;
+/// A check failed.
+pub const FAILED: u8 = 1;
+
+/// Buffered stdout, or a file.
+pub fn output(path: Option<&Path>) -> Result<Box<dyn Write>> {
+    Ok(match path {
+        None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+        Some(path) => {
+            let file = std::fs::File::create(path).with_context(|| format!("create {}", path.display()))?;
+            Box::new(BufWriter::with_capacity(1 << 16, file))
+        }
+    })
+}
+
+/// A progress bar on stderr when it is a terminal, else nothing.
+pub fn progress(total: u64, unit: &str) -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new(total);
+    let template = format!("{{bar:30}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} {{eta}}");
+    if let Ok(style) = indicatif::ProgressStyle::with_template(&template) {
+        bar.set_style(style);
+    }
+    bar
+}

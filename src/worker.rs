@@ -1,0 +1,277 @@
+//! The one place where parse, detect and index meet.
+//!
+//! A worker owns one partition of `raw` and is a loop: read a batch, parse, judge, match, correlate, add to the index,
+//! publish. It decides nothing by the wall clock; what it is given is a function of the log alone.
+//!
+//! Exactness. Three positions are durable, each with its own result: the index's (in the catalogue), the correlation
+//! snapshot's, and the accounting's (both in the database). A worker starts at the least of them and applies a record
+//! only to those parts that have not seen it. Alerts are inserted by id, so what detection repeats after a crash
+//! changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bumpalo::Bump;
+use detect::{Engine, Meta, Outcome};
+use store::{AlertChange, Database, DetectionBatch, Indexer, SourceDelta};
+use stream::log::{Batch, Log, Reader};
+use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
+
+use crate::accounting::Accounting;
+
+/// How often progress is written when nothing urgent happens.
+const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// How often the correlation state is written.
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
+/// How long a worker waits for records before it looks at its clocks.
+const POLL: Duration = Duration::from_millis(50);
+/// An arena that grew past this is given back instead of kept.
+const ARENA_BYTES_KEPT: usize = 32 << 20;
+
+/// What a worker works with.
+pub struct Parts {
+    /// The stream.
+    pub log: Log,
+    /// Source declarations, by which records are decoded.
+    pub sources: Arc<ingest::Sources>,
+    /// Zones, flows and ledgers.
+    pub tenants: Arc<detect::Tenants>,
+    /// Rules and their state.
+    pub engine: Engine,
+    /// The index.
+    pub indexer: Indexer,
+    /// Alerts, progress, accounting.
+    pub database: Database,
+    /// Live figures.
+    pub accounting: Arc<Accounting>,
+    /// The wall clock, for latency figures only.
+    pub clock: dashboards::Clock,
+}
+
+/// One partition's worker.
+pub struct Worker {
+    parts: Parts,
+    partition: u32,
+    decoder: ingest::Decoder,
+    reader: Reader,
+    next: u64,
+    indexed: u64,
+    detected: u64,
+    counted: u64,
+    changes: Vec<AlertChange>,
+    outcomes: Vec<Outcome>,
+    run: SourceDelta,
+    deltas: BTreeMap<(String, String), SourceDelta>,
+    received: Timestamp,
+    progress_at: Instant,
+    snapshot_at: Instant,
+}
+
+impl Worker {
+    /// Restores the partition's state and stands at the first record that some part has not seen.
+    ///
+    /// # Errors
+    /// The stored state cannot be read.
+    pub fn open(mut parts: Parts, partition: u32) -> Result<Worker> {
+        let indexed = parts.indexer.durable(partition);
+        let mut detected = 0;
+        if let Some((offset, snapshot)) = parts.database.detection_state(partition)? {
+            parts.engine.restore(&snapshot).context("restore the correlation state; `sekisho reindex` is not needed")?;
+            detected = offset;
+        }
+        let counted = parts.database.counted(partition)?;
+        let next = indexed.min(detected).min(counted);
+        let reader = parts.log.reader(Topic::Raw, partition, next)?;
+        tracing::info!(partition, next, indexed, detected, counted, "worker starts");
+        let now = Instant::now();
+        Ok(Worker {
+            decoder: ingest::Decoder::new(Arc::clone(&parts.sources)),
+            parts,
+            partition,
+            reader,
+            next,
+            indexed,
+            detected,
+            counted,
+            changes: Vec::new(),
+            outcomes: Vec::new(),
+            run: SourceDelta::default(),
+            deltas: BTreeMap::new(),
+            received: Timestamp::default(),
+            progress_at: now,
+            snapshot_at: now,
+        })
+    }
+
+    /// Works until told to stop, then until everything received is done, and commits.
+    ///
+    /// # Errors
+    /// The log, the index or the database failed; what was not committed is done again after a restart.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<()> {
+        let mut arena = Bump::new();
+        loop {
+            let stopping = stop.load(Ordering::Acquire);
+            match self.reader.poll(if stopping { Duration::ZERO } else { POLL })? {
+                Some(batch) => self.batch(&batch, &arena)?,
+                None if stopping && self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => break,
+                None => {}
+            }
+            if arena.allocated_bytes() > ARENA_BYTES_KEPT {
+                arena = Bump::new();
+            }
+            arena.reset();
+            self.keep_up()?;
+        }
+        self.parts.indexer.commit()?;
+        self.save(true)?;
+        self.parts.log.commit("sekisho", Topic::Raw, self.partition, self.next)?;
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch, arena: &Bump) -> Result<()> {
+        if let Some(gap) = batch.gap() {
+            tracing::error!(partition = self.partition, ?gap, "records are missing from the log; see the gaps file");
+        }
+        let mut newest = Timestamp::MIN;
+        let mut events = 0;
+        for record in batch.iter().filter(|record| record.offset >= self.next) {
+            match record.kind {
+                RecordKind::Tick if record.offset >= self.detected => {
+                    self.parts.engine.tick(record.received, &mut self.outcomes);
+                }
+                RecordKind::Data => {
+                    self.record(&record, arena);
+                    newest = newest.max(record.received);
+                    events += 1;
+                }
+                RecordKind::Tick | RecordKind::Control => {}
+            }
+            self.received = self.received.max(record.received);
+        }
+        self.end_run();
+        self.next = batch.next_offset().max(self.next);
+        self.indexed = self.indexed.max(self.next);
+        self.detected = self.detected.max(self.next);
+        self.counted = self.counted.max(self.next);
+        self.parts.indexer.publish(self.partition, self.next);
+        self.parts.accounting.worked(self.partition, self.next);
+        if events > 0 {
+            self.parts.accounting.lag.record(newest, (self.parts.clock)(), events);
+        }
+        self.changes.extend(self.outcomes.drain(..).map(change));
+        if !self.changes.is_empty() {
+            self.save(false)?;
+        }
+        Ok(())
+    }
+
+    fn record<'a>(&mut self, record: &RecordRef<'a>, arena: &'a Bump) {
+        let id = EventId::new(self.partition, record.offset);
+        let mut event = self.decoder.decode(record, arena);
+        self.parts.tenants.judge(&mut event, arena);
+        let meta = Meta {
+            id,
+            tenant: record.tenant,
+            source: record.source,
+            received: record.received,
+            raw: record.raw,
+        };
+        if record.offset >= self.detected {
+            self.parts.engine.observe(&meta, &mut event, arena, &mut self.outcomes);
+        } else {
+            self.parts.engine.evaluate(&meta, &mut event, arena);
+        }
+        if record.offset >= self.indexed {
+            self.parts.indexer.add(id, &event);
+        }
+        if record.offset >= self.counted {
+            let failed = event.has(fields::SEKISHO_PARSE_REASON);
+            self.count(record, event.time(), failed);
+        }
+    }
+
+    /// Adds a record to the run of records of one source that it belongs to; runs are summed up when they end.
+    fn count(&mut self, record: &RecordRef<'_>, time: Timestamp, failed: bool) {
+        if self.run.source != record.source || self.run.tenant != record.tenant {
+            self.end_run();
+            self.run.tenant = record.tenant.to_owned();
+            self.run.source = record.source.to_owned();
+        }
+        self.run.received += 1;
+        self.run.indexed += 1;
+        self.run.parse_failures += u64::from(failed);
+        self.run.bytes += record.raw.len() as u64;
+        self.run.last_received = self.run.last_received.max(record.received);
+        self.run.last_event = self.run.last_event.max(time);
+    }
+
+    fn end_run(&mut self) {
+        let run = std::mem::take(&mut self.run);
+        if run.received == 0 {
+            return;
+        }
+        self.parts.accounting.indexed(&run.tenant, &run.source, run.indexed, run.parse_failures);
+        let sum = self.deltas.entry((run.tenant.clone(), run.source.clone())).or_default();
+        sum.received += run.received;
+        sum.indexed += run.indexed;
+        sum.parse_failures += run.parse_failures;
+        sum.bytes += run.bytes;
+        sum.last_received = sum.last_received.max(run.last_received);
+        sum.last_event = sum.last_event.max(run.last_event);
+        (sum.tenant, sum.source) = (run.tenant, run.source);
+    }
+
+    /// Commits what is due.
+    fn keep_up(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if self.parts.indexer.maybe_commit(now)? {
+            tracing::debug!(partition = self.partition, next = self.next, "split cut");
+        }
+        if now.duration_since(self.snapshot_at) >= SNAPSHOT_EVERY {
+            self.save(true)?;
+        } else if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
+            self.save(false)?;
+        }
+        Ok(())
+    }
+
+    /// One transaction: alerts, pages, accounting, progress, and when asked the correlation state.
+    fn save(&mut self, with_snapshot: bool) -> Result<()> {
+        let snapshot = with_snapshot.then(|| self.parts.engine.snapshot());
+        let sources: Vec<SourceDelta> = std::mem::take(&mut self.deltas).into_values().collect();
+        let applied = self.parts.database.apply(DetectionBatch {
+            partition: self.partition,
+            next_offset: self.next,
+            outcomes: &self.changes,
+            snapshot: snapshot.as_deref(),
+            sources: &sources,
+            received: self.received,
+        })?;
+        for id in &applied.new_alerts {
+            tracing::info!(alert = %id, "alert");
+        }
+        self.changes.clear();
+        let now = Instant::now();
+        self.progress_at = now;
+        if with_snapshot {
+            self.snapshot_at = now;
+            // A hint for lag tools, and what retention must not pass.
+            let durable = self.parts.indexer.durable(self.partition).min(self.next);
+            self.parts.log.commit("sekisho", Topic::Raw, self.partition, durable)?;
+        }
+        Ok(())
+    }
+}
+
+/// The store's word for an outcome of detection.
+pub fn change(outcome: Outcome) -> AlertChange {
+    match outcome {
+        Outcome::Alert(alert) => AlertChange::Alert(alert),
+        Outcome::Evidence { alert_id, events, evidence, count } => {
+            AlertChange::Evidence { alert_id, events, evidence, count }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Kills `sekisho run` with SIGKILL at random points of a run, restarts it each time, and holds the outcome to the truth.
+
+The sender is a plain syslog/TCP client per source. After every restart it reads from /api/v1/accounting how many records
+of each source are durable and goes on from there. In the end:
+  - every generated line is in the index exactly once (compared as a multiset of lines, source by source),
+  - the alerts are exactly those of `sekisho detect` over the same files, each once, with one outbox row per page,
+  - accounting balances for every source.
+
+Usage: tests/kill.py --sekisho target/release/sekisho [--events 300000] [--kills 20] [--seed 1] [--keep DIR]
+Exit 0 when all of it holds. Only the standard library is used.
+"""
+import argparse, collections, json, os, random, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import tomllib, urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Service:
+    """One sekisho process and the folder it works in."""
+
+    def __init__(self, sekisho, folder, generated):
+        self.sekisho, self.folder, self.generated = sekisho, folder, generated
+        self.http = free_port()
+        self.sources = tomllib.load(open(f"{generated}/sources.toml", "rb"))["source"]
+        self.ports = {(s["tenant"], s["id"]): free_port() for s in self.sources}
+        with open(f"{folder}/sekisho.toml", "w") as out:
+            out.write(f'data = "data"\ntenants = "{generated}/tenants"\nsources = "{generated}/sources.toml"\n')
+            out.write(f'[dashboards]\nlisten = "127.0.0.1:{self.http}"\n')
+            out.write('[store]\nsplit_seconds_max = 2\n')
+            out.write('[[oncall.channels]]\nname = "nowhere"\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+            for (tenant, source), port in self.ports.items():
+                out.write(f'[[listen.listener]]\nkind = "syslog_tcp"\nbind = "127.0.0.1:{port}"\n'
+                          f'tenant = "{tenant}"\nsource = "{source}"\n')
+        self.process = None
+
+    def start(self):
+        log = open(f"{self.folder}/run.log", "ab")
+        self.process = subprocess.Popen([self.sekisho, "run", "--config", f"{self.folder}/sekisho.toml"],
+                                        stdout=log, stderr=log)
+        deadline = time.time() + 60
+        while time.time() < deadline:
+            if self.process.poll() is not None:
+                sys.exit(f"sekisho stopped by itself with {self.process.returncode}:\n" + tail(f"{self.folder}/run.log"))
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.http}/ready", timeout=1).read()
+                return
+            except OSError:
+                time.sleep(0.05)
+        sys.exit("sekisho was not ready within 60 s:\n" + tail(f"{self.folder}/run.log"))
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        if self.process.wait(timeout=120) != 0:
+            sys.exit("sekisho did not stop cleanly:\n" + tail(f"{self.folder}/run.log"))
+
+    def accounting(self):
+        """(tenant, source) -> row, as the running process counts it now."""
+        with open(f"{self.folder}/data/accounting.json") as file:
+            book = json.load(file)
+        return {(row["tenant"], row["source"]): row for row in book["sources"]}, book
+
+
+def tail(path):
+    return "".join(open(path, errors="replace").readlines()[-30:])
+
+
+class Sender(threading.Thread):
+    """Sends one source's lines from a position on, LF-framed; stops quietly when the peer goes away."""
+
+    def __init__(self, port, lines, position, rate):
+        super().__init__(daemon=True)
+        self.port, self.lines, self.position, self.rate = port, lines, position, rate
+
+    def run(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=10) as peer:
+                step = max(1, min(200, int(self.rate / 20)))
+                for start in range(self.position, len(self.lines), step):
+                    peer.sendall(b"".join(line + b"\n" for line in self.lines[start:start + step]))
+                    time.sleep(step / self.rate)
+                peer.shutdown(socket.SHUT_WR)
+                while peer.recv(1024):
+                    pass
+        except OSError:
+            pass
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    args.add_argument("--sekisho", required=True)
+    args.add_argument("--events", type=int, default=300_000)
+    args.add_argument("--kills", type=int, default=20)
+    args.add_argument("--seed", type=int, default=int(time.time()))
+    args.add_argument("--rate", type=float, default=0, help="events a second; by default a run of about a second per kill")
+    args.add_argument("--keep")
+    args = args.parse_args()
+    args.sekisho = os.path.abspath(args.sekisho)
+    print(f"seed {args.seed}: {args.events} events, {args.kills} kills", flush=True)
+    chance = random.Random(args.seed)
+    folder = args.keep or tempfile.mkdtemp(prefix="sekisho-kill-")
+    os.makedirs(folder, exist_ok=True)
+    generated = f"{folder}/generated"
+    run([args.sekisho, "generate", "--profile", "town", "--seed", "7", "--events", str(args.events), "--out", generated])
+    expected = [json.loads(line) for line in run([args.sekisho, "detect", "--input", generated]).splitlines()]
+
+    service = Service(args.sekisho, folder, generated)
+    lines = {(s["tenant"], s["id"]): open(f"{generated}/{s['file']}", "rb").read().splitlines() for s in service.sources}
+    total = sum(map(len, lines.values()))
+    rate = args.rate or total / (args.kills * 1.5 + 1)
+    kills = 0
+    while True:
+        service.start()
+        book, _ = service.accounting()
+        received = {key: book.get(key, {"received": 0})["received"] for key in lines}
+        senders = [Sender(service.ports[key], lines[key], received[key], max(20.0, rate * len(lines[key]) / total))
+                   for key in lines]
+        for sender in senders:
+            sender.start()
+        if kills < args.kills:
+            time.sleep(chance.uniform(0.1, 2.5))
+            service.kill()
+            kills += 1
+            print(f"kill {kills}: {sum(received.values())} of {total} were durable before", flush=True)
+            for sender in senders:
+                sender.join()
+            continue
+        deadline = time.time() + 300
+        while time.time() < deadline:
+            book, whole = service.accounting()
+            if sum(row["indexed"] for row in book.values()) >= total:
+                break
+            time.sleep(0.2)
+        break
+    time.sleep(1.5)
+    book, whole = service.accounting()
+    faults = []
+    for key, wanted in lines.items():
+        row = book.get(key, {})
+        if not (row.get("received") == row.get("indexed") == len(wanted)):
+            faults.append(f"accounting of {key}: {row}, sent {len(wanted)}")
+    service.stop()
+
+    indexed = collections.Counter()
+    out = run([args.sekisho, "search", "", "--data", f"{folder}/data", "--limit", str(total * 2), "--format", "json"])
+    for line in out.splitlines():
+        event = json.loads(line)
+        indexed[(event["sekisho.tenant"], event["sekisho.source.id"], event["event.original"])] += 1
+    sent = collections.Counter((*key, line.decode()) for key, all_lines in lines.items() for line in all_lines)
+    missing, extra = sent - indexed, indexed - sent
+    if missing or extra:
+        faults.append(f"index: {sum(missing.values())} missing, {sum(extra.values())} too many, "
+                      f"for example {list(missing)[:1]} {list(extra)[:1]}")
+    database = sqlite3.connect(f"{folder}/data/sekisho.db")
+    alerts = [row[0] for row in database.execute("select id from alerts")]
+    wanted = {alert["id"] for alert in expected}
+    if len(alerts) != len(set(alerts)) or set(alerts) != wanted:
+        faults.append(f"alerts: {len(wanted - set(alerts))} missing, {len(set(alerts) - wanted)} unknown, "
+                      f"{len(alerts) - len(set(alerts))} twice")
+    pages = database.execute("select count(*), count(distinct idempotency_key) from outbox").fetchone()
+    paging = sum(1 for alert in expected if alert["sekisho"].get("page"))
+    if pages != (paging, paging):
+        faults.append(f"outbox: {pages[0]} rows, {pages[1]} keys, {paging} alerts page")
+    if not args.keep:
+        shutil.rmtree(folder)
+    print(f"{kills} kills: {total} events, {sum(indexed.values())} indexed, {len(alerts)} alerts, {pages[0]} pages")
+    if faults:
+        sys.exit("FAILED\n  " + "\n  ".join(faults))
+    print("every event indexed exactly once, every alert and page once, accounting balances")
+
+
+def run(command):
+    done = subprocess.run(command, stdout=subprocess.PIPE)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(command)} exited with {done.returncode}")
+    return done.stdout.decode()
+
+
+main()
