@@ -1,0 +1,252 @@
+//! Predicates: one question about one field (or, for keywords, about any field) of one event.
+//!
+//! A field of several values answers yes when one of its values does. An absent field answers no to everything but
+//! `null` and `exists: false`.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use aho_corasick::AhoCorasick;
+use ipnet::IpNet;
+use regex::Regex;
+use stream::{Timestamp, Value};
+
+use super::text::{Glob, dashed};
+use super::view::View;
+
+/// A field used by some rule, numbered from 0.
+pub(crate) type Slot = u16;
+
+/// Where a predicate looks: the slots that one name of a rule stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The values of these fields together.
+    Fields(Box<[Slot]>),
+    /// Every value of the event except our own `sekisho.*`: a keyword.
+    Anywhere,
+}
+
+/// How text is compared.
+#[derive(Clone, Debug)]
+pub(super) enum Text {
+    Equals(Box<str>),
+    OneOf(BTreeSet<Box<str>>),
+    Contains(Box<memchr::memmem::Finder<'static>>),
+    ContainsAny(Box<AhoCorasick>, Box<[Box<str>]>),
+    StartsWith(Box<str>),
+    EndsWith(Box<str>),
+    Glob(Glob),
+}
+
+impl Text {
+    fn test(&self, text: &str) -> bool {
+        match self {
+            Text::Equals(literal) => text == &**literal,
+            Text::OneOf(literals) => literals.contains(text),
+            Text::Contains(finder) => finder.find(text.as_bytes()).is_some(),
+            Text::ContainsAny(automaton, _) => automaton.is_match(text),
+            Text::StartsWith(literal) => text.starts_with(&**literal),
+            Text::EndsWith(literal) => text.ends_with(&**literal),
+            Text::Glob(glob) => glob.matches(text),
+        }
+    }
+}
+
+/// A number of a rule: whole numbers are compared exactly.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Number {
+    Whole(i64),
+    Real(f64),
+}
+
+impl Number {
+    pub(super) fn as_f64(self) -> f64 {
+        match self {
+            Number::Whole(number) => number as f64,
+            Number::Real(number) => number,
+        }
+    }
+}
+
+/// How numbers are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compare {
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+}
+
+impl Compare {
+    fn test(self, value: Value<'_>, number: Number) -> bool {
+        use std::cmp::Ordering::{Equal, Greater, Less};
+        let order = match (value, number) {
+            (Value::Int(held), Number::Whole(number)) => Some(held.cmp(&number)),
+            (value, number) => value.number().and_then(|held| held.partial_cmp(&number.as_f64())),
+        };
+        match self {
+            Compare::Equal => order == Some(Equal),
+            Compare::Greater => order == Some(Greater),
+            Compare::GreaterEqual => matches!(order, Some(Greater | Equal)),
+            Compare::Less => order == Some(Less),
+            Compare::LessEqual => matches!(order, Some(Less | Equal)),
+        }
+    }
+}
+
+/// A part of an instant, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimePart {
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+    Year,
+}
+
+impl TimePart {
+    fn of(self, value: Value<'_>) -> Option<i64> {
+        let time = match value {
+            Value::Time(time) => time,
+            Value::Str(text) => parse_time(text)?,
+            Value::Int(number) if number > 1_000_000_000_000 => Timestamp::from_millis(number),
+            Value::Int(number) => Timestamp::from_seconds(number),
+            _ => return None,
+        };
+        let civil = jiff::Timestamp::from(time).to_zoned(jiff::tz::TimeZone::UTC);
+        Some(match self {
+            TimePart::Minute => i64::from(civil.minute()),
+            TimePart::Hour => i64::from(civil.hour()),
+            TimePart::Day => i64::from(civil.day()),
+            TimePart::Week => i64::from(civil.date().iso_week_date().week()),
+            TimePart::Month => i64::from(civil.month()),
+            TimePart::Year => i64::from(civil.year()),
+        })
+    }
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    Timestamp::parse_rfc3339(text).or_else(|| {
+        let civil: jiff::civil::DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().into())
+    })
+}
+
+/// The shape in which `fieldref` compares two fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Equals,
+    Contains,
+    StartsWith,
+    EndsWith,
+}
+
+/// What is asked of each value.
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    /// A text comparison; `folded` compares lower case with lower case, `dashes` takes every dash as `-`.
+    Text {
+        text: Text,
+        folded: bool,
+        dashes: bool,
+    },
+    Regex(Box<Regex>),
+    Cidr(IpNet),
+    Number {
+        compare: Compare,
+        number: Number,
+    },
+    Bool(bool),
+    TimePart {
+        part: TimePart,
+        number: i64,
+    },
+    FieldRef {
+        other: Box<[Slot]>,
+        shape: Shape,
+        folded: bool,
+    },
+    /// The field is absent (events hold no nulls).
+    Null,
+    Exists(bool),
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+pub(crate) struct Predicate {
+    pub(super) place: Place,
+    pub(super) op: Op,
+}
+
+impl Predicate {
+    /// Decides the question for the event in view.
+    pub(super) fn test(&self, view: &mut View<'_, '_>) -> bool {
+        match (&self.place, &self.op) {
+            (Place::Fields(slots), Op::Null | Op::Exists(false)) => !view.present(slots),
+            (Place::Fields(slots), Op::Exists(true)) => view.present(slots),
+            (Place::Fields(slots), op) => slots.iter().any(|slot| {
+                let mut next = view.first(*slot);
+                while let Some(index) = next {
+                    if op.test(view, index) {
+                        return true;
+                    }
+                    next = view.next(index);
+                }
+                false
+            }),
+            (Place::Anywhere, op) => (0..view.len()).any(|index| view.is_content(index) && op.test(view, index)),
+        }
+    }
+}
+
+impl Op {
+    fn test(&self, view: &mut View<'_, '_>, index: usize) -> bool {
+        match self {
+            Op::Text { text, folded, dashes } => {
+                let value = if *folded { view.folded(index) } else { view.text(index) };
+                if *dashes { text.test(&dashed(value)) } else { text.test(value) }
+            }
+            Op::Regex(regex) => regex.is_match(view.text(index)),
+            Op::Cidr(network) => view.value(index).ip().is_some_and(|ip| in_network(network, ip)),
+            Op::Number { compare, number } => compare.test(view.value(index), *number),
+            Op::Bool(expected) => match view.value(index) {
+                Value::Bool(held) => held == *expected,
+                Value::Str(_) => match view.folded(index) {
+                    "true" | "1" | "yes" => *expected,
+                    "false" | "0" | "no" => !*expected,
+                    _ => false,
+                },
+                _ => false,
+            },
+            Op::TimePart { part, number } => part.of(view.value(index)) == Some(*number),
+            Op::FieldRef { other, shape, folded } => field_ref(view, index, other, *shape, *folded),
+            Op::Null => false,
+            Op::Exists(expected) => *expected,
+        }
+    }
+}
+
+fn in_network(network: &IpNet, ip: IpAddr) -> bool {
+    network.contains(&ip)
+        || matches!((network, ip), (IpNet::V4(_), IpAddr::V6(six)) if six.to_ipv4_mapped().is_some_and(|four| network.contains(&IpAddr::V4(four))))
+}
+
+fn field_ref(view: &mut View<'_, '_>, index: usize, other: &[Slot], shape: Shape, folded: bool) -> bool {
+    let mut matched = false;
+    for slot in other {
+        let mut next = view.first(*slot);
+        while let Some(at) = next {
+            let (left, right) = view.pair(index, at, folded);
+            matched |= match shape {
+                Shape::Equals => left == right,
+                Shape::Contains => left.contains(right),
+                Shape::StartsWith => left.starts_with(right),
+                Shape::EndsWith => left.ends_with(right),
+            };
+            next = view.next(at);
+        }
+    }
+    matched
+}

@@ -1,0 +1,169 @@
+//! The program: all predicates and all rules of a set, and how they are judged.
+
+use stream::Event;
+
+use super::partition::Partitions;
+use super::predicate::{Predicate, Slot};
+use super::view::{Scratch, View};
+
+/// A condition over predicates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Expr {
+    /// This predicate.
+    Is(u32),
+    /// All of them.
+    All(Box<[Expr]>),
+    /// One of them.
+    Any(Box<[Expr]>),
+    /// At least so many of them.
+    AtLeast(u64, Box<[Expr]>),
+    /// The opposite.
+    Not(Box<Expr>),
+}
+
+/// One compiled rule.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) condition: Expr,
+    pub(crate) suppress: Option<Suppress>,
+    /// `sekisho.absence`, for absence rules.
+    pub(crate) absence: Option<super::extension::Silence>,
+    pub(crate) logsource: Logsource,
+}
+
+/// `sekisho.suppress`, compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Suppress {
+    /// Name as written and the fields it stands for.
+    pub(crate) by: Vec<(String, Vec<stream::FieldId>)>,
+    /// Nanoseconds without a match after which the next match is a new alert.
+    pub(crate) quiet_nanos: i64,
+}
+
+/// A rule's place in the partition table: its logsource, lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Logsource {
+    pub(crate) product: Option<String>,
+    pub(crate) category: Option<String>,
+    pub(crate) service: Option<String>,
+}
+
+/// Everything that judges single events.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) predicates: Vec<Predicate>,
+    /// Slot by field index; `u16::MAX` for fields no rule uses.
+    pub(crate) slot_of: Vec<u16>,
+    pub(crate) slots: usize,
+    /// Detection rules: index in the rule list, condition, logsource.
+    pub(crate) rules: Vec<Entry>,
+}
+
+/// A detection rule of the program.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) index: u32,
+    pub(crate) condition: Expr,
+    pub(crate) logsource: Logsource,
+}
+
+/// What is kept between events to judge them quickly.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    scratch: Scratch,
+    partitions: Partitions,
+    /// Per predicate: generation x 2 + answer.
+    memo: Vec<u64>,
+    generation: u64,
+    candidates: Vec<u32>,
+    marked: Vec<u64>,
+}
+
+impl Judge {
+    /// Puts the indexes of all rules that match into `matched`, in ascending order.
+    pub(crate) fn judge(&mut self, program: &Program, event: &Event<'_>, matched: &mut Vec<u32>) {
+        self.generation += 1;
+        self.memo.resize(program.predicates.len(), 0);
+        self.marked.resize(program.rules.len(), 0);
+        let partition = self.partitions.of(program, event);
+        let mut view = View::new(&mut self.scratch, event, &program.slot_of, program.slots);
+        self.candidates.clear();
+        let (candidates, marked, generation) = (&mut self.candidates, &mut self.marked, self.generation);
+        partition.candidates(&mut view, |entry| {
+            let mark = &mut marked[entry as usize];
+            if *mark != generation {
+                *mark = generation;
+                candidates.push(entry);
+            }
+        });
+        candidates.sort_unstable();
+        let mut walk = Walk { predicates: &program.predicates, memo: &mut self.memo, generation, view: &mut view };
+        for &entry in candidates.iter() {
+            let entry = &program.rules[entry as usize];
+            if walk.holds(&entry.condition) {
+                matched.push(entry.index);
+            }
+        }
+        view.close();
+    }
+}
+
+struct Walk<'w, 's, 'a> {
+    predicates: &'w [Predicate],
+    memo: &'w mut [u64],
+    generation: u64,
+    view: &'w mut View<'s, 'a>,
+}
+
+impl Walk<'_, '_, '_> {
+    fn holds(&mut self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Is(predicate) => self.is(*predicate),
+            Expr::All(parts) => parts.iter().all(|part| self.holds(part)),
+            Expr::Any(parts) => parts.iter().any(|part| self.holds(part)),
+            Expr::AtLeast(count, parts) => {
+                let mut missing = *count;
+                parts.iter().any(|part| {
+                    missing -= u64::from(missing > 0 && self.holds(part));
+                    missing == 0
+                }) || missing == 0
+            }
+            Expr::Not(part) => !self.holds(part),
+        }
+    }
+
+    fn is(&mut self, predicate: u32) -> bool {
+        let at = predicate as usize;
+        if self.memo[at] >> 1 != self.generation {
+            let answer = self.predicates[at].test(self.view);
+            self.memo[at] = self.generation << 1 | u64::from(answer);
+        }
+        self.memo[at] & 1 == 1
+    }
+}
+
+/// Numbers the fields that rules use.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    slot_of: Vec<u16>,
+    count: usize,
+}
+
+impl Slots {
+    /// The slot of a field, given now if it has none.
+    pub(crate) fn slot(&mut self, field: stream::FieldId) -> Slot {
+        if self.slot_of.len() <= field.index() {
+            self.slot_of.resize(field.index() + 1, u16::MAX);
+        }
+        let slot = &mut self.slot_of[field.index()];
+        if *slot == u16::MAX {
+            *slot = self.count as u16;
+            self.count += 1;
+        }
+        *slot
+    }
+
+    pub(crate) fn finish(self) -> (Vec<u16>, usize) {
+        (self.slot_of, self.count)
+    }
+}

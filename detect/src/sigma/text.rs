@@ -1,0 +1,154 @@
+//! Text comparison as Sigma means it: case-insensitive over all of Unicode, wildcards `*` and `?`.
+//!
+//! Folding is character by character (one character stays one character), so `?` counts the same before and after.
+
+use std::borrow::Cow;
+
+/// The dashes that `windash` treats as one (specification: `-`, `/`, en dash, em dash, horizontal bar).
+const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+
+fn fold_char(c: char) -> char {
+    let mut lower = c.to_lowercase();
+    match (lower.next(), lower.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
+/// Appends `text` to `out` in lower case.
+pub(super) fn fold_into(text: &str, out: &mut String) {
+    let start = out.len();
+    if text.is_ascii() {
+        out.push_str(text);
+        out[start..].make_ascii_lowercase();
+    } else {
+        out.extend(text.chars().map(fold_char));
+    }
+}
+
+/// `text` in lower case.
+pub(crate) fn fold(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    fold_into(text, &mut out);
+    out
+}
+
+/// `text` with every dash of `windash` written `-`.
+pub(super) fn dashed(text: &str) -> Cow<'_, str> {
+    if text.contains(&DASHES[1..]) {
+        Cow::Owned(text.chars().map(|c| if DASHES.contains(&c) { '-' } else { c }).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// One piece of a wildcard pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Piece {
+    /// These characters.
+    Literal(Box<str>),
+    /// `?`: any one character.
+    One,
+    /// `*`: any number of characters.
+    Many,
+}
+
+/// A wildcard pattern over whole texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Glob(pub(super) Box<[Piece]>);
+
+impl Glob {
+    /// Whether the whole of `text` matches. Time: at most pieces x length (only the last `*` is ever retried).
+    pub(super) fn matches(&self, text: &str) -> bool {
+        let pieces = &self.0;
+        let (mut piece, mut rest) = (0, text);
+        let mut retry: Option<(usize, &str)> = None;
+        loop {
+            let step = match pieces.get(piece) {
+                None if rest.is_empty() => return true,
+                None => None,
+                Some(Piece::Many) => {
+                    if piece + 1 == pieces.len() {
+                        return true;
+                    }
+                    retry = Some((piece + 1, rest));
+                    piece += 1;
+                    continue;
+                }
+                Some(Piece::One) => rest.chars().next().map(|c| &rest[c.len_utf8()..]),
+                Some(Piece::Literal(literal)) => rest.strip_prefix(&**literal),
+            };
+            if let Some(after) = step {
+                (piece, rest) = (piece + 1, after);
+                continue;
+            }
+            let Some((from, held)) = retry else { return false };
+            let Some(skipped) = skip(&pieces[from], held) else { return false };
+            retry = Some((from, skipped));
+            (piece, rest) = (from, skipped);
+        }
+    }
+
+    /// The longest literal, for the candidate index.
+    pub(super) fn literal(&self) -> Option<&str> {
+        let literals = self.0.iter().filter_map(|piece| match piece {
+            Piece::Literal(literal) => Some(&**literal),
+            _ => None,
+        });
+        literals.max_by_key(|literal| literal.len())
+    }
+}
+
+/// The next place after the start of `held` where `piece` may begin.
+fn skip<'t>(piece: &Piece, held: &'t str) -> Option<&'t str> {
+    let mut chars = held.chars();
+    chars.next()?;
+    let after = chars.as_str();
+    match piece {
+        Piece::Literal(literal) => after.find(&**literal).map(|at| &after[at..]),
+        _ => Some(after),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glob(pattern: &str) -> Glob {
+        let mut pieces = Vec::new();
+        for c in pattern.chars() {
+            pieces.push(match c {
+                '*' => Piece::Many,
+                '?' => Piece::One,
+                c => Piece::Literal(c.to_string().into()),
+            });
+        }
+        Glob(pieces.into())
+    }
+
+    #[test]
+    fn globs() {
+        for (pattern, text, expected) in [
+            ("*", "", true),
+            ("", "", true),
+            ("", "a", false),
+            ("a*b", "ab", true),
+            ("a*b", "axxb\nb", true),
+            ("a*b", "axxbc", false),
+            ("*a?c*", "xxabc", true),
+            ("*a?c*", "xxac", false),
+            ("?", "語", true),
+            ("?", "", false),
+            ("*ab*ab", "abxabab", true),
+            ("a*a*a*a*b", &"a".repeat(200), false),
+        ] {
+            assert_eq!(glob(pattern).matches(text), expected, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn folding_is_unicode() {
+        assert_eq!(fold("ÄΣABCあ"), "äσabcあ");
+        assert_eq!(dashed("a/b–c"), "a-b-c");
+    }
+}
