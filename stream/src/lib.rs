@@ -5,12 +5,15 @@
 //! - [`Record`]: raw bytes as received, the unit of the `raw` topic.
 //! - [`Event`]: ECS fields of one parsed record, borrowing from the record and a per-batch arena.
 //! - [`Alert`]: what detection hands to people; its id is a pure function of rule, group and evidence.
+//! - [`log`]: topics of durable records, the embedded segmented log.
 //! - [`fields`]: the one table of field names; a raw field string anywhere else is an error.
 
 mod alert;
 mod error;
 mod event;
 pub mod fields;
+pub mod log;
+pub mod metrics;
 mod position;
 mod record;
 mod time;
