@@ -17,6 +17,9 @@ mod program;
 mod text;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use compile::{Compiler, Reason};
 pub(crate) use partition::may_judge;
 pub(crate) use pipeline::{Pipelines, Resolver};

@@ -441,7 +441,13 @@ impl Modifiers {
             };
             let texts = match base64 {
                 Modifier::Base64 => vec![encoding::base64(&bytes)],
-                _ => encoding::base64_offsets(&bytes),
+                _ => encoding::base64_offsets(&bytes).ok_or_else(|| {
+                    Reason::new(
+                        &text.original,
+                        "a value of one byte leaves nothing to look for with `base64offset`",
+                        "write at least two characters",
+                    )
+                })?,
             };
             let shape = if base64 == Modifier::Base64Offset { Shape::Contains } else { self.shape };
             let encoded = Modifiers { shape, ..Modifiers::default() };

@@ -21,8 +21,8 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 }
 
 /// The three texts of which one stands in any base64 text that encodes `bytes` somewhere inside: what does not depend
-/// on the neighbours is kept.
-pub(super) fn base64_offsets(bytes: &[u8]) -> Vec<String> {
+/// on the neighbours is kept. None for fewer than two bytes, of which nothing may be left.
+pub(super) fn base64_offsets(bytes: &[u8]) -> Option<Vec<String>> {
     const START: [usize; 3] = [0, 2, 3];
     const CUT: [usize; 3] = [0, 3, 2];
     let mut found = Vec::new();
@@ -31,11 +31,12 @@ pub(super) fn base64_offsets(bytes: &[u8]) -> Vec<String> {
         shifted.extend_from_slice(bytes);
         let encoded = base64(&shifted);
         let end = encoded.len() - CUT[(bytes.len() + offset) % 3];
-        if start < end {
-            found.push(encoded[start..end].to_owned());
+        if start >= end {
+            return None;
         }
+        found.push(encoded[start..end].to_owned());
     }
-    found
+    Some(found)
 }
 
 /// UTF-16, little-endian, without a mark (`wide`, `utf16le`).
@@ -70,8 +71,9 @@ mod tests {
 
     #[test]
     fn an_offset_stands_in_every_neighbourhood() {
-        for needle in ["a", "ab", "abc", "/bin/bash", "日本"] {
-            let offsets = base64_offsets(needle.as_bytes());
+        assert_eq!(base64_offsets(b"a"), None);
+        for needle in ["ab", "abc", "/bin/bash", "日本"] {
+            let offsets = base64_offsets(needle.as_bytes()).unwrap();
             for before in ["", "x", "xy", "xyz"] {
                 for after in ["", "q", "\u{7f}~"] {
                     let whole = base64(format!("{before}{needle}{after}").as_bytes());
