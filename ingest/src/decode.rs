@@ -1,0 +1,140 @@
+//! From a record to an event: charset, the product's parser, and what every event carries.
+//!
+//! Never fails. A line that its parser does not understand becomes an event with `event.kind: pipeline_error`, the reason
+//! in `sekisho.parse.reason`, and whatever fields were set before; `event.original` is always the line.
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use stream::{Event, RecordRef, Value, fields};
+
+use crate::charset::Charset;
+use crate::parser::{Context, Parser};
+use crate::sources::{SourceConfig, Sources};
+use crate::{Error, Result, products};
+
+/// Turns records into events; one per worker.
+pub struct Decoder {
+    sources: Arc<Sources>,
+    lanes: Vec<Option<Lane>>,
+    unknown: Lane,
+}
+
+struct Lane {
+    parser: Box<dyn Parser>,
+    charset: Charset,
+    context: Context,
+}
+
+impl Decoder {
+    /// A decoder for all declared sources; records of any other are read as `auto`.
+    pub fn new(sources: Arc<Sources>) -> Decoder {
+        let lanes = sources.iter().map(|_| None).collect();
+        Decoder { sources, lanes, unknown: Lane::unknown() }
+    }
+
+    /// A decoder that reads every record as this source.
+    ///
+    /// # Errors
+    /// The source's product does not exist.
+    pub fn single(source: SourceConfig) -> Result<Decoder> {
+        let product = source.product.clone();
+        let lane = Lane::of(&source).ok_or_else(|| Error::Config(format!("no product `{product}`")))?;
+        Ok(Decoder { sources: Arc::default(), lanes: Vec::new(), unknown: lane })
+    }
+
+    /// Decodes one record.
+    pub fn decode<'a>(&mut self, record: &RecordRef<'a>, arena: &'a Bump) -> Event<'a> {
+        let lane = match self.sources.position(record.tenant, record.source) {
+            None => &mut self.unknown,
+            Some(index) => {
+                let source = self.sources.iter().nth(index);
+                self.lanes[index].get_or_insert_with(|| source.and_then(Lane::of).unwrap_or_else(Lane::unknown))
+            }
+        };
+        let (text, charset) = lane.charset.decode(record.raw, arena);
+        lane.context.received = record.received;
+        let mut event = Event::new_in(arena);
+        let parsed = lane.parser.parse(text, &lane.context, arena, &mut event);
+        // Set last and over whatever the line claims: a line does not choose its tenant.
+        event.set(fields::EVENT_ORIGINAL, Value::Str(text));
+        event.set(fields::SEKISHO_TENANT, Value::Str(record.tenant));
+        event.set(fields::SEKISHO_SOURCE_ID, Value::Str(record.source));
+        event.set(fields::EVENT_CREATED, Value::Time(record.received));
+        match event.get(fields::TIMESTAMP) {
+            Some(Value::Time(_)) => {}
+            _ => event.set(fields::TIMESTAMP, Value::Time(record.received)),
+        }
+        if let Some(charset) = charset {
+            event.set(fields::SEKISHO_CHARSET, Value::Str(charset));
+        }
+        match parsed {
+            Ok(()) if event.has(fields::EVENT_KIND) => {}
+            Ok(()) => event.push(fields::EVENT_KIND, Value::Str("event")),
+            Err(reason) => {
+                event.set(fields::EVENT_KIND, Value::Str("pipeline_error"));
+                event.set(fields::SEKISHO_PARSE_REASON, Value::Str(reason.0));
+                event.set(fields::ERROR_MESSAGE, Value::Str(reason.0));
+            }
+        }
+        event
+    }
+}
+
+impl Lane {
+    fn of(source: &SourceConfig) -> Option<Lane> {
+        Some(Lane {
+            parser: products::parser(&source.product)?,
+            charset: source.charset,
+            context: Context { received: stream::Timestamp::default(), zone: source.zone_of_time.clone() },
+        })
+    }
+
+    fn unknown() -> Lane {
+        Lane {
+            parser: Box::new(crate::auto::Auto::default()),
+            charset: Charset::Auto,
+            context: Context::tokyo(stream::Timestamp::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stream::{RecordKind, Timestamp};
+
+    fn record(raw: &[u8]) -> RecordRef<'_> {
+        RecordRef {
+            offset: 0,
+            kind: RecordKind::Data,
+            tenant: "t",
+            source: "s",
+            peer: None,
+            received: Timestamp::from_seconds(1_800_000_000),
+            raw,
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_kept_whole() {
+        let arena = Bump::new();
+        let source = SourceConfig::of_product("squid", "UTC", "auto").unwrap();
+        let event = Decoder::single(source).unwrap().decode(&record(b"not a squid line"), &arena);
+        assert_eq!(event.get_str(fields::EVENT_KIND), Some("pipeline_error"));
+        assert_eq!(event.get_str(fields::EVENT_ORIGINAL), Some("not a squid line"));
+        assert!(event.has(fields::SEKISHO_PARSE_REASON));
+        assert_eq!(event.time(), Timestamp::from_seconds(1_800_000_000));
+    }
+
+    #[test]
+    fn a_line_does_not_choose_its_tenant() {
+        let arena = Bump::new();
+        let source = SourceConfig::of_product("json", "UTC", "auto").unwrap();
+        let raw = br#"{"sekisho.tenant":"other","sekisho":{"source":{"id":"x"}},"event.original":"fake","a":1}"#;
+        let event = Decoder::single(source).unwrap().decode(&record(raw), &arena);
+        assert_eq!(event.all(fields::SEKISHO_TENANT).collect::<Vec<_>>(), [Value::Str("t")]);
+        assert_eq!(event.all(fields::SEKISHO_SOURCE_ID).collect::<Vec<_>>(), [Value::Str("s")]);
+        assert_eq!(event.get_str(fields::EVENT_ORIGINAL).map(str::len), Some(raw.len()));
+    }
+}
