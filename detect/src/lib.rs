@@ -1,8 +1,12 @@
 //! Zones, flow policy, ledgers, Sigma and correlation: pure and clock-free.
 
+mod calendar;
 mod correlation;
+mod csv;
 mod engine;
 mod error;
+mod flows;
+mod ledger;
 mod metrics;
 mod problem;
 mod rules;
@@ -10,10 +14,16 @@ mod sigma;
 mod silence;
 mod suppress;
 mod tenant;
+mod zones;
 
 pub use engine::{Engine, LINE_BYTES_MAX, Meta, Outcome, Stats};
+pub use calendar::{Calendar, Day, Days, Hours, Moment, Validity};
 pub use error::{Error, Result};
+pub use flows::{Direction, FlowRow, Flows, PAIRS_MAX, Ports, Protocols, Verdict};
+pub use ledger::{Indicators, Ledger, LedgerRow, Ledgers, Mac};
 pub use metrics::Metrics;
 pub use problem::{PROBLEMS_MAX, Problem, Problems};
 pub use rules::{Check, RuleInfo, RuleKind, RuleLogsource, RuleSet, SampleResult, check, run_samples};
-pub use tenant::{Tenant, Tenants};
+pub use tenant::{Endpoint, Flow, Judgement, Model, Profile, TENANTS_MAX, Tenant, Tenants, ZoneInfo};
+pub use zones::labels::{zone_id, zone_labels};
+pub use zones::{UNMAPPED, ZONES_MAX, ZoneRow};

@@ -26,13 +26,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at one place of a file.
-    pub fn new(
-        file: &Path,
-        line: u32,
-        column: u32,
-        message: impl Into<String>,
-        advice: impl Into<String>,
-    ) -> Problem {
+    pub fn new(file: &Path, line: u32, column: u32, message: impl Into<String>, advice: impl Into<String>) -> Problem {
         Problem { file: file.to_owned(), line, column, message: message.into(), advice: advice.into() }
     }
 
