@@ -1,0 +1,167 @@
+//! Events rendered as text, as syslog agents forward them: the message of the Event Viewer in English or Japanese, and
+//! Snare's tab-separated line.
+//!
+//! Line ends and tabs may be real, escaped (`\n`, `#012`, `#011`) or flattened to blanks. Only labels that Windows
+//! itself prints are taken, so a colon inside a value does no harm. Japanese labels exist in two generations: Windows
+//! Server 2008 to 2012 (`ログオン タイプ:`) and 2016 and later (`ログオンの種類:`); both are read.
+//! Sources: Microsoft's event descriptions; Snare for Windows, "Event format".
+
+use super::labels::{self, Section};
+use super::reading::Reading;
+
+/// The most pieces of one message that are looked at.
+const PIECES_MAX: usize = 400;
+
+/// Reads a rendered message; `false` when nothing in it is known.
+pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
+    let text = text.trim();
+    let title = pieces(text).next().unwrap_or("").trim();
+    if reading.record.header.event_id.is_empty() {
+        if let Some(event_id) = labels::event_of_title(title) {
+            // The titles are those of the Security channel's events.
+            reading.record.header.event_id = event_id;
+            reading.record.header.channel = "Security";
+        }
+    }
+    if reading.record.header.message.is_empty() {
+        reading.record.header.message = text;
+    }
+    labelled(text, reading);
+    !reading.record.header.event_id.is_empty()
+}
+
+/// Takes what stands after each known label.
+pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    let mut section = Section::None;
+    let mut waiting: Option<&'static str> = None;
+    for piece in pieces(text).take(PIECES_MAX) {
+        let piece = piece.trim();
+        if piece.is_empty() {
+            continue;
+        }
+        if let Some((label, value)) = split_label(piece) {
+            if let Some(found) = labels::section(label).filter(|_| value.is_empty()) {
+                section = found;
+                waiting = None;
+                continue;
+            }
+            if let Some(name) = labels::name(section, label) {
+                waiting = value.is_empty().then_some(name);
+                if !value.is_empty() {
+                    put(name, value, reading);
+                }
+                continue;
+            }
+            if value.is_empty() {
+                waiting = None;
+                continue;
+            }
+        }
+        if let Some(name) = waiting.take() {
+            put(name, piece, reading);
+        }
+    }
+}
+
+/// Text prints hexadecimal numbers in capitals, the event itself does not.
+fn put<'a>(name: &str, value: &'a str, reading: &mut Reading<'_, 'a>) {
+    let capitals = value.starts_with("0x") && value.bytes().any(|byte| byte.is_ascii_uppercase());
+    let value = if capitals { reading.arena.alloc_str(&value.to_ascii_lowercase()) } else { value };
+    reading.data(name, value);
+}
+
+/// `Label:` or `Label: value`, with an ASCII or a full-width colon.
+fn split_label(piece: &str) -> Option<(&str, &str)> {
+    let at = piece.find([':', '：'])?;
+    let width = piece[at..].chars().next().map_or(1, char::len_utf8);
+    Some((piece[..at].trim(), piece[at + width..].trim()))
+}
+
+/// Splits at line ends, tabs and runs of two blanks, real or escaped.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        match separator(text) {
+            Some((start, end)) => {
+                rest = Some(&text[end..]);
+                Some(&text[..start])
+            }
+            None => {
+                rest = None;
+                Some(text)
+            }
+        }
+    })
+}
+
+fn separator(text: &str) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let width = match bytes[at] {
+            b'\n' | b'\r' | b'\t' => 1,
+            b' ' if bytes.get(at + 1) == Some(&b' ') => 2,
+            // `\n` and `\t` as two characters, but not within a path such as `C:\new`.
+            b'\\' if matches!(bytes.get(at + 1), Some(b'n' | b'r' | b't')) && ends_word(bytes, at) => 2,
+            b'#' if matches!(bytes.get(at + 1..at + 4), Some(b"011" | b"012" | b"015")) => 4,
+            _ => 0,
+        };
+        if width > 0 {
+            return Some((at, at + width));
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Whether an escaped line end may stand here: what follows is a blank, another escape, a tab, an upper-case or
+/// non-ASCII letter, or the end. `C:\Windows\notepad.exe` has a lower-case letter there.
+fn ends_word(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at + 2) {
+        None => true,
+        Some(byte) => matches!(byte, b' ' | b'\t' | b'\\' | b'\r' | b'\n' | b'A'..=b'Z' | 0x80..),
+    }
+}
+
+/// Snare: `MSWinEventLog 1 Security 123 Fri Nov 20 10:00:00 2026 4624 Provider User SidType Type Computer Category Data
+/// Text`, separated by tabs; `false` when fields are missing.
+pub(super) fn snare<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
+    let separator = if text.contains('\t') { "\t" } else { "#011" };
+    let mut parts = text.splitn(14, separator);
+    let mut next = || parts.next().map(str::trim);
+    let (Some(_), Some(_), Some(channel), Some(_), Some(time), Some(event_id)) =
+        (next(), next(), next(), next(), next(), next())
+    else {
+        return false;
+    };
+    let (provider, user, user_type) = (next().unwrap_or(""), next().unwrap_or(""), next().unwrap_or(""));
+    let (keyword, computer, category) = (next().unwrap_or(""), next().unwrap_or(""), next().unwrap_or(""));
+    let (_data, message) = (next().unwrap_or(""), next().unwrap_or(""));
+    let instant = snare_time(time, reading);
+    let header = &mut reading.record.header;
+    header.channel = channel;
+    header.event_id = event_id;
+    header.provider = provider;
+    header.user_type = user_type;
+    header.computer = computer;
+    header.task = category;
+    header.message = message;
+    header.time = instant;
+    let (domain, name) = user.split_once('\\').unwrap_or(("", user));
+    header.user_domain = domain;
+    header.user_name = if name == "N/A" { "" } else { name };
+    reading.keyword(keyword);
+    labelled(message, reading);
+    true
+}
+
+/// `Fri Nov 20 10:00:00 2026` in the source's zone.
+fn snare_time(text: &str, reading: &Reading<'_, '_>) -> Option<stream::Timestamp> {
+    let mut words = text.split_ascii_whitespace();
+    let (_, month, day) = (words.next()?, words.next()?, words.next()?);
+    let (clock, year) = (words.next()?, words.next()?);
+    let date = (year.parse().ok()?, crate::time::month_number(month.as_bytes())?, day.parse().ok()?);
+    let (time, _) = crate::time::civil_time(clock.as_bytes())?;
+    Some(reading.context.zone.instant(&crate::time::Civil::new(date, time)?))
+}
