@@ -31,6 +31,13 @@ mod retention;
 mod segment;
 mod varint;
 
+#[cfg(test)]
+mod model_tests;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::{Record, Result, Timestamp, Topic};

@@ -164,6 +164,15 @@ impl Partition {
         Ok(end)
     }
 
+    /// Notes durably that nothing below `start`, the base of a segment, is kept, then forgets those segments.
+    pub(super) fn forget_below(&self, start: u64) -> Result<()> {
+        let _one_writer = self.lock_files();
+        let end = self.lock().durable_end;
+        write_numbers(self.disk.as_ref(), &self.dir, CHECKPOINT, &[start, end])?;
+        self.lock().segments.retain(|segment| segment.base >= start);
+        Ok(())
+    }
+
     pub(super) fn show_offsets(&self) {
         let (start, end) = {
             let state = self.lock();

@@ -44,7 +44,7 @@ struct Recovery<'a> {
 pub(super) fn recover(disk: &dyn Disk, dir: &Path, topic: Topic, partition: u32) -> Result<Recovered> {
     let [start, acknowledged] = read_numbers(disk, &dir.join(CHECKPOINT))?.unwrap_or([0, 0]);
     let mut recovery = Recovery { disk, dir, topic, partition, acknowledged, gaps: Vec::new() };
-    let mut segments = recovery.segments()?;
+    let mut segments = recovery.segments(start)?;
     let active = match segments.pop() {
         Some(last) => {
             let first = segments.first().map_or(last.base, |segment| segment.base);
@@ -77,11 +77,17 @@ impl Recovery<'_> {
         }
     }
 
-    /// Every segment file in order; the index of the closed ones is built when it is needed.
-    fn segments(&self) -> Result<Vec<Arc<Segment>>> {
+    /// Every segment file in order; the index of the closed ones is built when it is needed. Those that retention was
+    /// about to unlink, all of them below `start`, are unlinked.
+    fn segments(&self, start: u64) -> Result<Vec<Arc<Segment>>> {
         let names = self.disk.list(self.dir).map_err(io_error("list", self.dir))?;
         let mut bases: Vec<u64> = names.iter().filter_map(|name| base_of(name)).collect();
         bases.sort_unstable();
+        let gone = bases.windows(2).take_while(|pair| pair[1] <= start).count();
+        for base in bases.drain(..gone) {
+            let path = self.dir.join(file_name(base));
+            self.disk.remove(&path).map_err(io_error("remove", &path))?;
+        }
         let measure = |base: u64| {
             let path = self.dir.join(file_name(base));
             let bytes = self.disk.open(&path).and_then(|file| file.bytes()).map_err(io_error("open", &path))?;
@@ -147,13 +153,13 @@ impl Recovery<'_> {
         Ok((index, at.min(limit.max(HEADER_BYTES as u64)), end))
     }
 
-    /// Cuts a tail that was never acknowledged, and makes durable whatever may not have been.
+    /// Cuts a tail that was never acknowledged, and makes durable whatever may not have been, the header too.
     fn settle(&self, file: &dyn DiskFile, path: &Path, from: u64, at: u64, limit: u64) -> Result<()> {
         if at < limit {
             tracing::info!(path = %path.display(), bytes = limit - at, "cut an unfinished write that was not acknowledged");
             file.truncate(at).map_err(io_error("truncate", path))?;
         }
-        let mut position = from;
+        let mut position = if from <= HEADER_BYTES as u64 { 0 } else { from };
         while position < at {
             let count = COPY_BYTES.min(at - position);
             let bytes = read_exact_at(file, count as usize, position).map_err(io_error("read", path))?;

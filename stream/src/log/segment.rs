@@ -98,8 +98,9 @@ fn segment_header(base: u64, salt: u64) -> [u8; HEADER_BYTES] {
 /// The salt of a segment, if its header is sound.
 pub(super) fn read_salt(file: &dyn DiskFile, base: u64) -> io::Result<Option<u64>> {
     let mut bytes = [0; HEADER_BYTES];
-    fill_at(file, &mut bytes, 0)?;
-    let sound = bytes[..8] == *SEGMENT_MAGIC
+    let whole = fill_at(file, &mut bytes, 0)? == HEADER_BYTES;
+    let sound = whole
+        && bytes[..8] == *SEGMENT_MAGIC
         && u32_at(&bytes, 8) == crc32c::crc32c(&bytes[12..])
         && u32_at(&bytes, 12) == 1
         && u64_at(&bytes, 16) == base;

@@ -1,0 +1,1 @@
+//! Behaviour of the embedded log, one case at a time.
