@@ -10,12 +10,16 @@ mod build;
 mod check;
 mod load;
 mod samples;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
 use stream::Level;
 
 pub use check::{Check, check};
+#[cfg(test)]
+pub(crate) use samples::read_event;
 pub use samples::{SampleResult, run_samples};
 
 use crate::Problem;

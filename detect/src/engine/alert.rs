@@ -186,6 +186,5 @@ pub(super) fn of_silence(info: &RuleInfo, silent: Silent) -> Alert {
 
 /// The use cases that do not apply to a tenant.
 pub(super) fn excluded(tenants: &Tenants, tenant: &str) -> Vec<String> {
-    let _ = (tenants, tenant);
-    Vec::new()
+    tenants.get(tenant).map_or_else(Vec::new, |tenant| tenant.profile().rules_not_applicable.clone())
 }
