@@ -10,13 +10,27 @@ use std::collections::HashMap;
 use bumpalo::Bump;
 use stream::{Event, FieldId, Timestamp};
 
+use crate::time::Zone;
+
 /// What a parser may know beside the line.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// When the line was received (for an imported file: `last_received`, else the file's modification time).
     pub received: Timestamp,
     /// The time zone of times that do not name one; Asia/Tokyo unless the source declares another.
-    pub zone: jiff::tz::TimeZone,
+    pub zone: Zone,
+}
+
+impl Context {
+    /// A line received at `received`, from a source whose clock shows Japan's time.
+    pub fn tokyo(received: Timestamp) -> Self {
+        Context { received, zone: Zone::tokyo() }
+    }
+
+    /// A line received at `received`, from a source whose clock shows UTC.
+    pub fn utc(received: Timestamp) -> Self {
+        Context { received, zone: Zone::utc() }
+    }
 }
 
 /// Why a line was not understood. The line is then indexed whole, with this reason.

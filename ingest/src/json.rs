@@ -1,0 +1,356 @@
+//! JSON flattened straight into `(path, value)` calls, without building a tree.
+//!
+//! Paths are the keys joined by dots; the elements of an array carry the array's own path, in order. Text borrows from
+//! the line, and goes into the arena only when it holds escapes. Reading is lenient where devices are sloppy (control
+//! characters inside strings, lone surrogates become U+FFFD) and strict where guessing would be needed.
+//!
+//! Bounds: depth [`DEPTH_MAX`], [`VALUES_MAX`] values reported, paths of [`PATH_BYTES_MAX`] bytes; values beyond the
+//! last two are read over and not reported. Source: RFC 8259.
+
+use bumpalo::Bump;
+use bumpalo::collections::String as BumpString;
+use memchr::memchr2;
+use stream::Value;
+
+use crate::parser::Reason;
+
+/// The deepest nesting; a deeper text is refused.
+pub const DEPTH_MAX: usize = 64;
+/// The most values reported from one text.
+pub const VALUES_MAX: usize = 4096;
+/// The longest path reported, in bytes.
+pub const PATH_BYTES_MAX: usize = 512;
+
+/// One scalar.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number without fraction and exponent that fits.
+    Int(i64),
+    /// Any other number, also as it is written.
+    Float(f64, &'a str),
+    /// Text, unescaped.
+    Str(&'a str),
+}
+
+impl<'a> Scalar<'a> {
+    /// The scalar as a field's value; nothing for `null`.
+    pub fn value(self) -> Option<Value<'a>> {
+        Some(match self {
+            Scalar::Null => return None,
+            Scalar::Bool(flag) => Value::Bool(flag),
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::Float(number, _) => Value::Float(number),
+            Scalar::Str(text) => Value::Str(text),
+        })
+    }
+
+    /// The scalar if it is text.
+    pub fn str(self) -> Option<&'a str> {
+        match self {
+            Scalar::Str(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Walks JSON texts; keeps its path buffer from one text to the next.
+#[derive(Default)]
+pub struct Walker {
+    path: String,
+}
+
+impl Walker {
+    /// Calls `visit` for every scalar of the text, in order. A text after the value is refused, blanks are not.
+    ///
+    /// # Errors
+    /// A [`Reason`] where the text is not JSON; what stood before was reported.
+    pub fn walk<'a>(
+        &mut self,
+        text: &'a str,
+        arena: &'a Bump,
+        mut visit: impl FnMut(&str, Scalar<'a>),
+    ) -> Result<(), Reason> {
+        let end = self.walk_prefix(text, arena, &mut visit)?;
+        if text[end..].trim_ascii().is_empty() { Ok(()) } else { Err(Reason("text after the JSON value")) }
+    }
+
+    /// The same for a value at the start of a text: gives how many bytes it took.
+    ///
+    /// # Errors
+    /// A [`Reason`] where the text is not JSON; what stood before was reported.
+    pub fn walk_prefix<'a>(
+        &mut self,
+        text: &'a str,
+        arena: &'a Bump,
+        mut visit: impl FnMut(&str, Scalar<'a>),
+    ) -> Result<usize, Reason> {
+        self.path.clear();
+        let mut walk = Walk { text, at: 0, arena, path: &mut self.path, values: 0, path_cut: 0 };
+        walk.value(&mut visit, 0)?;
+        Ok(walk.at)
+    }
+}
+
+struct Walk<'a, 'p> {
+    text: &'a str,
+    at: usize,
+    arena: &'a Bump,
+    path: &'p mut String,
+    values: usize,
+    /// How many enclosing keys did not fit into the path; while there are any, nothing is reported.
+    path_cut: usize,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(byte) = self.bytes().get(self.at) {
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return Some(*byte),
+            }
+        }
+        None
+    }
+
+    fn value(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+        if depth > DEPTH_MAX {
+            return Err(Reason("JSON nested too deeply"));
+        }
+        let scalar = match self.peek() {
+            Some(b'{') => return self.object(visit, depth),
+            Some(b'[') => return self.array(visit, depth),
+            Some(b'"') => Scalar::Str(self.string()?),
+            Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(_) => self.word()?,
+            None => return Err(Reason("JSON ends early")),
+        };
+        if self.values < VALUES_MAX && self.path_cut == 0 {
+            self.values += 1;
+            visit(self.path, scalar);
+        }
+        Ok(())
+    }
+
+    fn object(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+        self.at += 1;
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(Reason("JSON key expected"));
+            }
+            let key = self.string()?;
+            if self.peek() != Some(b':') {
+                return Err(Reason("JSON colon expected"));
+            }
+            self.at += 1;
+            let length = self.path.len();
+            let fits = length + 1 + key.len() <= PATH_BYTES_MAX;
+            if fits {
+                if length > 0 {
+                    self.path.push('.');
+                }
+                self.path.push_str(key);
+            }
+            self.path_cut += usize::from(!fits);
+            self.value(visit, depth + 1)?;
+            self.path_cut -= usize::from(!fits);
+            self.path.truncate(length);
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => break,
+                _ => return Err(Reason("JSON object not closed")),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    fn array(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+        self.at += 1;
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            self.value(visit, depth + 1)?;
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => break,
+                _ => return Err(Reason("JSON array not closed")),
+            }
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The text that starts at the quote at `self.at`.
+    fn string(&mut self) -> Result<&'a str, Reason> {
+        let start = self.at + 1;
+        let mut from = start;
+        let mut escaped = false;
+        while let Some(found) = memchr2(b'"', b'\\', &self.bytes()[from.min(self.text.len())..]) {
+            let index = from + found;
+            if self.bytes()[index] == b'"' {
+                self.at = index + 1;
+                let raw = &self.text[start..index];
+                return Ok(if escaped { unescape(raw, self.arena) } else { raw });
+            }
+            escaped = true;
+            from = index + 2;
+        }
+        Err(Reason("JSON string not closed"))
+    }
+
+    fn number(&mut self) -> Result<Scalar<'a>, Reason> {
+        let start = self.at;
+        let length = self.bytes()[start..]
+            .iter()
+            .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .unwrap_or(self.text.len() - start);
+        self.at = start + length;
+        let text = &self.text[start..self.at];
+        if let Ok(number) = text.parse() {
+            return Ok(Scalar::Int(number));
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Scalar::Float(number, text)),
+            _ => Err(Reason("not a JSON number")),
+        }
+    }
+
+    fn word(&mut self) -> Result<Scalar<'a>, Reason> {
+        for (word, scalar) in
+            [("true", Scalar::Bool(true)), ("false", Scalar::Bool(false)), ("null", Scalar::Null)]
+        {
+            if self.bytes()[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(scalar);
+            }
+        }
+        Err(Reason("not JSON"))
+    }
+}
+
+/// Takes the escapes of RFC 8259 §7 back; an unknown escape stays as written.
+pub fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> &'a str {
+    let mut plain = BumpString::with_capacity_in(raw.len(), arena);
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        plain.push_str(&rest[..at]);
+        let (character, length) = match rest.as_bytes().get(at + 1) {
+            Some(b'"') => ('"', 2),
+            Some(b'\\') => ('\\', 2),
+            Some(b'/') => ('/', 2),
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'n') => ('\n', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'u') => unicode_escape(&rest.as_bytes()[at..]).unwrap_or(('\\', 1)),
+            _ => ('\\', 1),
+        };
+        plain.push(character);
+        rest = &rest[at + length..];
+    }
+    plain.push_str(rest);
+    plain.into_bump_str()
+}
+
+/// Reads `\uXXXX`, or two of them that are a surrogate pair: the character, and how many bytes it took.
+fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
+    let unit = |bytes: &[u8]| -> Option<u32> {
+        let [b'\\', b'u', digits @ ..] = bytes else { return None };
+        digits.get(..4)?.iter().try_fold(0, |unit, byte| Some(unit * 16 + char::from(*byte).to_digit(16)?))
+    };
+    let high = unit(bytes)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return Some((char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6));
+    }
+    match bytes.get(6..).and_then(unit) {
+        Some(low @ 0xdc00..0xe000) => {
+            let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+            Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12))
+        }
+        _ => Some((char::REPLACEMENT_CHARACTER, 6)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(text: &str) -> (Vec<(String, String)>, Result<(), Reason>) {
+        let arena = Bump::new();
+        let mut found = Vec::new();
+        let result = Walker::default().walk(text, &arena, |path, scalar| {
+            found.push((path.to_owned(), scalar.value().map_or("null".into(), |value| value.text().into_owned())));
+        });
+        (found, result)
+    }
+
+    fn pairs(found: &[(String, String)]) -> Vec<(&str, &str)> {
+        found.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect()
+    }
+
+    #[test]
+    fn flattens() {
+        let (found, result) = flat(
+            r#" {"a":{"b":1,"c":[true,null,{"d":"x"}]},"e":-1.5e3,"f":"","g":{},"h":[],"i":18446744073709551615} "#,
+        );
+        assert_eq!(result, Ok(()));
+        let expected = [
+            ("a.b", "1"), ("a.c", "true"), ("a.c", "null"), ("a.c.d", "x"), ("e", "-1500"), ("f", ""),
+            ("i", "18446744073709552000"),
+        ];
+        assert_eq!(pairs(&found), expected);
+    }
+
+    #[test]
+    fn unescapes() {
+        let (found, result) = flat(r#"{"a\n":"\u65e5\u672c \ud83d\ude00 \ud83d \"q\" \\ \/ \x","b":"C:\\x"}"#);
+        assert_eq!(result, Ok(()));
+        assert_eq!(pairs(&found), [("a\n", "日本 😀 \u{fffd} \"q\" \\ / \\x"), ("b", "C:\\x")]);
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in ["", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "[1", "[1,]", "\"x", "\"x\\", "tru", "1 2", "-", "1e999", "{a:1}"] {
+            assert!(flat(text).1.is_err(), "{text}");
+        }
+        assert_eq!(flat(&"[".repeat(100_000)).1, Err(Reason("JSON nested too deeply")));
+    }
+
+    #[test]
+    fn bounded() {
+        let many = format!("[{}1]", "1,".repeat(10_000));
+        assert_eq!(flat(&many).0.len(), VALUES_MAX);
+        let long = format!("{{\"{}\":1,\"b\":2}}", "k".repeat(PATH_BYTES_MAX + 1));
+        assert_eq!(pairs(&flat(&long).0), [("b", "2")]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "\\PC{0,40}|[\\[\\]{}\",:\\\\ua0-9é .-]{0,60}") {
+            let _ = flat(&text);
+        }
+
+        #[test]
+        fn agrees_with_serde(text in "[\\[\\]{}\",:a0-9 .-]{0,12}") {
+            let serde: Result<serde_json::Value, _> = serde_json::from_str(&text);
+            if serde.is_ok() {
+                proptest::prop_assert_eq!(flat(&text).1, Ok(()));
+            }
+        }
+    }
+}
