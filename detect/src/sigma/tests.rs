@@ -232,3 +232,39 @@ fn corpus() {
         eprintln!("{id}: {times} {side}, such as {example}");
     }
 }
+
+/// Our own rules over the events of their samples, each by both engines.
+#[test]
+fn same_matches_on_our_rules() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../rules");
+    let (set, problems) = RuleSet::load(std::slice::from_ref(&root));
+    assert_eq!(problems, []);
+    let mut other = rsigma_eval::Engine::new();
+    other.set_logsource_extractor(Some(rsigma_eval::LogSourceExtractor::new().with_field_names(
+        fields::SEKISHO_LOGSOURCE_PRODUCT.name(),
+        fields::SEKISHO_LOGSOURCE_SERVICE.name(),
+        fields::SEKISHO_LOGSOURCE_CATEGORY.name(),
+    )));
+    let mut files: Vec<PathBuf> = set.rules().iter().map(|rule| rule.file.clone()).collect();
+    files.dedup();
+    for file in files {
+        other.add_collection(&rsigma_parser::parse_sigma_file(&file).unwrap()).unwrap();
+    }
+    let absences: BTreeSet<String> =
+        set.rules().iter().filter(|rule| rule.kind == crate::RuleKind::Absence).map(|rule| rule.id.clone()).collect();
+    let mut engine = Engine::new(Arc::new(set), Arc::new(Tenants::default()));
+    let mut matches = 0;
+    for folder in std::fs::read_dir(root.join("samples")).unwrap() {
+        for name in ["hit.ndjson", "miss.ndjson"] {
+            for line in std::fs::read_to_string(folder.as_ref().unwrap().path().join(name)).unwrap().lines() {
+                let json: serde_json::Value = serde_json::from_str(line).unwrap();
+                let arena = Bump::new();
+                let ours = ours(&mut engine, &json, &arena);
+                let theirs: BTreeSet<String> = theirs(&other, &json).difference(&absences).cloned().collect();
+                matches += ours.len();
+                assert_eq!(ours, theirs, "{line}");
+            }
+        }
+    }
+    assert!(matches > 100, "{matches}");
+}
