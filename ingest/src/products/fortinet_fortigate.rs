@@ -6,6 +6,8 @@
 //! | `<PRI>Nov 20 10:00:00 host `, `<PRI>1 2026-11-20T10:00:00Z host - - - - ` | relays, `set format rfc5424` |
 //! | two host names and a stray `"` before the first key | boxes that a carrier operates |
 //!
+//! In CEF the vendor's `FTNTFGT<key>` and in JSON the members of the object are the same keys (see [`other`]).
+//!
 //! `@timestamp` is `date` + `time` in `tz`, else in the source's zone; `event.start` is `eventtime` (s, ms, us or ns).
 //! Known keys become ECS fields, the rest `fortigate.<key>` (see [`keys`]). `event.type` holds `allowed` or `denied`;
 //! `event.action` is the vendor's `action`, for UTM logs `eventtype`. `N/A` and `(null)` are nothing.
@@ -13,6 +15,7 @@
 
 mod keys;
 mod meaning;
+mod other;
 mod scan;
 mod values;
 
@@ -22,8 +25,8 @@ use stream::{Event, FieldId, Timestamp, Value, fields};
 use self::keys::{Keys, Seen, Slot, To};
 use self::scan::{Key, Pairs, key_at};
 use self::values::{address, integer, is_nothing, mac, unescape};
+use crate::json::Walker;
 use crate::parser::{Context, Parser, Reason};
-use crate::products::generic::{Cef, Json};
 use crate::{syslog, time};
 
 /// Parser of FortiGate logs.
@@ -31,8 +34,7 @@ use crate::{syslog, time};
 pub struct FortinetFortigate {
     keys: Keys,
     own: meaning::Own,
-    cef: Cef,
-    json: Json,
+    walker: Walker,
 }
 
 /// The values kept aside while a line is read.
@@ -52,6 +54,20 @@ impl<'a> Slots<'a> {
     }
 }
 
+/// One line while it is read.
+struct Line<'e, 'a> {
+    slots: Slots<'a>,
+    seen: Seen,
+    arena: &'a Bump,
+    event: &'e mut Event<'a>,
+}
+
+impl<'e, 'a> Line<'e, 'a> {
+    fn new(arena: &'a Bump, event: &'e mut Event<'a>) -> Self {
+        Line { slots: Slots([""; Slot::COUNT]), seen: Seen::new(), arena, event }
+    }
+}
+
 impl Parser for FortinetFortigate {
     fn parse<'a>(
         &mut self,
@@ -61,15 +77,65 @@ impl Parser for FortinetFortigate {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let body = priority(line, event);
-        let Some(first) = first_key(&self.keys, line, body) else {
-            return self.parse_other(line, body, context, arena, event);
+        let mut held = Line::new(arena, event);
+        let first = match key_at(line.as_bytes(), body) {
+            Some(key) => key,
+            None if other::is_cef(line, body) => return other::parse_cef(self, line, body, context, held),
+            None => match key_behind_header(&self.keys, line, body) {
+                Some(key) => key,
+                None => return other::parse_json(self, line, body, context, held),
+            },
         };
         let header = match line.get(..first.start) {
             Some(text) if first.start > body => syslog::parse(text.trim_end_matches([' ', '"']), context),
             _ => syslog::Header::default(),
         };
-        let mut slots = Slots([""; Slot::COUNT]);
-        self.read_pairs(line, first, arena, event, &mut slots);
+        for pair in Pairs::new(line, first) {
+            let value = if pair.escaped { unescape(pair.value, arena) } else { pair.value };
+            self.put(pair.key, pair.hash, value, &mut held);
+        }
+        self.finish(held, &header, context)
+    }
+}
+
+impl FortinetFortigate {
+    /// Puts a value into its field or its slot.
+    #[inline]
+    fn put<'a>(&mut self, key: &str, hash: u32, value: &'a str, line: &mut Line<'_, 'a>) {
+        if is_nothing(value) {
+            return;
+        }
+        let Some(meaning) = self.keys.meaning(key, hash) else { return };
+        if !line.seen.first(meaning.number) {
+            return;
+        }
+        match meaning.to {
+            To::Text(field) => line.event.push(field, Value::Str(value)),
+            To::Slot(slot) => {
+                let held = &mut line.slots.0[slot as usize];
+                if held.is_empty() {
+                    *held = value;
+                }
+            }
+            To::Int(field) => {
+                if let Some(number) = integer(value) {
+                    line.event.push(field, Value::Int(number));
+                }
+            }
+            To::Ip(field, other) => push_address(line.event, field, other, value),
+            To::Mac(field) => line.event.push(field, Value::Str(mac(value, line.arena).unwrap_or(value))),
+            To::Nothing => {}
+        }
+    }
+
+    /// What the collected values mean, once the line is read.
+    fn finish<'a>(
+        &self,
+        mut line: Line<'_, 'a>,
+        header: &syslog::Header<'a>,
+        context: &Context,
+    ) -> Result<(), Reason> {
+        let Line { slots, event, arena, .. } = &mut line;
         if let Some(host) = header.hostname {
             event.push_str(fields::LOG_SYSLOG_HOSTNAME, host);
             if !event.has(fields::OBSERVER_NAME) {
@@ -79,76 +145,11 @@ impl Parser for FortinetFortigate {
         if slots.get(Slot::Type).is_empty() && !event.has(fields::EVENT_CODE) {
             return Err(Reason("neither type nor logid: not a FortiGate log"));
         }
-        set_time(&slots, header.timestamp, context, event);
-        set_observer(event);
-        meaning::set(&self.own, &slots, arena, event);
-        Ok(())
-    }
-}
-
-impl FortinetFortigate {
-    /// Puts each pair into its field or its slot.
-    fn read_pairs<'a>(
-        &mut self,
-        line: &'a str,
-        first: Key,
-        arena: &'a Bump,
-        event: &mut Event<'a>,
-        slots: &mut Slots<'a>,
-    ) {
-        let mut seen = Seen::new();
-        for pair in Pairs::new(line, first) {
-            if is_nothing(pair.value) {
-                continue;
-            }
-            let Some(meaning) = self.keys.meaning(pair.key, pair.hash) else { continue };
-            if !seen.first(meaning.number) {
-                continue;
-            }
-            let value = if pair.escaped { unescape(pair.value, arena) } else { pair.value };
-            match meaning.to {
-                To::Text(field) => event.push(field, Value::Str(value)),
-                To::Slot(slot) => {
-                    let held = &mut slots.0[slot as usize];
-                    if held.is_empty() {
-                        *held = value;
-                    }
-                }
-                To::Int(field) => {
-                    if let Some(number) = integer(value) {
-                        event.push(field, Value::Int(number));
-                    }
-                }
-                To::Ip(field, other) => push_address(event, field, other, value),
-                To::Mac(field) => {
-                    event.push(field, Value::Str(mac(value, arena).unwrap_or(value)));
-                }
-                To::Nothing => {}
-            }
-        }
-    }
-
-    /// The CEF and JSON formats that a FortiGate can be told to write.
-    fn parse_other<'a>(
-        &mut self,
-        line: &'a str,
-        body: usize,
-        context: &Context,
-        arena: &'a Bump,
-        event: &mut Event<'a>,
-    ) -> Result<(), Reason> {
-        let rest = line.get(body..).unwrap_or("");
-        if rest.contains("CEF:") {
-            self.cef.parse(rest, context, arena, event)?;
-        } else if rest.trim_start().starts_with('{') {
-            self.json.parse(rest, context, arena, event)?;
-        } else {
-            return Err(Reason("no key=value pair: not a FortiGate log"));
-        }
+        set_time(slots, header.timestamp, context, event);
         for (field, value) in OBSERVER {
-            event.set(*field, Value::Str(value));
+            event.push(*field, Value::Str(value));
         }
-        event.set(fields::SEKISHO_LOGSOURCE_PRODUCT, Value::Str("fortigate"));
+        meaning::set(&self.own, slots, arena, event);
         Ok(())
     }
 }
@@ -181,13 +182,10 @@ pub(super) fn push_priority(number: u8, event: &mut Event<'_>) {
     event.push(fields::LOG_SYSLOG_SEVERITY_CODE, Value::Int(i64::from(number & 7)));
 }
 
-/// The first pair's key: at the body's start any key, further on (behind a header) one of the reference.
-fn first_key(keys: &Keys, line: &str, body: usize) -> Option<Key> {
+/// The first key of the reference behind a header.
+fn key_behind_header(keys: &Keys, line: &str, body: usize) -> Option<Key> {
     const HEADER_BYTES_MAX: usize = 512;
     let bytes = line.as_bytes();
-    if let Some(key) = key_at(bytes, body) {
-        return Some(key);
-    }
     let stop = bytes.len().min(body + HEADER_BYTES_MAX);
     (body + 1..stop)
         .filter(|at| matches!(bytes[at - 1], b' ' | b'"' | b'\t' | b':'))
@@ -225,12 +223,6 @@ static OBSERVER: &[(FieldId, &str)] = &[
     (fields::OBSERVER_TYPE, "firewall"),
     (fields::EVENT_MODULE, "fortinet_fortigate"),
 ];
-
-fn set_observer(event: &mut Event<'_>) {
-    for (field, value) in OBSERVER {
-        event.push(*field, Value::Str(value));
-    }
-}
 
 #[cfg(test)]
 mod tests;

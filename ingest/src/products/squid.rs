@@ -223,7 +223,8 @@ fn push_result<'a>(code: &'a str, status: &str, size: &str, event: &mut Event<'a
     event.push_str(fields::SQUID_CODE, code);
     event.push(fields::EVENT_TYPE, Value::Str("access"));
     let denied = code.contains("DENIED");
-    if !code.is_empty() {
+    // `NONE`, `NONE_NONE`: there was no request to allow.
+    if !code.is_empty() && !code.starts_with("NONE") {
         event.push(fields::EVENT_TYPE, Value::Str(if denied { "denied" } else { "allowed" }));
     }
     match code.as_bytes() {

@@ -6,7 +6,8 @@
 //! integrations. `sekisho.logsource.service` is the channel as SigmaHQ names it, `...category` what Sysmon's event ids
 //! and 4688 stand for (several values where Sigma has several).
 //!
-//! Limits: 4,096 names of event data per parser, objects 12 deep, 100 unnamed items.
+//! Limits: 300 items of event data per event, 100 of them unnamed; 4,096 names per parser; objects 12 deep. What is over
+//! stays in `event.original`.
 
 mod audit;
 mod channels;
@@ -20,6 +21,8 @@ mod reading;
 mod record;
 mod scan;
 mod sysmon;
+#[cfg(test)]
+mod tests;
 mod text;
 mod xml;
 

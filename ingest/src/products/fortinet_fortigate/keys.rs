@@ -43,7 +43,7 @@ slots! {
     Duration, SentBytes, ReceivedBytes, SentPackets, ReceivedPackets, AppCategory, Category, Profile, AppList, Direction,
     Hostname, Url, User, UnauthUser, XauthUser, RemoteIp, RemotePort, LocalIp, LocalPort, Ui, Attack, Virus, PolicyName,
     PolicyId, From, To, SourceIp, SourceCountry, DestinationCountry, ConfigPath, ConfigObject, QueryAddress, TlsVersion,
-    Checksum, PolicyType,
+    Checksum, PolicyType, Ip,
 }
 
 /// The table, from the log message reference.
@@ -76,6 +76,7 @@ pub(super) static KNOWN: &[(&str, To)] = &[
     ("srcmac", To::Mac(f::SOURCE_MAC)),
     ("srcname", To::Text(f::SOURCE_DOMAIN)),
     ("srccountry", To::Slot(Slot::SourceCountry)),
+    ("src_country", To::Slot(Slot::SourceCountry)),
     ("srcregion", To::Text(f::SOURCE_GEO_REGION_NAME)),
     ("srccity", To::Text(f::SOURCE_GEO_CITY_NAME)),
     ("saddr", To::Text(f::SOURCE_ADDRESS)),
@@ -89,6 +90,7 @@ pub(super) static KNOWN: &[(&str, To)] = &[
     ("dstname", To::Text(f::DESTINATION_DOMAIN)),
     ("dst_host", To::Text(f::DESTINATION_DOMAIN)),
     ("dstcountry", To::Slot(Slot::DestinationCountry)),
+    ("dst_country", To::Slot(Slot::DestinationCountry)),
     ("dstregion", To::Text(f::DESTINATION_GEO_REGION_NAME)),
     ("dstcity", To::Text(f::DESTINATION_GEO_CITY_NAME)),
     ("daddr", To::Text(f::DESTINATION_ADDRESS)),
@@ -109,6 +111,7 @@ pub(super) static KNOWN: &[(&str, To)] = &[
     ("rem_port", To::Slot(Slot::RemotePort)),
     ("stamac", To::Mac(f::SOURCE_MAC)),
     ("mac", To::Mac(f::SOURCE_MAC)),
+    ("ip", To::Slot(Slot::Ip)),
     ("vlanid", To::Text(f::NETWORK_VLAN_ID)),
     // Session.
     ("action", To::Slot(Slot::Action)),
@@ -132,6 +135,7 @@ pub(super) static KNOWN: &[(&str, To)] = &[
     ("appcat", To::Slot(Slot::AppCategory)),
     ("app_type", To::Slot(Slot::AppCategory)),
     ("policyid", To::Slot(Slot::PolicyId)),
+    ("policy_id", To::Slot(Slot::PolicyId)),
     ("poluuid", To::Text(f::RULE_UUID)),
     ("policyname", To::Slot(Slot::PolicyName)),
     ("policytype", To::Slot(Slot::PolicyType)),

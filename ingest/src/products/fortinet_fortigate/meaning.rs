@@ -24,20 +24,43 @@ static OWN: &[(Slot, &str)] = &[
     (Slot::UnauthUser, "fortigate.unauthuser"),
     (Slot::XauthUser, "fortigate.xauthuser"),
     (Slot::PolicyType, "fortigate.policytype"),
+    (Slot::Ip, "fortigate.ip"),
 ];
 
-/// The field numbers of [`OWN`].
-pub(super) struct Own(Vec<(Slot, FieldId)>);
+/// Slots kept so only where they became no field of ECS.
+static ASIDE: &[(Slot, &str)] = &[
+    (Slot::Hostname, "fortigate.hostname"),
+    (Slot::From, "fortigate.from"),
+    (Slot::To, "fortigate.to"),
+    (Slot::Direction, "fortigate.direction"),
+];
+
+/// The field numbers of [`OWN`] and [`ASIDE`].
+pub(super) struct Own {
+    always: Vec<(Slot, FieldId)>,
+    aside: Vec<(Slot, FieldId)>,
+}
 
 impl Default for Own {
     fn default() -> Self {
-        Own(OWN.iter().filter_map(|(slot, name)| Some((*slot, stream::intern(name)?))).collect())
+        let intern = |table: &[(Slot, &str)]| {
+            table.iter().filter_map(|(slot, name)| Some((*slot, stream::intern(name)?))).collect()
+        };
+        Own { always: intern(OWN), aside: intern(ASIDE) }
+    }
+}
+
+impl Own {
+    fn push_aside<'a>(&self, slot: Slot, slots: &Slots<'a>, event: &mut Event<'a>) {
+        if let (Some(value), Some((_, field))) = (slots.find(slot), self.aside.iter().find(|(own, _)| *own == slot)) {
+            event.push(*field, Value::Str(value));
+        }
     }
 }
 
 /// Sets everything that follows from the slots.
 pub(super) fn set<'a>(own: &Own, slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
-    for (slot, field) in &own.0 {
+    for (slot, field) in &own.always {
         if let Some(value) = slots.find(*slot) {
             event.push(*field, Value::Str(value));
         }
@@ -49,13 +72,14 @@ pub(super) fn set<'a>(own: &Own, slots: &Slots<'a>, arena: &'a Bump, event: &mut
     set_volume(slots, event);
     set_rule(slots, arena, event);
     set_people(slots, event);
-    set_url(slots, arena, event);
+    set_url(own, slots, arena, event);
+    set_direction(own, slots, event);
     match slots.get(Slot::Type) {
         "traffic" => set_traffic(slots, event),
         "event" => set_event(slots, event),
-        "utm" => set_utm(slots.get(Slot::Subtype), slots, arena, event),
+        "utm" => set_utm(own, slots.get(Slot::Subtype), slots, arena, event),
         // FortiOS 4.x and 5.0 have no type above the UTM ones.
-        kind => set_utm(kind, slots, arena, event),
+        kind => set_utm(own, kind, slots, arena, event),
     }
 }
 
@@ -93,7 +117,7 @@ fn set_traffic<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
     push_verdict(traffic_verdict(action, slots.get(Slot::UtmAction)), event);
 }
 
-fn set_utm<'a>(kind: &'a str, slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+fn set_utm<'a>(own: &Own, kind: &'a str, slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     push_all(event, f::SEKISHO_LOGSOURCE_SERVICE, &["utm"]);
     let (logsource, category) = match kind {
         "webfilter" => ("proxy", "web"),
@@ -126,9 +150,20 @@ fn set_utm<'a>(kind: &'a str, slots: &Slots<'a>, arena: &'a Bump, event: &mut Ev
         }
     }
     if matches!(kind, "emailfilter" | "spam" | "dlp" | "virus") {
-        event.push_str(f::EMAIL_FROM_ADDRESS, slots.get(Slot::From));
-        event.push_str(f::EMAIL_TO_ADDRESS, slots.get(Slot::To));
+        for (slot, field) in [(Slot::From, f::EMAIL_FROM_ADDRESS), (Slot::To, f::EMAIL_TO_ADDRESS)] {
+            if let Some(address) = slots.find(slot) {
+                event.push_unique(field, Value::Str(address));
+            }
+        }
+    } else {
+        own.push_aside(Slot::From, slots, event);
+        own.push_aside(Slot::To, slots, event);
     }
+    set_checksum(slots, event);
+}
+
+/// The file's hash, by its length.
+fn set_checksum<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
     let checksum = slots.get(Slot::Checksum);
     if checksum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         match checksum.len() {
@@ -215,7 +250,7 @@ fn event_outcome(slots: &Slots<'_>) -> Option<&'static str> {
 fn set_endpoints<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
     let local = slots.find(Slot::LocalIp).and_then(address);
     let remote = slots.find(Slot::RemoteIp).and_then(address);
-    let source = slots.find(Slot::SourceIp);
+    let source = slots.find(Slot::SourceIp).filter(|ip| *ip != "0.0.0.0" || slots.get(Slot::Type) != "event");
     if let Some(text) = source {
         super::push_address(event, f::SOURCE_IP, f::SOURCE_DOMAIN, text);
     }
@@ -239,6 +274,10 @@ fn set_endpoints<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
         && !event.has(f::SOURCE_IP)
     {
         push_some(event, f::SOURCE_IP, rest.split(')').next().and_then(address).map(Value::Ip));
+    }
+    // A lease or a FortiClient: the client's own address.
+    if !event.has(f::SOURCE_IP) && (event.has(f::SOURCE_MAC) || slots.get(Slot::Subtype) == "endpoint") {
+        push_some(event, f::SOURCE_IP, slots.find(Slot::Ip).and_then(address).map(Value::Ip));
     }
     for (slot, field) in
         [(Slot::SourceCountry, f::SOURCE_GEO_COUNTRY_NAME), (Slot::DestinationCountry, f::DESTINATION_GEO_COUNTRY_NAME)]
@@ -285,11 +324,6 @@ fn set_rule<'a>(slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         event.push_str(f::NETWORK_TRANSPORT, lower(protocol, arena));
     }
     event.push_str(f::NETWORK_PROTOCOL, lower(slots.get(Slot::Service), arena));
-    event.push_str(f::NETWORK_DIRECTION, match slots.get(Slot::Direction) {
-        "outgoing" | "outbound" => "outbound",
-        "incoming" | "inbound" => "inbound",
-        _ => "",
-    });
     event.push_str(f::RULE_ID, slots.get(Slot::PolicyId));
     let traffic = slots.get(Slot::Type) == "traffic";
     let profile = slots.find(Slot::Profile).or(slots.find(Slot::AppList)).filter(|_| !traffic);
@@ -312,6 +346,14 @@ fn set_rule<'a>(slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     event.push_str(f::TLS_VERSION, version.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()));
 }
 
+fn set_direction<'a>(own: &Own, slots: &Slots<'a>, event: &mut Event<'a>) {
+    match slots.get(Slot::Direction) {
+        "outgoing" | "outbound" => event.push(f::NETWORK_DIRECTION, Value::Str("outbound")),
+        "incoming" | "inbound" => event.push(f::NETWORK_DIRECTION, Value::Str("inbound")),
+        _ => own.push_aside(Slot::Direction, slots, event),
+    }
+}
+
 fn set_people<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
     if let Some(user) = slots.find(Slot::User).or(slots.find(Slot::XauthUser)) {
         event.push(f::SOURCE_USER_NAME, Value::Str(user));
@@ -320,10 +362,15 @@ fn set_people<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
 }
 
 /// `url` is a whole URL or, with `hostname` beside it, only its path; the scheme is then that of the service.
-fn set_url<'a>(slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+fn set_url<'a>(own: &Own, slots: &Slots<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let (host, url) = (slots.get(Slot::Hostname), slots.get(Slot::Url));
     if slots.get(Slot::Type) == "event" {
-        event.push_str(f::SOURCE_DOMAIN, host);
+        // A DHCP or wireless client's own name; elsewhere it may be the box's.
+        if event.has(f::SOURCE_MAC) {
+            event.push_str(f::SOURCE_DOMAIN, host);
+        } else {
+            own.push_aside(Slot::Hostname, slots, event);
+        }
     }
     if url.contains("://") {
         event.push(f::URL_FULL, Value::Str(url));

@@ -126,6 +126,9 @@ impl Parser for Cef {
             event.push_str(f::MESSAGE, name);
         }
         super::push_header(&header, event);
+        if let Some(time) = event.get(f::EVENT_END).or(event.get(f::EVENT_START)).filter(|_| !event.has(f::TIMESTAMP)) {
+            event.push(f::TIMESTAMP, time);
+        }
         if !event.has(f::OBSERVER_NAME) {
             event.push_str(f::OBSERVER_NAME, header.hostname.unwrap_or(""));
         }
@@ -134,6 +137,15 @@ impl Parser for Cef {
         super::push_verdict(event);
         Ok(())
     }
+}
+
+/// The extension's pairs of a text that starts with `CEF:`, unescaped; `None` when its header is not one.
+pub(crate) fn pairs<'a>(text: &'a str, arena: &'a Bump) -> Option<impl Iterator<Item = (&'a str, &'a str)>> {
+    let mut rest = text.strip_prefix("CEF:")?;
+    for _ in 0..7 {
+        rest = header_column(rest)?.1;
+    }
+    Some(Extension(rest).map(move |(key, value)| (key, unescape(value, arena))))
 }
 
 /// 0 to 10, or the words that version 0 allowed.

@@ -13,7 +13,7 @@ use crate::{kv, syslog, time};
 /// Parser of `key=value` lines.
 #[derive(Default)]
 pub struct KeyValue {
-    lookup: Lookup,
+    pub(super) lookup: Lookup,
 }
 
 /// Synonyms, lower case.

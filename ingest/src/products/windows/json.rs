@@ -5,7 +5,8 @@
 //! - NXLog: flat, `{"EventTime", "Hostname", "EventID", "TargetUserName", ...}`;
 //! - Fluent Bit: flat header with `StringInserts`;
 //! - the evtx library and other converters of the XML: `{"Event": {"System": {...}, "EventData": {...}}}`, attributes
-//!   under `#attributes`, `@Name` or `Name`, data by name or as a list of `Data`.
+//!   under `#attributes`, `@Name` or `Name`, data by name or as a list of `Data`;
+//! - Wazuh: `{"data": {"win": {"system": {"eventID"...}, "eventdata": {"targetUserName"...}}}}`.
 //!
 //! Objects deeper than [`DEPTH_MAX`] are passed over. The text of the message is read for data only when there is none.
 
@@ -36,6 +37,9 @@ enum Place<'a> {
     Log,
     LogFile,
     Agent,
+    WazuhData,
+    WazuhWindows,
+    WazuhEventData,
     Other,
 }
 
@@ -201,6 +205,13 @@ impl<'a> Walk<'a> {
             Place::Log if key == "level" && header.level.is_empty() => header.level = value,
             Place::LogFile if key == "path" => header.log_path = value,
             Place::Agent => agent(key, value, reading),
+            Place::WazuhEventData => {
+                let name = reading.arena.alloc_str(key);
+                if let Some(first) = name.get_mut(..1) {
+                    first.make_ascii_uppercase();
+                }
+                reading.data(name, value);
+            }
             _ => {}
         }
     }
@@ -272,6 +283,10 @@ fn inner<'a>(place: Place<'a>, key: &'a str) -> Place<'a> {
         (Place::Root, "host" | "hostname") => Place::Host,
         (Place::Root, "log") => Place::Log,
         (Place::Root, "agent") => Place::Agent,
+        (Place::Root, "data") => Place::WazuhData,
+        (Place::Root | Place::WazuhData, "win") => Place::WazuhWindows,
+        (Place::WazuhWindows, "system") => Place::System,
+        (Place::WazuhWindows, "eventdata" | "eventData") => Place::WazuhEventData,
         (Place::Root | Place::Winlog, "user") => Place::WinlogUser,
         (Place::Log, "file") => Place::LogFile,
         (Place::Winlog, "process") => Place::WinlogProcess,

@@ -48,7 +48,7 @@ impl<'a> Reading<'_, 'a> {
     /// Takes a header item under any of the names that Windows and its collectors give it; `false` when it is none.
     pub(super) fn header(&mut self, name: &str, value: &'a str) -> bool {
         let instant = match name {
-            "TimeCreated" | "EventTime" | "SystemTime" | "time_created" | "TimeCreated_SystemTime" => {
+            "TimeCreated" | "EventTime" | "SystemTime" | "systemTime" | "time_created" | "TimeCreated_SystemTime" => {
                 self.instant(value)
             }
             "@timestamp" | "EventReceivedTime" | "TimeGenerated" | "TimeWritten" => {
@@ -56,7 +56,7 @@ impl<'a> Reading<'_, 'a> {
                 self.record.header.collected = self.record.header.collected.or(instant);
                 return true;
             }
-            "Keywords" | "keywords" | "Keyword" => {
+            "Keywords" | "keywords" | "Keyword" | "severityValue" => {
                 self.keyword(value);
                 return true;
             }
@@ -65,19 +65,22 @@ impl<'a> Reading<'_, 'a> {
         let header = &mut self.record.header;
         let place = match name {
             "EventID" | "EventId" | "eventID" | "event_id" => &mut header.event_id,
-            "Provider_Name" | "ProviderName" | "SourceName" | "provider_name" | "source_name" => &mut header.provider,
-            "ProviderGuid" | "Provider_Guid" | "provider_guid" => &mut header.provider_guid,
+            "Provider_Name" | "ProviderName" | "SourceName" | "provider_name" | "providerName" | "source_name" => {
+                &mut header.provider
+            }
+            "ProviderGuid" | "Provider_Guid" | "provider_guid" | "providerGuid" => &mut header.provider_guid,
             "Version" | "version" => &mut header.version,
             "Level" | "level" | "LevelDisplayName" => &mut header.level,
             "Task" | "task" | "Category" | "TaskDisplayName" => &mut header.task,
             "Opcode" | "opcode" | "OpcodeDisplayName" => &mut header.opcode,
-            "EventRecordID" | "EventRecordId" | "RecordNumber" | "RecordId" | "record_id" | "record_number" => {
-                &mut header.record_id
-            }
+            "EventRecordID" | "EventRecordId" | "RecordNumber" | "RecordId" | "eventRecordID" | "record_id"
+            | "record_number" => &mut header.record_id,
             "ActivityID" | "ActivityId" | "activity_id" | "Correlation_ActivityID" => &mut header.activity_id,
             "RelatedActivityID" | "RelatedActivityId" | "related_activity_id" => &mut header.related_activity_id,
-            "ExecutionProcessID" | "Execution_ProcessID" | "process_id" => &mut header.process_id,
-            "ExecutionThreadID" | "Execution_ThreadID" | "ThreadID" | "ThreadId" | "thread_id" => &mut header.thread_id,
+            "ExecutionProcessID" | "Execution_ProcessID" | "processID" | "process_id" => &mut header.process_id,
+            "ExecutionThreadID" | "Execution_ThreadID" | "ThreadID" | "ThreadId" | "threadID" | "thread_id" => {
+                &mut header.thread_id
+            }
             "Channel" | "channel" | "LogName" | "log_name" => &mut header.channel,
             "Computer" | "computer" | "Hostname" | "ComputerName" | "computer_name" | "MachineName" => {
                 &mut header.computer
@@ -86,7 +89,7 @@ impl<'a> Reading<'_, 'a> {
             "AccountType" => &mut header.user_type,
             "Message" | "message" => &mut header.message,
             "api" => return true,
-            "TimeCreated" | "EventTime" | "SystemTime" | "time_created" | "TimeCreated_SystemTime" => {
+            "TimeCreated" | "EventTime" | "SystemTime" | "systemTime" | "time_created" | "TimeCreated_SystemTime" => {
                 header.time = header.time.or(instant);
                 return true;
             }

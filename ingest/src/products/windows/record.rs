@@ -53,6 +53,9 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    /// The most items of event data kept as fields, so that room for the ECS fields is left.
+    const DATA_MAX: usize = 300;
+
     /// An empty record.
     pub(super) fn new() -> Self {
         Record { header: Header::default(), slots: [""; SLOTS], data_count: 0 }
@@ -62,7 +65,7 @@ impl<'a> Record<'a> {
     pub(super) fn data(&mut self, keys: &mut Keys, event: &mut Event<'a>, name: &str, value: &'a str) {
         let key = keys.get(name);
         self.data_count += 1;
-        if let Some(field) = key.field {
+        if let Some(field) = key.field.filter(|_| self.data_count <= Self::DATA_MAX) {
             event.push(field, Value::Str(value));
         }
         if let Some(slot) = key.slot {
@@ -80,18 +83,19 @@ impl<'a> Record<'a> {
         self.slots[slot as usize]
     }
 
-    /// Adds a keyword: its text, or the outcome that a mask tells.
+    /// Adds a keyword: its text, or the outcome that a mask or a text in another language tells.
     pub(super) fn keyword(&mut self, event: &mut Event<'a>, keyword: &'a str) {
         if self.header.outcome.is_empty() {
             self.header.outcome = codes::outcome(keyword).unwrap_or("");
         }
-        let mask = keyword.starts_with("0x") || keyword.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        if !mask {
-            event.push_unique(fields::WINLOG_KEYWORDS, Value::Str(keyword));
-        } else if let Some(outcome) = codes::outcome(keyword) {
-            let text = if outcome == "success" { "Audit Success" } else { "Audit Failure" };
-            event.push_unique(fields::WINLOG_KEYWORDS, Value::Str(text));
-        }
+        let text = match codes::outcome(keyword) {
+            Some("success") => "Audit Success",
+            Some(_) => "Audit Failure",
+            None if keyword.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => return,
+            None if keyword.starts_with("0x") => return,
+            None => keyword,
+        };
+        event.push_unique(fields::WINLOG_KEYWORDS, Value::Str(text));
     }
 
     /// Sets the ECS fields of the whole event.
