@@ -1,1 +1,107 @@
-//! The file that names the splits.
+//! The catalogue: one JSON file that names the splits and, per partition, the next raw offset they cover.
+//!
+//! Replaced as a whole (temporary file, fsync, rename, fsync of the folder), so splits and offsets change together or not
+//! at all. A folder of splits that it does not name is a leftover of a crash: its events are still in the raw log above
+//! the catalogue's offsets, or in the splits that a merge did not replace yet.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::index::split::{SplitMeta, sync_folder};
+use crate::{Error, Result};
+
+const FORMAT: u32 = 1;
+const FILE: &str = "catalogue.json";
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Catalogue {
+    format: u32,
+    /// Next raw offset by partition.
+    pub(crate) positions: BTreeMap<u32, u64>,
+    pub(crate) splits: Vec<SplitMeta>,
+    /// Number for the next split's id; never used twice.
+    pub(crate) next_split: u64,
+}
+
+impl Catalogue {
+    /// The folder of the splits.
+    pub(crate) fn splits_dir(dir: &Path) -> PathBuf {
+        dir.join("splits")
+    }
+
+    /// Reads the catalogue of a store, or starts one; removes what it does not name.
+    pub(crate) fn open(dir: &Path) -> Result<Catalogue> {
+        let splits = Self::splits_dir(dir);
+        std::fs::create_dir_all(&splits).map_err(Error::io("create", &splits))?;
+        let path = dir.join(FILE);
+        let catalogue = match std::fs::read(&path) {
+            Ok(bytes) => Self::read(&path, &bytes)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Catalogue { format: FORMAT, positions: BTreeMap::new(), splits: Vec::new(), next_split: 1 }
+            }
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        catalogue.sweep(&splits)?;
+        Ok(catalogue)
+    }
+
+    fn read(path: &Path, bytes: &[u8]) -> Result<Catalogue> {
+        let damaged = |reason| Error::Damaged { what: "catalogue", place: path.display().to_string(), reason };
+        let catalogue: Catalogue = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        if catalogue.format != FORMAT {
+            return Err(damaged(format!("format {} instead of {FORMAT}", catalogue.format)));
+        }
+        Ok(catalogue)
+    }
+
+    /// Removes folders of a cut or merge that was not committed; reports splits that are gone.
+    fn sweep(&self, splits: &Path) -> Result<()> {
+        for entry in std::fs::read_dir(splits).map_err(Error::io("read", splits))? {
+            let entry = entry.map_err(Error::io("read", splits))?;
+            let name = entry.file_name();
+            if !self.splits.iter().any(|split| name == *split.id) {
+                let path = entry.path();
+                tracing::info!(split = %name.display(), "removing a split that was never committed");
+                let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+                removed.map_err(Error::io("remove", &path))?;
+            }
+        }
+        for split in &self.splits {
+            let path = splits.join(&split.id);
+            if !path.is_dir() {
+                return Err(Error::Damaged {
+                    what: "split",
+                    place: path.display().to_string(),
+                    reason: format!("{} events of {} are missing", split.events, split.tenant),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A new split's id.
+    pub(crate) fn new_id(&mut self) -> String {
+        let id = format!("{:012}", self.next_split);
+        self.next_split += 1;
+        id
+    }
+
+    /// Replaces the stored catalogue by this one.
+    pub(crate) fn save(&self, dir: &Path) -> Result<()> {
+        let (path, temporary) = (dir.join(FILE), dir.join("catalogue.json.tmp"));
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| Error::Invalid { what: "catalogue", reason: error.to_string() })?;
+        let write = || {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)
+        };
+        write().map_err(Error::io("write", &path))?;
+        sync_folder(dir)
+    }
+}

@@ -1,1 +1,12 @@
-//! One split.
+//! One split: an immutable tantivy index of one tenant's events, newest first.
+//!
+//! Document ids follow the order (`@timestamp` descending, id descending), made by sorting before writing, so that "newest
+//! 20" stops after 20 documents and a time range is a range of document ids.
+
+pub(crate) mod compile;
+pub(crate) mod docs;
+pub(crate) mod document;
+pub(crate) mod merge;
+pub(crate) mod schema;
+pub(crate) mod split;
+pub(crate) mod tokenizer;

@@ -1,11 +1,25 @@
 //! Searching splits and the memory tail.
+//!
+//! Newest first stops early: splits are visited by their newest event, documents of a split stand newest first, and the
+//! walk ends when nothing older can enter the page. A search of any kind ends after [`Searcher::SECONDS_MAX`].
 
-use std::time::Duration;
+mod matrix;
+mod page;
+mod scan;
+mod values;
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
-use stream::{EventId, Timestamp};
+use stream::{EventId, NANOS_PER_SECOND, Timestamp};
 
-use crate::{Result, Store};
+use self::page::Page;
+use self::scan::Scan;
+use self::values::{Counted, ValueCounter, count_event};
+use crate::metrics::METRICS;
+use crate::query::FieldRef;
+use crate::{Error, Result, Store};
 
 /// What to search for.
 #[derive(Clone, Debug)]
@@ -96,61 +110,182 @@ pub struct MatrixCell {
 /// Searches a store; cheap to clone, and never blocks indexing for longer than a pointer swap.
 #[derive(Clone)]
 pub struct Searcher {
-    #[allow(dead_code)]
     store: Store,
 }
 
 impl Searcher {
+    /// A search of any kind ends after this many seconds.
+    pub const SECONDS_MAX: u64 = 30;
+    /// The most steps of a histogram.
+    pub const BUCKETS_MAX: i64 = 10_000;
+    /// The most distinct values that one answer tells apart; further ones are left out.
+    pub const VALUES_MAX: usize = 100_000;
+
+    pub(crate) fn new(store: Store) -> Searcher {
+        Searcher { store }
+    }
+
     /// The events that match, in order, up to the limit.
     ///
     /// # Errors
     /// [`crate::Error::Query`] when the query cannot be understood, [`crate::Error::Timeout`], or a damaged split.
-    pub fn search(&self, _request: &SearchRequest) -> Result<Hits> {
-        unimplemented!()
+    pub fn search(&self, request: &SearchRequest) -> Result<Hits> {
+        let started = Instant::now();
+        self.measured(|searcher| {
+            let scan = Scan::new(&searcher.store, request)?;
+            let mut page = Page::new(request);
+            let scanned_splits = page.fill(&scan)?;
+            let hits = page.hits()?;
+            Ok(Hits { hits, scanned_splits, total_splits: scan.view.splits.len(), took: started.elapsed() })
+        })
     }
 
     /// How many events match; `limit` and `before` do not count.
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn count(&self, _request: &SearchRequest) -> Result<u64> {
-        unimplemented!()
+    pub fn count(&self, request: &SearchRequest) -> Result<u64> {
+        self.measured(|searcher| {
+            let scan = Scan::new(&searcher.store, request)?;
+            let mut count = 0;
+            scan.tail(|_, _| count += 1)?;
+            for split in scan.splits() {
+                count += scan.walk(&split)?.count()?;
+            }
+            Ok(count)
+        })
     }
 
-    /// Matching events per time step, oldest first, steps without events included when the range has two ends.
+    /// Matching events per time step, oldest first; steps without events between the first and the last are included.
     ///
     /// # Errors
-    /// As [`Searcher::search`].
-    pub fn histogram(
-        &self,
-        _request: &SearchRequest,
-        _interval_seconds: u64,
-        _by: Option<&str>,
-    ) -> Result<Vec<Bucket>> {
-        unimplemented!()
+    /// As [`Searcher::search`]; [`Error::Invalid`] when there would be more than [`Searcher::BUCKETS_MAX`] steps.
+    pub fn histogram(&self, request: &SearchRequest, interval_seconds: u64, by: Option<&str>) -> Result<Vec<Bucket>> {
+        self.measured(|searcher| {
+            let scan = Scan::new(&searcher.store, request)?;
+            let interval = i64::try_from(interval_seconds).unwrap_or(i64::MAX).max(1).saturating_mul(NANOS_PER_SECOND);
+            if let Some((oldest, newest)) = scan.span()
+                && newest.saturating_sub(oldest) / interval > Self::BUCKETS_MAX
+            {
+                let reason =
+                    format!("more than {} steps; take longer steps or a shorter time range", Self::BUCKETS_MAX);
+                return Err(Error::Invalid { what: "histogram", reason });
+            }
+            let by = by.map(FieldRef::new);
+            let mut steps: BTreeMap<i64, (u64, Counted)> = BTreeMap::new();
+            scan.tail(|time, event| {
+                let step = steps.entry(time - time.rem_euclid(interval)).or_default();
+                step.0 += 1;
+                if let Some(by) = &by {
+                    count_event(by, event, &mut step.1);
+                }
+            })?;
+            for split in scan.splits() {
+                split_steps(&scan, &split, interval, by.as_ref(), &mut steps)?;
+            }
+            Ok(filled(steps, interval))
+        })
     }
 
     /// The most frequent values of a field, largest first.
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn terms(&self, _request: &SearchRequest, _field: &str, _limit: usize) -> Result<Vec<(String, u64)>> {
-        unimplemented!()
+    pub fn terms(&self, request: &SearchRequest, field: &str, limit: usize) -> Result<Vec<(String, u64)>> {
+        self.measured(|searcher| {
+            let scan = Scan::new(&searcher.store, request)?;
+            let field = FieldRef::new(field);
+            let mut counted = Counted::default();
+            scan.tail(|_, event| count_event(&field, event, &mut counted))?;
+            for split in scan.splits() {
+                let mut walk = scan.walk(&split)?;
+                let mut counter = ValueCounter::new(&walk.opened, &split.meta.tenant, &field)?;
+                while let Some(doc) = walk.next()? {
+                    counter.add(doc)?;
+                }
+                counter.drain(&mut counted)?;
+            }
+            let mut terms = sorted(counted);
+            terms.truncate(limit);
+            Ok(terms)
+        })
     }
 
-    /// Matching events by source and destination zone.
+    /// Matching events by source and destination zone; events without both are left out.
     ///
     /// # Errors
     /// As [`Searcher::search`].
-    pub fn matrix(&self, _request: &SearchRequest) -> Result<Vec<MatrixCell>> {
-        unimplemented!()
+    pub fn matrix(&self, request: &SearchRequest) -> Result<Vec<MatrixCell>> {
+        self.measured(|searcher| matrix::matrix(&Scan::new(&searcher.store, request)?))
     }
 
     /// One event by id, if it exists and belongs to one of the tenants.
     ///
     /// # Errors
     /// A damaged split.
-    pub fn get(&self, _tenants: &[String], _id: EventId) -> Result<Option<Hit>> {
-        unimplemented!()
+    pub fn get(&self, tenants: &[String], id: EventId) -> Result<Option<Hit>> {
+        self.measured(|searcher| page::get(&searcher.store.view(), tenants, id))
     }
+
+    fn measured<T>(&self, search: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
+        let timer = METRICS.search_seconds.start_timer();
+        let result = search(self);
+        timer.observe_duration();
+        if matches!(&result, Err(error) if !matches!(error, Error::Query { .. })) {
+            METRICS.search_failures.inc();
+        }
+        self.store.close_unused();
+        result
+    }
+}
+
+/// Counts a split's documents into steps. They stand newest first, so a step is a range of document ids.
+fn split_steps(
+    scan: &Scan<'_>,
+    split: &crate::index::split::Split,
+    interval: i64,
+    by: Option<&FieldRef>,
+    steps: &mut BTreeMap<i64, (u64, Counted)>,
+) -> Result<()> {
+    let mut walk = scan.walk(split)?;
+    let mut counter = by.map(|by| ValueCounter::new(&walk.opened, &split.meta.tenant, by)).transpose()?;
+    let (mut start, mut end, mut count) = (0, 0, 0);
+    loop {
+        let doc = walk.next()?;
+        if doc.is_none_or(|doc| doc >= end) {
+            if count > 0 {
+                let step = steps.entry(start).or_default();
+                step.0 += count;
+                if let Some(counter) = &mut counter {
+                    counter.drain(&mut step.1)?;
+                }
+            }
+            let Some(doc) = doc else { return Ok(()) };
+            let time = walk.opened.time(doc);
+            start = time - time.rem_euclid(interval);
+            end = walk.opened.first_at_or_before(start.saturating_sub(1));
+            count = 0;
+        }
+        count += 1;
+        if let (Some(counter), Some(doc)) = (&mut counter, doc) {
+            counter.add(doc)?;
+        }
+    }
+}
+
+fn filled(steps: BTreeMap<i64, (u64, Counted)>, interval: i64) -> Vec<Bucket> {
+    let mut buckets: Vec<Bucket> = Vec::new();
+    for (start, (count, by)) in steps {
+        while let Some(next) = buckets.last().map(|last| last.start.0 + interval).filter(|next| *next < start) {
+            buckets.push(Bucket { start: Timestamp(next), count: 0, by: Vec::new() });
+        }
+        buckets.push(Bucket { start: Timestamp(start), count, by: sorted(by) });
+    }
+    buckets
+}
+
+fn sorted(counted: HashMap<String, u64>) -> Vec<(String, u64)> {
+    let mut values: Vec<(String, u64)> = counted.into_iter().collect();
+    values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    values
 }

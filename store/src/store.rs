@@ -1,14 +1,51 @@
 //! The store: splits, catalogue and memory tail, and the one indexer that writes them.
+//!
+//! No gap, nothing twice: a search takes splits and tail together under one lock, and a cut swaps its events from the
+//! tail into splits under the same lock. A cut is: write and sync the splits, commit the catalogue (splits and offsets in
+//! one atomic file), swap. A crash before the commit leaves the events in the raw log, from which they are indexed again.
 
-use std::time::Instant;
+mod cut;
+#[cfg(test)]
+mod tests;
 
-use stream::{Event, EventId, Timestamp};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use crate::{Result, Searcher, StoreConfig};
+use stream::{Event, EventId, NANOS_PER_SECOND, Timestamp};
+
+use crate::catalogue::Catalogue;
+use crate::index::schema::IndexSchema;
+use crate::index::split::Split;
+use crate::metrics::METRICS;
+use crate::tail::Chunk;
+use crate::{Error, Result, Searcher, StoreConfig};
 
 /// The searchable events; cheap to clone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: StoreConfig,
+    schema: Arc<IndexSchema>,
+    state: RwLock<View>,
+    /// What the file says; locked for the whole of a commit.
+    catalogue: Mutex<Catalogue>,
+    /// The failpoint a test asked to stop at.
+    #[cfg(test)]
+    stop_at: Mutex<Option<&'static str>>,
+}
+
+/// Splits and tail at one moment.
+#[derive(Clone, Default)]
+pub(crate) struct View {
+    pub(crate) splits: Arc<Vec<Arc<Split>>>,
+    pub(crate) tail: Vec<Arc<Chunk>>,
+}
 
 /// What the store holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -36,70 +73,212 @@ pub struct Retained {
     pub bytes: u64,
 }
 
+/// The most splits that stay open.
+const OPEN_MAX: usize = 512;
+
 impl Store {
     /// Opens or creates a store. Folders that the catalogue does not name are leftovers of a crash and are deleted.
     ///
     /// # Errors
     /// A split that the catalogue names is missing, the catalogue is damaged, or the disk refused.
-    pub fn open(_config: StoreConfig) -> Result<Store> {
-        unimplemented!()
+    pub fn open(config: StoreConfig) -> Result<Store> {
+        config.validate()?;
+        let catalogue = Catalogue::open(&config.dir)?;
+        let schema = IndexSchema::new();
+        let dir = Catalogue::splits_dir(&config.dir);
+        let splits: Vec<_> =
+            catalogue.splits.iter().map(|meta| Arc::new(Split::new(&dir, meta.clone(), schema.clone()))).collect();
+        METRICS.splits.set(splits.len() as i64);
+        let state = RwLock::new(View { splits: Arc::new(splits), tail: Vec::new() });
+        let inner = Inner {
+            config,
+            schema,
+            state,
+            catalogue: Mutex::new(catalogue),
+            #[cfg(test)]
+            stop_at: Mutex::new(None),
+        };
+        Ok(Store { inner: Arc::new(inner) })
     }
 
     /// The writer. Only one may be used at a time.
     pub fn indexer(&self) -> Indexer {
-        unimplemented!()
+        Indexer {
+            durable: self.inner.catalogue().positions.clone(),
+            store: self.clone(),
+            building: BTreeMap::new(),
+            waiting: Waiting::default(),
+            running: None,
+            stopped: None,
+        }
     }
 
     /// The reader.
     pub fn searcher(&self) -> Searcher {
-        unimplemented!()
+        Searcher::new(self.clone())
     }
 
     /// The next raw offset of the partition that is not yet durable in the index: where to resume.
-    pub fn position(&self, _partition: u32) -> u64 {
-        unimplemented!()
+    pub fn position(&self, partition: u32) -> u64 {
+        self.inner.catalogue().positions.get(&partition).copied().unwrap_or(0)
     }
 
     /// Events searchable, tail included.
     pub fn event_count(&self) -> u64 {
-        unimplemented!()
+        self.stats().events
     }
 
     /// What the store holds.
     pub fn stats(&self) -> StoreStats {
-        unimplemented!()
+        let view = self.view();
+        let tail_events = view.tail.iter().map(|chunk| chunk.len() as u64).sum();
+        StoreStats {
+            events: tail_events + view.splits.iter().map(|split| split.meta.events).sum::<u64>(),
+            tail_events,
+            tail_bytes: view.tail.iter().map(|chunk| chunk.bytes() as u64).sum(),
+            splits: view.splits.len(),
+            bytes: view.splits.iter().map(|split| split.meta.bytes).sum(),
+        }
     }
 
     /// Removes whole splits whose newest event is older than the retention.
     ///
     /// # Errors
     /// The disk refused.
-    pub fn retain(&self, _now: Timestamp) -> Result<Retained> {
-        unimplemented!()
+    pub fn retain(&self, now: Timestamp) -> Result<Retained> {
+        let days = i64::from(self.inner.config.retention_days);
+        if days == 0 {
+            return Ok(Retained::default());
+        }
+        let end = now.plus_nanos(-days.saturating_mul(86_400 * NANOS_PER_SECOND)).0;
+        let mut catalogue = self.inner.catalogue();
+        let mut next = catalogue.clone();
+        let mut retained = Retained::default();
+        next.splits.retain(|split| {
+            let keep = split.newest >= end;
+            if !keep {
+                retained.splits += 1;
+                retained.events += split.events;
+                retained.bytes += split.bytes;
+            }
+            keep
+        });
+        if retained.splits > 0 {
+            next.save(&self.inner.config.dir)?;
+            *catalogue = next;
+            self.inner.drop_splits(|split| split.meta.newest < end);
+        }
+        Ok(retained)
+    }
+
+    pub(crate) fn view(&self) -> View {
+        self.inner.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Closes the least used splits when too many are open.
+    pub(crate) fn close_unused(&self) {
+        let view = self.view();
+        let mut open: Vec<(u64, &Arc<Split>)> =
+            view.splits.iter().filter_map(|split| Some((split.open_since()?, split))).collect();
+        if open.len() > OPEN_MAX {
+            open.sort_by_key(|(turn, _)| *turn);
+            let surplus = open.len() - OPEN_MAX / 2;
+            open[..surplus].iter().for_each(|(_, split)| split.close());
+        }
+    }
+}
+
+impl Inner {
+    fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn splits_dir(&self) -> PathBuf {
+        Catalogue::splits_dir(&self.config.dir)
+    }
+
+    /// Takes splits out of the view; their files go when the last search lets go of them.
+    fn drop_splits(&self, gone: impl Fn(&Split) -> bool) {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        let (out, keep): (Vec<_>, Vec<_>) = state.splits.iter().cloned().partition(|split| gone(split));
+        out.iter().for_each(|split| split.doom());
+        METRICS.splits.set(keep.len() as i64);
+        state.splits = Arc::new(keep);
     }
 }
 
 /// Adds events. Added events become searchable at [`Indexer::publish`] and durable at a commit; until then they are
 /// durable in the raw log, from which a restart indexes again from [`Store::position`].
-pub struct Indexer {}
+pub struct Indexer {
+    store: Store,
+    durable: BTreeMap<u32, u64>,
+    /// Added and not yet published, by partition.
+    building: BTreeMap<u32, Chunk>,
+    waiting: Waiting,
+    running: Option<JoinHandle<Result<()>>>,
+    stopped: Option<String>,
+}
+
+/// What was published and is not being cut yet.
+#[derive(Default)]
+struct Waiting {
+    events: usize,
+    bytes: usize,
+    since: Option<Instant>,
+}
 
 impl Indexer {
-    /// Adds one event; its tenant is `sekisho.tenant`.
-    pub fn add(&mut self, _id: EventId, _event: &Event<'_>) {
-        unimplemented!()
+    /// Adds one event; its tenant is `sekisho.tenant`. An event below [`Store::position`] as it was when the indexer was
+    /// made, or below a later commit, is in the index already and is left out: a replay may start earlier.
+    pub fn add(&mut self, id: EventId, event: &Event<'_>) {
+        if id.offset >= self.durable(id.partition) {
+            self.building.entry(id.partition).or_default().add(id, event);
+        }
     }
 
     /// Makes what was added searchable, and remembers that the partition was read up to `next_offset`.
-    pub fn publish(&mut self, _partition: u32, _next_offset: u64) {
-        unimplemented!()
+    pub fn publish(&mut self, partition: u32, next_offset: u64) {
+        let mut chunk = self.building.remove(&partition).unwrap_or_default();
+        if chunk.len() == 0 && next_offset <= self.durable(partition) {
+            return;
+        }
+        chunk.shrink();
+        (chunk.partition, chunk.next_offset) = (partition, next_offset);
+        self.waiting.events += chunk.len();
+        self.waiting.bytes += chunk.bytes();
+        self.waiting.since.get_or_insert_with(Instant::now);
+        METRICS.events.inc_by(chunk.len() as u64);
+        METRICS.tail_events.add(chunk.len() as i64);
+        METRICS.tail_bytes.add(chunk.bytes() as i64);
+        self.store.inner.state.write().unwrap_or_else(PoisonError::into_inner).tail.push(Arc::new(chunk));
     }
 
-    /// Cuts a split in the background when age, number or bytes ask for it. Gives whether it did.
+    /// Cuts a split in the background when age, number or bytes ask for it. Gives whether it did. Waits for the running
+    /// cut when the tail has grown to twice its limit.
     ///
     /// # Errors
-    /// An earlier cut failed; nothing more is indexed.
-    pub fn maybe_commit(&mut self, _now: Instant) -> Result<bool> {
-        unimplemented!()
+    /// A cut failed; nothing more is indexed until a restart.
+    pub fn maybe_commit(&mut self, now: Instant) -> Result<bool> {
+        let config = &self.store.inner.config;
+        let overfull =
+            self.waiting.bytes >= config.tail_bytes_max || self.waiting.events >= config.split_events_max * 2;
+        if self.running.as_ref().is_some_and(|running| running.is_finished() || overfull) {
+            self.join()?;
+        }
+        let small = self.waiting.events < StoreConfig::SPLIT_EVENTS_MIN.min(self.store.inner.config.split_events_max);
+        let factor = if small { StoreConfig::SMALL_SPLIT_FACTOR } else { 1 };
+        let age_max = Duration::from_secs(self.store.inner.config.split_seconds_max.saturating_mul(factor));
+        let due = self.waiting.since.is_some_and(|since| now.saturating_duration_since(since) >= age_max)
+            || self.waiting.events >= self.store.inner.config.split_events_max
+            || self.waiting.bytes >= self.store.inner.config.tail_bytes_max / 2;
+        if !due || self.running.is_some() {
+            return match &self.stopped {
+                Some(cause) => Err(Error::Stopped { cause: cause.clone() }),
+                None => Ok(false),
+            };
+        }
+        self.start()?;
+        Ok(true)
     }
 
     /// Cuts a split now and waits until everything published is durable.
@@ -107,11 +286,49 @@ impl Indexer {
     /// # Errors
     /// The disk refused; what was not committed is still searchable and still in the raw log.
     pub fn commit(&mut self) -> Result<()> {
-        unimplemented!()
+        self.join()?;
+        if self.waiting.since.is_some() {
+            self.start()?;
+            self.join()?;
+        }
+        Ok(())
     }
 
     /// The next raw offset of the partition that is not yet durable in the index.
-    pub fn durable(&self, _partition: u32) -> u64 {
-        unimplemented!()
+    pub fn durable(&self, partition: u32) -> u64 {
+        self.durable.get(&partition).copied().unwrap_or(0)
+    }
+
+    fn start(&mut self) -> Result<()> {
+        if let Some(cause) = &self.stopped {
+            return Err(Error::Stopped { cause: cause.clone() });
+        }
+        let store = self.store.clone();
+        let work = move || {
+            cut::cut(&store.inner)?;
+            cut::merge_small(&store.inner)
+        };
+        let spawned = std::thread::Builder::new().name("store-cut".into()).spawn(work);
+        self.running = Some(spawned.map_err(Error::io("start a thread for", &self.store.inner.config.dir))?);
+        self.waiting = Waiting::default();
+        Ok(())
+    }
+
+    fn join(&mut self) -> Result<()> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let result = running.join().unwrap_or_else(|_| Err(Error::Stopped { cause: "the cut panicked".into() }));
+        self.durable = self.store.inner.catalogue().positions.clone();
+        if let Err(error) = &result {
+            self.stopped = Some(error.to_string());
+        }
+        result
+    }
+}
+
+impl Drop for Indexer {
+    fn drop(&mut self) {
+        if let Err(error) = self.join() {
+            tracing::error!(%error, "the last cut failed; its events are still in the raw log");
+        }
     }
 }

@@ -25,8 +25,8 @@ pub enum AlertChange {
         events: Vec<EventId>,
         /// Their lines, in the same order; may be shorter.
         evidence: Vec<Evidence>,
-        /// How many events this outcome stands for: `events.len()`, or more when not all are listed. The rest is
-        /// counted once with the first of `events` that is new.
+        /// Supporting events of the alert in all, these included; the larger of this and what is stored is kept, so that
+        /// a replay changes nothing.
         count: u64,
     },
 }
@@ -143,9 +143,6 @@ fn insert(
         .map_err(&failed)?;
     if inserted == 1 {
         applied.new_alerts.push(alert.id.clone());
-        if alert.events.is_empty() {
-            add_count(transaction, &alert.id, alert.event_count, received)?;
-        }
         if alert.sekisho.page {
             let page = to_json(alert)?;
             for channel in channels {
@@ -167,15 +164,15 @@ fn merge(
 ) -> Result<()> {
     let failed = Error::database("merge evidence");
     let known: Option<i64> = transaction
-        .prepare_cached("SELECT event_count FROM alerts WHERE id = ?1")
+        .prepare_cached("SELECT (SELECT count(*) FROM alert_events WHERE alert_id = id) FROM alerts WHERE id = ?1")
         .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
         .map_err(&failed)?;
-    let Some(mut number) = known else {
+    let Some(before) = known else {
         tracing::error!(alert = id, "evidence for an alert that does not exist was not stored");
         applied.unknown_alerts += 1;
         return Ok(());
     };
-    let before = number;
+    let mut number = before;
     let mut add_event = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO alert_events (alert_id, partition, offset, sub, number) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -187,41 +184,26 @@ fn merge(
         )
         .map_err(&failed)?;
     for (index, event) in more.events.iter().enumerate() {
-        let offset = event.offset as i64;
-        let new = add_event.execute(params![id, event.partition, offset, event.sub, number]).map_err(&failed)?;
-        if new == 0 {
+        if number as usize >= Alert::EVIDENCE_MAX {
+            break;
+        }
+        let place = (event.partition, event.offset as i64, event.sub);
+        if add_event.execute(params![id, place.0, place.1, place.2, number]).map_err(&failed)? == 0 {
             continue;
         }
-        if (number as usize) < Alert::EVIDENCE_MAX {
-            let line = more.evidence.get(index);
-            add_line
-                .execute(params![
-                    id,
-                    number,
-                    event.partition,
-                    offset,
-                    event.sub,
-                    line.map(|line| &line.source),
-                    line.map(|line| &line.line)
-                ])
-                .map_err(&failed)?;
-        }
+        let line = more.evidence.get(index);
+        let (source, text) = (line.map(|line| &line.source), line.map(|line| &line.line));
+        add_line.execute(params![id, number, place.0, place.1, place.2, source, text]).map_err(&failed)?;
         number += 1;
     }
-    let new = (number - before) as u64;
-    applied.new_events += new;
-    if new > 0 {
-        let unlisted = more.count.saturating_sub(more.events.len() as u64);
-        add_count(transaction, id, new.saturating_add(unlisted), received)?;
-    }
-    Ok(())
-}
-
-fn add_count(transaction: &Transaction<'_>, id: &str, count: u64, received: Timestamp) -> Result<()> {
+    applied.new_events += (number - before) as u64;
+    let count = more.count.max(number as u64) as i64;
     transaction
-        .prepare_cached("UPDATE alerts SET event_count = event_count + ?2, updated = max(updated, ?3) WHERE id = ?1")
-        .and_then(|mut statement| statement.execute(params![id, count as i64, received.0]))
-        .map_err(Error::database("count evidence"))?;
+        .prepare_cached(
+            "UPDATE alerts SET event_count = ?2, updated = max(updated, ?3) WHERE id = ?1 AND event_count < ?2",
+        )
+        .and_then(|mut statement| statement.execute(params![id, count, received.0]))
+        .map_err(&failed)?;
     Ok(())
 }
 

@@ -41,7 +41,7 @@ fn line(offset: u64) -> Evidence {
 fn more(id: &str, events: std::ops::Range<u64>) -> AlertChange {
     AlertChange::Evidence {
         alert_id: id.into(),
-        count: events.end - events.start,
+        count: events.end,
         evidence: events.clone().map(line).collect(),
         events: events.map(|offset| EventId::new(0, offset)).collect(),
     }
@@ -90,8 +90,12 @@ fn evidence_is_bounded_and_its_count_is_not() {
     let row = database.alert(&tenants(&["*"]), "a1").unwrap().unwrap();
     assert_eq!(row.alert.event_count, 3000);
     assert_eq!(row.alert.events.len(), Alert::EVIDENCE_MAX);
-    let unlisted =
-        AlertChange::Evidence { alert_id: "a1".into(), events: vec![EventId::new(1, 1)], evidence: vec![], count: 50 };
+    let unlisted = AlertChange::Evidence {
+        alert_id: "a1".into(),
+        events: vec![EventId::new(1, 1)],
+        evidence: vec![],
+        count: 3050,
+    };
     for _ in 0..2 {
         database.apply(batch(std::slice::from_ref(&unlisted), 1, None)).unwrap();
     }

@@ -1,0 +1,172 @@
+//! The index's fields.
+//!
+//! Useful for: what people filter and group by, as columns with postings. Every other field is searchable through the
+//! one `pairs` field (`name`, NUL, folded value). The full text is indexed once, in `words`, without positions: a phrase
+//! is checked on the stored line, which is cheaper than 48 bytes of positions per event.
+
+use std::sync::{Arc, LazyLock};
+
+use stream::{FieldId, fields};
+use tantivy::schema::{
+    BytesOptions, FAST, Field, IndexRecordOption, IpAddrOptions, NumericOptions, STORED, Schema, TextFieldIndexing,
+    TextOptions,
+};
+
+use super::tokenizer;
+
+/// How an explicit field is indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Column of the value as written, postings of the folded value.
+    Keyword,
+    /// Column.
+    Int,
+    /// Column, and postings of the canonical text.
+    Ip,
+}
+
+/// An explicit field in the index.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) shape: Shape,
+    /// Name of the column.
+    pub(crate) name: String,
+    /// The column.
+    pub(crate) values: Field,
+    /// The postings; the same field for keywords, meaningless for integers.
+    pub(crate) terms: Field,
+}
+
+const KEYWORDS: &[FieldId] = &[
+    fields::SEKISHO_SOURCE_ID,
+    fields::SEKISHO_SOURCE_ZONE,
+    fields::SEKISHO_DESTINATION_ZONE,
+    fields::SEKISHO_FLOW_VERDICT,
+    fields::SEKISHO_FLOW_RULE,
+    fields::SEKISHO_RULE_IDS,
+    fields::EVENT_KIND,
+    fields::EVENT_CATEGORY,
+    fields::EVENT_TYPE,
+    fields::EVENT_ACTION,
+    fields::EVENT_CODE,
+    fields::EVENT_OUTCOME,
+    fields::EVENT_DATASET,
+    fields::USER_NAME,
+    fields::USER_TARGET_NAME,
+    fields::SOURCE_USER_NAME,
+    fields::HOST_NAME,
+    fields::OBSERVER_NAME,
+    fields::URL_DOMAIN,
+    fields::DESTINATION_DOMAIN,
+    fields::HTTP_REQUEST_METHOD,
+    fields::NETWORK_TRANSPORT,
+    fields::NETWORK_PROTOCOL,
+    fields::NETWORK_APPLICATION,
+    fields::PROCESS_NAME,
+    fields::RULE_NAME,
+    fields::DNS_QUESTION_NAME,
+    fields::LOG_LEVEL,
+    fields::SERVICE_NAME,
+    fields::OBSERVER_INGRESS_ZONE,
+    fields::OBSERVER_EGRESS_ZONE,
+];
+const INTS: &[FieldId] = &[
+    fields::SOURCE_PORT,
+    fields::DESTINATION_PORT,
+    fields::SOURCE_BYTES,
+    fields::DESTINATION_BYTES,
+    fields::NETWORK_BYTES,
+    fields::HTTP_RESPONSE_STATUS_CODE,
+    fields::HTTP_RESPONSE_BYTES,
+    fields::EVENT_SEVERITY,
+    fields::EVENT_DURATION,
+];
+const IPS: &[FieldId] = &[fields::SOURCE_IP, fields::DESTINATION_IP];
+
+static SHAPES: LazyLock<Vec<Option<Shape>>> = LazyLock::new(|| {
+    let mut shapes = vec![None; FieldId::all_static().count()];
+    for (list, shape) in [(KEYWORDS, Shape::Keyword), (INTS, Shape::Int), (IPS, Shape::Ip)] {
+        for field in list {
+            shapes[field.index()] = Some(shape);
+        }
+    }
+    shapes
+});
+
+/// How a field is indexed, if it is one of the explicit ones.
+pub(crate) fn column_of(field: FieldId) -> Option<Shape> {
+    SHAPES.get(field.index()).copied().flatten()
+}
+
+/// Names of the columns that every event has.
+pub(crate) const TIME: &str = "time";
+pub(crate) const PARTITION: &str = "partition";
+pub(crate) const OFFSET: &str = "offset";
+pub(crate) const SUB: &str = "sub";
+
+/// The schema with its fields at hand.
+#[derive(Clone, Debug)]
+pub(crate) struct IndexSchema {
+    pub(crate) schema: Schema,
+    pub(crate) time: Field,
+    pub(crate) partition: Field,
+    pub(crate) offset: Field,
+    pub(crate) sub: Field,
+    pub(crate) words: Field,
+    pub(crate) pairs: Field,
+    pub(crate) stored: Field,
+    columns: Vec<Option<Column>>,
+}
+
+impl IndexSchema {
+    pub(crate) fn new() -> Arc<IndexSchema> {
+        let mut builder = Schema::builder();
+        let postings = |tokenizer: &str| {
+            TextFieldIndexing::default()
+                .set_tokenizer(tokenizer)
+                .set_index_option(IndexRecordOption::Basic)
+                .set_fieldnorms(false)
+        };
+        let terms = |tokenizer: &str| TextOptions::default().set_indexing_options(postings(tokenizer));
+        let fast = || NumericOptions::default().set_fast();
+        let time = builder.add_i64_field(TIME, fast());
+        let partition = builder.add_u64_field(PARTITION, fast());
+        let offset = builder.add_u64_field(OFFSET, fast());
+        let sub = builder.add_u64_field(SUB, fast());
+        let words = builder.add_text_field("words", terms(tokenizer::WORDS));
+        let pairs = builder.add_text_field("pairs", terms(tokenizer::WHOLE));
+        let stored = builder.add_bytes_field("stored", BytesOptions::from(STORED));
+        let mut columns = vec![None; SHAPES.len()];
+        for field in FieldId::all_static() {
+            let Some(shape) = column_of(field) else { continue };
+            // A dot would be read as a path into a JSON field.
+            let name = field.name().replace('.', "_");
+            let (values, terms) = match shape {
+                Shape::Keyword => {
+                    let both = builder.add_text_field(&name, terms(tokenizer::FOLDED) | FAST);
+                    (both, both)
+                }
+                Shape::Int => {
+                    let values = builder.add_i64_field(&name, fast());
+                    (values, values)
+                }
+                Shape::Ip => {
+                    let values = builder.add_ip_addr_field(&name, IpAddrOptions::default().set_fast());
+                    (values, builder.add_text_field(&format!("{name}_text"), terms(tokenizer::WHOLE)))
+                }
+            };
+            columns[field.index()] = Some(Column { shape, name, values, terms });
+        }
+        Arc::new(IndexSchema { schema: builder.build(), time, partition, offset, sub, words, pairs, stored, columns })
+    }
+
+    /// The column of a field, if it is one of the explicit ones.
+    pub(crate) fn column(&self, field: FieldId) -> Option<&Column> {
+        self.columns.get(field.index()).and_then(Option::as_ref)
+    }
+
+    /// Every explicit field whose values take part in free text.
+    pub(crate) fn text_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().flatten().filter(|column| column.shape != Shape::Int)
+    }
+}

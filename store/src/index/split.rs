@@ -1,0 +1,306 @@
+//! A split on disk: writing, opening, reading documents, removing.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bumpalo::Bump;
+use serde::{Deserialize, Serialize};
+use stream::EventId;
+use tantivy::columnar::Column;
+use tantivy::directory::MmapDirectory;
+use tantivy::index::SegmentReader;
+use tantivy::schema::Value as _;
+use tantivy::store::{Compressor, StoreReader, ZstdCompressor};
+use tantivy::{Index, IndexSettings, TantivyDocument};
+
+use super::document::{DocumentMaker, EventDocument, unpack};
+use super::schema::{self, IndexSchema};
+use super::tokenizer;
+use crate::{Error, Result};
+
+/// What the catalogue knows about a split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SplitMeta {
+    /// Folder name.
+    pub(crate) id: String,
+    pub(crate) tenant: String,
+    /// Oldest and newest `@timestamp`, nanoseconds.
+    pub(crate) oldest: i64,
+    pub(crate) newest: i64,
+    pub(crate) events: u64,
+    pub(crate) bytes: u64,
+    /// How often its events were merged: 0, 1 or 2.
+    pub(crate) level: u8,
+    /// Lowest and highest raw offset by partition.
+    pub(crate) offsets: Vec<(u32, u64, u64)>,
+}
+
+/// An event to be written: when, which, and its stored form.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed<'a> {
+    pub(crate) time: i64,
+    pub(crate) id: EventId,
+    pub(crate) stored: &'a [u8],
+}
+
+pub(crate) fn settings() -> IndexSettings {
+    IndexSettings {
+        docstore_compression: Compressor::Zstd(ZstdCompressor { compression_level: Some(3) }),
+        docstore_compress_dedicated_thread: false,
+        docstore_blocksize: 64 * 1024,
+        ..IndexSettings::default()
+    }
+}
+
+/// Writes a split of one tenant and makes it durable; the catalogue does not know it yet.
+pub(crate) fn write(
+    splits: &Path,
+    id: &str,
+    tenant: &str,
+    schema: &IndexSchema,
+    mut events: Vec<Packed<'_>>,
+) -> Result<SplitMeta> {
+    events.sort_unstable_by(|a, b| (b.time, b.id).cmp(&(a.time, a.id)));
+    let path = splits.join(id);
+    std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
+    let failed = |error| Error::index("write", id)(error);
+    let directory = MmapDirectory::open(&path).map_err(|error| failed(error.into()))?;
+    let memory = (events.len() * 512).clamp(16 << 20, 256 << 20);
+    let mut writer = Index::builder()
+        .schema(schema.schema.clone())
+        .settings(settings())
+        .tokenizers(tokenizer::manager())
+        .single_segment_index_writer::<EventDocument>(directory, memory)
+        .map_err(failed)?;
+    let (mut maker, mut arena) = (DocumentMaker::default(), Bump::new());
+    for packed in &events {
+        let Some(event) = unpack(packed.stored, &arena) else {
+            return Err(Error::Damaged {
+                what: "event",
+                place: packed.id.to_string(),
+                reason: "cannot be read back".into(),
+            });
+        };
+        writer.add_document(maker.make(schema, packed.id, &event, packed.stored)).map_err(failed)?;
+        drop(event);
+        arena.reset();
+    }
+    writer.finalize().map_err(failed)?;
+    let bytes = sync(&path)?;
+    let time = |event: Option<&Packed<'_>>| event.map_or(0, |event| event.time);
+    Ok(SplitMeta {
+        id: id.to_owned(),
+        tenant: tenant.to_owned(),
+        oldest: time(events.last()),
+        newest: time(events.first()),
+        events: events.len() as u64,
+        bytes,
+        level: 0,
+        offsets: offsets(events.iter().map(|event| event.id)),
+    })
+}
+
+fn offsets(ids: impl Iterator<Item = EventId>) -> Vec<(u32, u64, u64)> {
+    let mut ranges: Vec<(u32, u64, u64)> = Vec::new();
+    for id in ids {
+        match ranges.iter_mut().find(|(partition, ..)| *partition == id.partition) {
+            Some((_, low, high)) => (*low, *high) = ((*low).min(id.offset), (*high).max(id.offset)),
+            None => ranges.push((id.partition, id.offset, id.offset)),
+        }
+    }
+    ranges
+}
+
+/// Syncs every file of a folder, the folder, and the folder above. Gives the bytes of the files.
+pub(crate) fn sync(path: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(path).map_err(Error::io("read", path))? {
+        let entry = entry.map_err(Error::io("read", path))?.path();
+        let file = File::open(&entry).map_err(Error::io("open", &entry))?;
+        bytes += file.metadata().map_err(Error::io("read", &entry))?.len();
+        file.sync_all().map_err(Error::io("fsync", &entry))?;
+    }
+    sync_folder(path)?;
+    sync_folder(path.parent().unwrap_or(path))?;
+    Ok(bytes)
+}
+
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(Error::io("fsync", path))
+}
+
+/// A split in the catalogue; its files are opened when first searched.
+pub(crate) struct Split {
+    pub(crate) meta: SplitMeta,
+    path: PathBuf,
+    schema: Arc<IndexSchema>,
+    opened: Mutex<Option<Arc<Opened>>>,
+    /// Turn of its last use, for closing the least used.
+    used: AtomicU64,
+    doomed: AtomicBool,
+}
+
+/// An open split.
+pub(crate) struct Opened {
+    pub(crate) reader: SegmentReader,
+    pub(crate) schema: Arc<IndexSchema>,
+    pub(crate) times: Column<i64>,
+    partitions: Column<u64>,
+    offsets: Column<u64>,
+    subs: Column<u64>,
+    store: StoreReader,
+    id: String,
+}
+
+impl Split {
+    pub(crate) fn new(splits: &Path, meta: SplitMeta, schema: Arc<IndexSchema>) -> Split {
+        Split {
+            path: splits.join(&meta.id),
+            meta,
+            schema,
+            opened: Mutex::new(None),
+            used: AtomicU64::new(0),
+            doomed: AtomicBool::new(false),
+        }
+    }
+
+    /// Opens the split, or gives it as opened before.
+    pub(crate) fn open(&self) -> Result<Arc<Opened>> {
+        static TURN: AtomicU64 = AtomicU64::new(1);
+        self.used.store(TURN.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(opened) = &*opened {
+            return Ok(opened.clone());
+        }
+        let fresh = Arc::new(Opened::open(&self.path, &self.meta, self.schema.clone())?);
+        *opened = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    /// The turn of its last use, if it is open.
+    pub(crate) fn open_since(&self) -> Option<u64> {
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        opened.then(|| self.used.load(Ordering::Relaxed))
+    }
+
+    /// Closes its files once no search uses them.
+    pub(crate) fn close(&self) {
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Removes its files once no search uses them; the catalogue no longer names it.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Split {
+    fn drop(&mut self) {
+        if self.doomed.load(Ordering::Relaxed)
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            tracing::warn!(split = self.meta.id, %error, "removing an old split failed; the next start removes it");
+        }
+    }
+}
+
+impl Opened {
+    pub(crate) fn open(path: &Path, meta: &SplitMeta, schema: Arc<IndexSchema>) -> Result<Opened> {
+        let damaged = |reason: String| Error::Damaged { what: "split", place: path.display().to_string(), reason };
+        let index = open_index(path)?;
+        let segments = index.searchable_segments().map_err(|error| damaged(error.to_string()))?;
+        let [segment] = &segments[..] else {
+            return Err(damaged(format!("{} segments instead of one", segments.len())));
+        };
+        let read = || {
+            let reader = SegmentReader::open(segment)?;
+            let columns = reader.fast_fields();
+            Ok(Opened {
+                times: columns.i64(schema::TIME)?,
+                partitions: columns.u64(schema::PARTITION)?,
+                offsets: columns.u64(schema::OFFSET)?,
+                subs: columns.u64(schema::SUB)?,
+                store: reader.get_store_reader(8)?,
+                reader,
+                schema,
+                id: meta.id.clone(),
+            })
+        };
+        let opened = read().map_err(|error: tantivy::TantivyError| damaged(error.to_string()))?;
+        if u64::from(opened.reader.max_doc()) != meta.events {
+            return Err(damaged(format!("{} events instead of {}", opened.reader.max_doc(), meta.events)));
+        }
+        Ok(opened)
+    }
+
+    pub(crate) fn failed(&self, action: &'static str) -> impl FnOnce(tantivy::TantivyError) -> Error + use<> {
+        Error::index(action, &self.id)
+    }
+
+    pub(crate) fn time(&self, doc: u32) -> i64 {
+        self.times.first(doc).unwrap_or(0)
+    }
+
+    pub(crate) fn event_id(&self, doc: u32) -> EventId {
+        EventId {
+            partition: self.partitions.first(doc).unwrap_or(0) as u32,
+            offset: self.offsets.first(doc).unwrap_or(0),
+            sub: self.subs.first(doc).unwrap_or(0) as u32,
+        }
+    }
+
+    /// The first document at or below a time: they stand newest first.
+    pub(crate) fn first_at_or_before(&self, time: i64) -> u32 {
+        let (mut low, mut high) = (0, self.reader.max_doc());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.time(middle) > time { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The documents of `from <= time < to`, as a range of document ids.
+    pub(crate) fn documents(&self, from: i64, to: i64) -> std::ops::Range<u32> {
+        if from >= to {
+            return 0..0;
+        }
+        let start = if to == i64::MAX { 0 } else { self.first_at_or_before(to - 1) };
+        let end = if from == i64::MIN { self.reader.max_doc() } else { self.first_at_or_before(from - 1) };
+        start..end
+    }
+
+    /// The document of an event.
+    pub(crate) fn find(&self, id: EventId) -> Option<u32> {
+        let mut docs = Vec::new();
+        self.offsets.get_docids_for_value_range(id.offset..=id.offset, 0..self.reader.max_doc(), &mut docs);
+        docs.into_iter().find(|doc| self.event_id(*doc) == id)
+    }
+
+    /// The stored form of a document.
+    pub(crate) fn stored(&self, doc: u32) -> Result<Vec<u8>> {
+        let document: TantivyDocument = self.store.get(doc).map_err(self.failed("read"))?;
+        let bytes = document.get_first(self.schema.stored).and_then(|value| value.as_bytes().map(<[u8]>::to_vec));
+        bytes.ok_or_else(|| Error::Damaged {
+            what: "event",
+            place: format!("split {} document {doc}", self.id),
+            reason: "no stored form".into(),
+        })
+    }
+
+    pub(crate) fn damaged(&self, doc: u32) -> Error {
+        Error::Damaged {
+            what: "event",
+            place: format!("split {} document {doc}", self.id),
+            reason: "not a stored event".into(),
+        }
+    }
+}
+
+pub(crate) fn open_index(path: &Path) -> Result<Index> {
+    let damaged = |reason: String| Error::Damaged { what: "split", place: path.display().to_string(), reason };
+    let mut index = Index::open_in_dir(path).map_err(|error| damaged(error.to_string()))?;
+    index.set_tokenizers(tokenizer::manager());
+    Ok(index)
+}

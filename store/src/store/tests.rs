@@ -1,0 +1,378 @@
+//! Tests of the store: crash, resume, and that both evaluators give the same hits.
+
+use bumpalo::Bump;
+use proptest::prelude::*;
+use stream::{FieldId, Value, fields};
+
+use super::*;
+use crate::{ALL_TENANTS, Query, SearchRequest};
+
+const NOON: i64 = 1_800_000_000 * NANOS_PER_SECOND;
+
+fn config(dir: &std::path::Path) -> StoreConfig {
+    StoreConfig { dir: dir.to_path_buf(), ..StoreConfig::default() }
+}
+
+fn request(query: &str) -> SearchRequest {
+    SearchRequest { tenants: vec![ALL_TENANTS.into()], query: query.into(), limit: 10_000, ..SearchRequest::default() }
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    time: i64,
+    tenant: &'static str,
+    values: Vec<(FieldId, &'static str)>,
+    port: Option<i64>,
+    ip: Option<std::net::IpAddr>,
+    original: String,
+}
+
+impl Made {
+    fn event<'a>(&'a self, arena: &'a Bump) -> Event<'a> {
+        let mut event = Event::new_in(arena);
+        event.push(fields::TIMESTAMP, Value::Time(Timestamp(self.time)));
+        event.push(fields::EVENT_ORIGINAL, Value::Str(&self.original));
+        event.push(fields::SEKISHO_TENANT, Value::Str(self.tenant));
+        for (field, value) in &self.values {
+            event.push(*field, Value::Str(value));
+        }
+        if let Some(port) = self.port {
+            event.push(fields::DESTINATION_PORT, Value::Int(port));
+            event.push(fields::PROCESS_PID, Value::Int(port));
+        }
+        if let Some(ip) = self.ip {
+            event.push(fields::SOURCE_IP, Value::Ip(ip));
+            event.push(fields::SOURCE_NAT_IP, Value::Ip(ip));
+        }
+        event
+    }
+}
+
+fn plain(offset: u64) -> Made {
+    Made {
+        time: NOON + offset as i64 * 1_000_000,
+        tenant: if offset.is_multiple_of(3) { "t2" } else { "t1" },
+        values: vec![(fields::USER_NAME, if offset.is_multiple_of(2) { "sato" } else { "Suzuki" })],
+        port: Some(offset as i64),
+        ip: None,
+        original: format!("line {offset} denied by policy"),
+    }
+}
+
+fn add(indexer: &mut Indexer, offsets: std::ops::Range<u64>) {
+    let arena = Bump::new();
+    for offset in offsets.clone() {
+        let made = plain(offset);
+        indexer.add(EventId::new(0, offset), &made.event(&arena));
+    }
+    indexer.publish(0, offsets.end);
+}
+
+fn offsets(store: &Store, query: &str) -> Vec<u64> {
+    store.searcher().search(&request(query)).unwrap().hits.iter().map(|hit| hit.id.offset).collect()
+}
+
+#[test]
+fn an_event_is_found_before_and_after_its_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    add(&mut indexer, 0..10);
+    assert_eq!(offsets(&store, "user.name:SATO"), [8, 6, 4, 2, 0]);
+    indexer.commit().unwrap();
+    add(&mut indexer, 10..14);
+    assert_eq!(offsets(&store, "user.name:sato"), [12, 10, 8, 6, 4, 2, 0]);
+    assert_eq!(offsets(&store, "\"denied by policy\" suzuki").len(), 7);
+    assert_eq!((store.position(0), indexer.durable(0), store.event_count()), (10, 10, 14));
+    drop((indexer, store));
+    let store = Store::open(config(dir.path())).unwrap();
+    assert_eq!((store.position(0), store.event_count()), (10, 10));
+    let mut indexer = store.indexer();
+    add(&mut indexer, 4..14);
+    assert_eq!(store.event_count(), 14);
+    indexer.commit().unwrap();
+    assert_eq!(offsets(&store, "").len(), 14);
+    assert_eq!(store.stats().tail_events, 0);
+}
+
+#[test]
+fn a_tenant_never_sees_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    let searcher = store.searcher();
+    add(&mut indexer, 0..9);
+    for _ in 0..2 {
+        let of = |tenant: &str| SearchRequest { tenants: vec![tenant.into()], ..request("*") };
+        assert_eq!(searcher.count(&of("t1")).unwrap(), 6);
+        assert_eq!(searcher.count(&of("t2")).unwrap(), 3);
+        assert_eq!(searcher.count(&SearchRequest { tenants: vec![], ..request("*") }).unwrap(), 0);
+        assert!(searcher.get(&["t1".into()], EventId::new(0, 0)).unwrap().is_none());
+        assert!(searcher.get(&["t2".into()], EventId::new(0, 0)).unwrap().is_some());
+        assert_eq!(searcher.count(&request("sekisho.tenant:t2")).unwrap(), 3);
+        indexer.commit().unwrap();
+    }
+}
+
+#[test]
+fn a_crash_between_split_and_catalogue_loses_nothing() {
+    for point in ["store::cut::before_commit", "store::cut::after_commit", "store::merge::before_commit"] {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let store = Store::open(config(dir.path())).unwrap();
+            let mut indexer = store.indexer();
+            for cut in 0..16 {
+                add(&mut indexer, cut * 10..cut * 10 + 10);
+                if cut == 15 {
+                    *store.inner.stop_at.lock().unwrap() = Some(point);
+                }
+                assert_eq!(indexer.commit().is_err(), cut == 15, "{point}");
+            }
+            assert!(indexer.maybe_commit(Instant::now()).is_err());
+        }
+        let store = Store::open(config(dir.path())).unwrap();
+        let position = store.position(0);
+        assert_eq!(position, if point.ends_with("cut::before_commit") { 150 } else { 160 });
+        let mut indexer = store.indexer();
+        add(&mut indexer, position..170);
+        indexer.commit().unwrap();
+        assert_eq!(offsets(&store, ""), (0..170).rev().collect::<Vec<_>>(), "{point}");
+        let folders = std::fs::read_dir(dir.path().join("splits")).unwrap().count();
+        assert_eq!(folders, store.stats().splits, "{point}");
+    }
+}
+
+#[test]
+fn small_splits_are_merged_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    for cut in 0..40 {
+        add(&mut indexer, cut * 7..cut * 7 + 7);
+        indexer.commit().unwrap();
+    }
+    assert!(store.stats().splits < 25, "{}", store.stats().splits);
+    assert_eq!(offsets(&store, ""), (0..280).rev().collect::<Vec<_>>());
+    let mut paged = Vec::new();
+    let mut before = None;
+    loop {
+        let page = SearchRequest { limit: 33, before, ..request("denied") };
+        let hits = store.searcher().search(&page).unwrap().hits;
+        let Some(last) = hits.last() else { break };
+        before = Some((last.timestamp, last.id));
+        paged.extend(hits.iter().map(|hit| hit.id.offset));
+    }
+    assert_eq!(paged, (0..280).rev().collect::<Vec<_>>());
+    let oldest = SearchRequest { limit: 3, newest_first: false, ..request("") };
+    let oldest: Vec<u64> = store.searcher().search(&oldest).unwrap().hits.iter().map(|hit| hit.id.offset).collect();
+    assert_eq!(oldest, [0, 1, 2]);
+    drop((indexer, store));
+    let folders = std::fs::read_dir(dir.path().join("splits")).unwrap().count();
+    assert_eq!(folders, Store::open(config(dir.path())).unwrap().stats().splits);
+}
+
+#[test]
+fn a_missing_split_is_an_error_and_old_ones_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    add(&mut indexer, 0..3);
+    indexer.commit().unwrap();
+    let now = Timestamp(NOON).plus_nanos(401 * 86_400 * NANOS_PER_SECOND);
+    assert_eq!(store.retain(Timestamp(NOON)).unwrap(), Retained::default());
+    let splits = store.stats().splits;
+    assert_eq!(store.retain(now).unwrap().splits, splits);
+    assert_eq!(store.event_count(), 0);
+    add(&mut indexer, 3..6);
+    indexer.commit().unwrap();
+    drop((indexer, store));
+    for entry in std::fs::read_dir(dir.path().join("splits")).unwrap() {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    assert!(matches!(Store::open(config(dir.path())), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn a_cut_in_the_background_leaves_no_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(StoreConfig { split_events_max: 500, ..config(dir.path()) }).unwrap();
+    let mut indexer = store.indexer();
+    let searcher = store.searcher();
+    for batch in 0..60 {
+        add(&mut indexer, batch * 50..batch * 50 + 50);
+        indexer.maybe_commit(Instant::now()).unwrap();
+        assert_eq!(searcher.count(&request("denied")).unwrap(), (batch + 1) * 50);
+    }
+    indexer.commit().unwrap();
+    assert_eq!(searcher.count(&request("")).unwrap(), 3000);
+}
+
+#[test]
+fn aggregates_are_the_same_in_tail_and_split() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    let arena = Bump::new();
+    for offset in 0..100_u64 {
+        let made = Made {
+            time: NOON + offset as i64 * 10 * NANOS_PER_SECOND,
+            values: vec![
+                (fields::SEKISHO_SOURCE_ZONE, "lgwan"),
+                (fields::SEKISHO_DESTINATION_ZONE, if offset < 40 { "internet" } else { "dmz" }),
+                (fields::EVENT_ACTION, if offset.is_multiple_of(4) { "deny" } else { "accept" }),
+                (fields::TAGS, "a"),
+            ],
+            ..plain(offset)
+        };
+        indexer.add(EventId::new(0, offset), &made.event(&arena));
+    }
+    indexer.publish(0, 100);
+    let searcher = store.searcher();
+    let all = request("");
+    let results = || {
+        (
+            searcher.histogram(&all, 60, Some("event.action")).unwrap(),
+            searcher.terms(&all, "event.action", 10).unwrap(),
+            searcher.terms(&all, "destination.port", 3).unwrap(),
+            searcher.terms(&all, "tags", 3).unwrap(),
+            searcher.terms(&all, "sekisho.tenant", 3).unwrap(),
+            searcher.matrix(&all).unwrap(),
+        )
+    };
+    let in_tail = results();
+    indexer.commit().unwrap();
+    assert_eq!(in_tail, results());
+    assert_eq!(in_tail.0.iter().map(|bucket| bucket.count).sum::<u64>(), 100);
+    assert_eq!(in_tail.0[1].by, [("accept".to_string(), 5), ("deny".to_string(), 1)]);
+    assert_eq!(in_tail.1, [("accept".to_string(), 75), ("deny".to_string(), 25)]);
+    assert_eq!((in_tail.5[1].destination_zone.as_str(), in_tail.5[1].total, in_tail.5[1].denied), ("internet", 40, 10));
+    assert!(searcher.histogram(&request("event.action:x"), 60, None).unwrap().is_empty());
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let words =
+        prop::sample::select(vec!["deny", "Accept", "東京都庁", "10.1.0.5", "a.b", "x=1", "root", "東", "ＡＢ"]);
+    let value =
+        prop::sample::select(vec!["deny", "Accept", "root", "東京都", "7", "a.b", "root user", "a\"b", "10.1.0.5"]);
+    let field = prop::sample::select(vec![
+        fields::EVENT_ACTION,
+        fields::USER_NAME,
+        fields::TAGS,
+        fields::MESSAGE,
+        fields::HOST_HOSTNAME,
+        fields::SEKISHO_RULE_IDS,
+    ]);
+    let ip = prop::sample::select(vec!["10.1.0.5", "10.2.0.1", "2001:db8::1", "::ffff:10.1.0.5"]);
+    (
+        0..40_i64,
+        any::<bool>(),
+        prop::collection::vec((field, value), 0..4),
+        prop::option::of(0..10_i64),
+        prop::option::of(ip),
+        prop::collection::vec(words, 0..6),
+    )
+        .prop_map(|(time, second, values, port, ip, words)| Made {
+            time: NOON + time * 3_600_000_000_000,
+            tenant: if second { "t2" } else { "t1" },
+            values,
+            port,
+            ip: ip.map(|ip| ip.parse().unwrap()),
+            original: words.join(" "),
+        })
+}
+
+fn query() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "deny",
+        "accept",
+        "root",
+        "東京",
+        "東",
+        "\"deny root\"",
+        "\"東京都庁\"",
+        "de*",
+        "*ot",
+        "10.1*",
+        "10.1.0.5",
+        "a.b",
+        "event.action:deny",
+        "event.action:*",
+        "event.action:d?ny",
+        "user.name:\"root user\"",
+        "user.name:root*",
+        "tags:deny",
+        "tags:*",
+        "tags:r*t",
+        "tags:>5",
+        "tags:[a TO e]",
+        "message:root",
+        "message:東京",
+        "message:*",
+        "host.hostname:accept",
+        "destination.port:3",
+        "destination.port:>=5",
+        "destination.port:[2 TO 6}",
+        "process.pid:4",
+        "process.pid:*",
+        "process.pid:<3",
+        "source.ip:10.1.0.0/16",
+        "source.ip:10.1.0.5",
+        "source.ip:2001:db8::/32",
+        "source.ip:::/0",
+        "source.ip:10.*",
+        "source.ip:*",
+        "source.nat.ip:10.1.0.5",
+        "source.nat.ip:10.0.0.0/8",
+        "source.nat.ip:[10.0.0.0 TO 10.1.255.255]",
+        "sekisho.tenant:t1",
+        "@timestamp:>=2027-01-16",
+        "x=*",
+        "=",
+        "*",
+        "event.original:deny",
+        "no.such.field:1",
+        "sekisho.rule.ids:7",
+        "user.name:>m",
+        "root*user",
+        "a\\\"b",
+        "ab",
+    ]);
+    leaf.prop_map(String::from).prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} AND {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} OR {b})")),
+            inner.prop_map(|a| format!("NOT ({a})")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The index and the plain evaluator find the same events, whatever the query.
+    #[test]
+    fn both_evaluators_agree(events in prop::collection::vec(made(), 1..30), queries in prop::collection::vec(query(), 24)) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(config(dir.path())).unwrap();
+        let mut indexer = store.indexer();
+        let arena = Bump::new();
+        for (offset, made) in events.iter().enumerate() {
+            indexer.add(EventId::new(0, offset as u64), &made.event(&arena));
+        }
+        indexer.publish(0, events.len() as u64);
+        indexer.commit().unwrap();
+        for text in queries {
+            let query = Query::parse(&text).unwrap();
+            let mut expected: Vec<(i64, u64)> = events.iter().enumerate()
+                .filter(|(_, made)| query.matches(&made.event(&arena)))
+                .map(|(offset, made)| (made.time, offset as u64))
+                .collect();
+            expected.sort_unstable();
+            expected.reverse();
+            let hits = store.searcher().search(&request(&text)).unwrap().hits;
+            let found: Vec<(i64, u64)> = hits.iter().map(|hit| (hit.timestamp.0, hit.id.offset)).collect();
+            prop_assert_eq!(&found, &expected, "{}", text);
+            prop_assert_eq!(store.searcher().count(&request(&text)).unwrap(), expected.len() as u64, "{}", text);
+        }
+    }
+}
