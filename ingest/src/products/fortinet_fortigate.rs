@@ -129,12 +129,7 @@ impl FortinetFortigate {
     }
 
     /// What the collected values mean, once the line is read.
-    fn finish<'a>(
-        &self,
-        mut line: Line<'_, 'a>,
-        header: &syslog::Header<'a>,
-        context: &Context,
-    ) -> Result<(), Reason> {
+    fn finish<'a>(&self, mut line: Line<'_, 'a>, header: &syslog::Header<'a>, context: &Context) -> Result<(), Reason> {
         let Line { slots, event, arena, .. } = &mut line;
         if let Some(host) = header.hostname {
             event.push_str(fields::LOG_SYSLOG_HOSTNAME, host);

@@ -181,7 +181,17 @@ fn push_verdict(event: &mut Event<'_>) {
     let verdict = if is(&["allow", "allowed", "accept", "accepted", "permit", "permitted", "pass", "passed"]) {
         "allowed"
     } else if is(&[
-        "deny", "denied", "drop", "dropped", "block", "blocked", "reject", "rejected", "prevent", "prevented", "discard",
+        "deny",
+        "denied",
+        "drop",
+        "dropped",
+        "block",
+        "blocked",
+        "reject",
+        "rejected",
+        "prevent",
+        "prevented",
+        "discard",
     ]) {
         "denied"
     } else {

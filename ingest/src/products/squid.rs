@@ -165,7 +165,9 @@ fn target_and_user<'a>(words: Words<'a>) -> Option<(&'a str, &'a str, Words<'a>)
         let word = scan.next()?;
         let start = text.len() - scan.0.len() - word.len();
         match last {
-            Some((at, user)) if at > 0 && is_hierarchy(word) => return Some((text.get(..at)?.trim_end(), user, before)),
+            Some((at, user)) if at > 0 && is_hierarchy(word) => {
+                return Some((text.get(..at)?.trim_end(), user, before));
+            }
             _ => last = Some((start, word)),
         }
     }
@@ -265,13 +267,7 @@ fn push_request<'a>(method: &'a str, target: &'a str, hierarchy: &str, peer: &'a
     push_destination(authority, target, hierarchy, peer, event);
 }
 
-fn push_destination<'a>(
-    authority: Authority<'a>,
-    target: &str,
-    hierarchy: &str,
-    peer: &'a str,
-    event: &mut Event<'a>,
-) {
+fn push_destination<'a>(authority: Authority<'a>, target: &str, hierarchy: &str, peer: &'a str, event: &mut Event<'a>) {
     event.push_str(fields::SQUID_PEER, peer);
     let named = authority.ip();
     let peer_ip = peer.parse().ok();

@@ -203,11 +203,15 @@ fn set_event<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
     if let Some(path) = slots.find(Slot::ConfigPath) {
         let account = matches!(path, "system.admin" | "user.local" | "user.group" | "system.accprofile");
         push_all(event, f::EVENT_CATEGORY, if account { &["configuration", "iam"] } else { &["configuration"] });
-        push_all(event, f::EVENT_TYPE, match action {
-            "Add" => &["creation"],
-            "Delete" => &["deletion"],
-            _ => &["change"],
-        });
+        push_all(
+            event,
+            f::EVENT_TYPE,
+            match action {
+                "Add" => &["creation"],
+                "Delete" => &["deletion"],
+                _ => &["change"],
+            },
+        );
         if matches!(path, "system.admin" | "user.local") {
             event.push_str(f::USER_TARGET_NAME, slots.get(Slot::ConfigObject));
         }

@@ -122,7 +122,8 @@ impl<'a> Pairs<'a> {
                 continue;
             }
             match bytes.get(after) {
-                None => return (quote, escaped),
+                // A stray quote at the very end does not belong to the value.
+                None => return (fallback.filter(|before| before + 1 == quote).unwrap_or(quote), escaped),
                 Some(byte) if self.is_separator(*byte) => {
                     if let Some(key) = self.key_after(after + 1) {
                         self.next = Some(key);

@@ -71,7 +71,10 @@ fn headers() {
         ("\u{feff}<189>", "", "fw"),
     ] {
         let line = format!("{header}{BODY}");
-        check(&line, &[(fields::LOG_SYSLOG_HOSTNAME, host), (fields::OBSERVER_NAME, name), (fields::SOURCE_IP, "10.0.0.1")]);
+        check(
+            &line,
+            &[(fields::LOG_SYSLOG_HOSTNAME, host), (fields::OBSERVER_NAME, name), (fields::SOURCE_IP, "10.0.0.1")],
+        );
     }
     check(
         "<189>Nov 20 10:00:00 relay logid=1 type=event",

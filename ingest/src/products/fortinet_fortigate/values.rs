@@ -153,9 +153,11 @@ pub(super) enum Verdict {
 /// The verdict of a UTM action (and of `utmaction`).
 pub(super) fn utm_verdict(action: &str) -> Verdict {
     match action {
-        "pass" | "passthrough" | "pass_session" | "allow" | "allowed" | "accept" | "permit" | "permitted" | "monitor"
-        | "monitored" | "detected" | "log-only" | "log_only" | "exempt" | "exempted" | "bypass" | "bypassed"
-        | "analytics" | "forwarded" | "tagged" | "info" | "inspect" | "mimefilter-pass" => Verdict::Allowed,
+        "pass" | "passthrough" | "pass_session" | "allow" | "allowed" | "accept" | "permit" | "permitted"
+        | "monitor" | "monitored" | "detected" | "log-only" | "log_only" | "exempt" | "exempted" | "bypass"
+        | "bypassed" | "analytics" | "forwarded" | "tagged" | "info" | "inspect" | "mimefilter-pass" => {
+            Verdict::Allowed
+        }
         _ if is_denied(action) => Verdict::Denied,
         _ => Verdict::Unsaid,
     }

@@ -36,7 +36,10 @@ impl Parser for Json {
             syslog::Header { message: text, ..syslog::Header::default() }
         } else {
             let start = text.find('{').ok_or(Reason("no JSON object"))?;
-            syslog::Header { message: text.get(start..).unwrap_or(""), ..syslog::parse(text.get(..start).unwrap_or(""), context) }
+            syslog::Header {
+                message: text.get(start..).unwrap_or(""),
+                ..syslog::parse(text.get(..start).unwrap_or(""), context)
+            }
         };
         let mut time: Option<(usize, Timestamp)> = None;
         let (names, misfits) = (&mut self.names, &mut self.misfits);

@@ -192,14 +192,7 @@ impl Parser for KeyValue {
 }
 
 impl KeyValue {
-    fn push<'a>(
-        &mut self,
-        key: &str,
-        value: &'a str,
-        stamp: &mut Stamp<'a>,
-        context: &Context,
-        event: &mut Event<'a>,
-    ) {
+    fn push<'a>(&mut self, key: &str, value: &'a str, stamp: &mut Stamp<'a>, context: &Context, event: &mut Event<'a>) {
         let done = match self.lookup.to(key, TABLE) {
             To::Field(field) => !event.has(field) && super::push_fitting(field, value, context, event),
             To::Date => take(&mut stamp.date, value),

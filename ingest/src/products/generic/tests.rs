@@ -18,7 +18,8 @@ fn check(mut parser: impl Parser, line: &str, expected: &[(&str, &str)]) {
     let (found, result) = read(&mut parser, line);
     assert_eq!(result, Ok(()), "{line}");
     for (name, value) in expected {
-        let values: Vec<&str> = found.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect();
+        let values: Vec<&str> =
+            found.iter().filter(|(field, _)| field == name).map(|(_, value)| value.as_str()).collect();
         assert_eq!(values.join(","), *value, "{name} of {line}");
     }
 }

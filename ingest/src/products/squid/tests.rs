@@ -90,9 +90,12 @@ fn emulated_and_headed() {
     ];
     check(combined, &expected);
     check(&format!("<190>Nov 20 10:15:46 proxy01 squid[12]: {combined}"), &expected);
-    for header in ["<190>Nov 20 10:15:46 proxy01 squid[12]: ", "<190>1 2026-11-20T01:15:46Z proxy01 (squid-1) 12 - - "] {
+    for header in ["<190>Nov 20 10:15:46 proxy01 squid[12]: ", "<190>1 2026-11-20T01:15:46Z proxy01 (squid-1) 12 - - "]
+    {
         check(
-            &format!("{header}1795137344.000 81 10.20.1.19 TCP_MISS/200 500 GET http://h.example/ - DIRECT/192.0.2.1 -"),
+            &format!(
+                "{header}1795137344.000 81 10.20.1.19 TCP_MISS/200 500 GET http://h.example/ - DIRECT/192.0.2.1 -"
+            ),
             &[(fields::OBSERVER_NAME, "proxy01"), (fields::TIMESTAMP, "2026-11-20T01:15:44Z")],
         );
     }
@@ -100,7 +103,9 @@ fn emulated_and_headed() {
 
 #[test]
 fn short_and_foreign_lines() {
-    for line in ["", "-", "1795137344.000", "1795137344.000 81 10.20.1.19 TCP_MISS/200 500 GET", "hello world", "a b c [d] e"] {
+    for line in
+        ["", "-", "1795137344.000", "1795137344.000 81 10.20.1.19 TCP_MISS/200 500 GET", "hello world", "a b c [d] e"]
+    {
         assert!(read(line).1.is_err(), "{line}");
     }
 }
