@@ -131,7 +131,14 @@ impl Flusher {
     }
 
     fn checkpoint(&mut self) -> Result<()> {
-        self.checkpointed = self.partition.checkpoint()?;
+        match self.partition.checkpoint() {
+            Ok(end) => self.checkpointed = end,
+            // The old one still holds: it is a lower bound. The next one may find room.
+            Err(Error::Io { source, path, .. }) if is_full(&source) => {
+                tracing::warn!(path = %path.display(), "the disk is full; the checkpoint is not renewed");
+            }
+            Err(error) => return Err(error),
+        }
         self.checkpoint_due = Instant::now() + self.partition.limits.checkpoint_every;
         Ok(())
     }
@@ -271,11 +278,9 @@ impl Flusher {
 
     /// Returns after a while when the disk is full, and at once with the error when it is anything else.
     fn wait_for_space(&self, error: io::Error, action: &'static str, path: PathBuf) -> Result<(), Error> {
-        use io::ErrorKind::{QuotaExceeded, StorageFull};
-        let full = matches!(error.kind(), StorageFull | QuotaExceeded);
         let gauge = metrics::DISK_FULL.with_label_values(&self.partition.labels());
         let state = self.partition.lock();
-        if !full || state.closing {
+        if !is_full(&error) || state.closing {
             gauge.set(0);
             return Err(io_error(action, &path)(error));
         }
@@ -289,6 +294,10 @@ impl Flusher {
         drop(waited.unwrap_or_else(PoisonError::into_inner));
         Ok(())
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn ignore_missing(error: io::Error) -> io::Result<()> {

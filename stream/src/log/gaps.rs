@@ -57,7 +57,7 @@ pub(super) fn load(disk: &dyn Disk, dir: &Path, topic: Topic, partition: u32) ->
     Ok(gaps)
 }
 
-/// Records a gap durably and traces it, unless it is known. A failure to write is traced: the gap stays in memory.
+/// Records a gap durably and traces it, unless it is known; overlapping ones become one. A failure to write is traced: the gap stays in memory.
 pub(super) fn record(partition: &Partition, gap: &Gap) {
     let _one_writer = partition.lock_files();
     let all = {
@@ -69,12 +69,24 @@ pub(super) fn record(partition: &Partition, gap: &Gap) {
             topic = gap.topic.name(), partition = gap.partition, from = gap.from, to = gap.to, reason = %gap.reason,
             "records are missing from the log"
         );
-        metrics::GAP_RECORDS.with_label_values(&partition.labels()).inc_by(gap.count());
+        let mut union = gap.clone();
+        let mut known = 0;
+        state.gaps.retain(|other| {
+            let overlaps = other.from < gap.to && gap.from < other.to;
+            if overlaps {
+                known += other.count();
+                union.from = union.from.min(other.from);
+                union.to = union.to.max(other.to);
+            }
+            !overlaps
+        });
+        let more = union.count().saturating_sub(known);
+        metrics::GAP_RECORDS.with_label_values(&partition.labels()).inc_by(more);
         if state.gaps.len() >= GAPS_MAX {
             return;
         }
-        let at = state.gaps.partition_point(|known| known.from < gap.from);
-        state.gaps.insert(at, gap.clone());
+        let at = state.gaps.partition_point(|known| known.from < union.from);
+        state.gaps.insert(at, union);
         state.gaps.clone()
     };
     if let Err(error) = save(partition.disk.as_ref(), &partition.dir, &all) {

@@ -42,6 +42,10 @@ struct Recovery<'a> {
 
 /// Reads a partition's folder and makes it fit for appending.
 pub(super) fn recover(disk: &dyn Disk, dir: &Path, topic: Topic, partition: u32) -> Result<Recovered> {
+    // A rename that is seen now must be there after the next power loss too.
+    for folder in [dir, &dir.join(offsets::FOLDER)] {
+        disk.sync_dir(folder).map_err(io_error("sync", folder))?;
+    }
     let [start, acknowledged] = read_numbers(disk, &dir.join(CHECKPOINT))?.unwrap_or([0, 0]);
     let mut recovery = Recovery { disk, dir, topic, partition, acknowledged, gaps: Vec::new() };
     let mut segments = recovery.segments(start)?;

@@ -37,12 +37,13 @@ struct Node {
 enum Naming {
     Add(PathBuf, usize),
     Remove(PathBuf),
-    Rename(PathBuf, PathBuf),
+    /// A folder holds inode numbers: the rename of a file cannot become that of an older file of the same name.
+    Rename(PathBuf, PathBuf, usize),
 }
 
 impl Naming {
     fn folder(&self) -> &Path {
-        let (Naming::Add(path, _) | Naming::Remove(path) | Naming::Rename(path, _)) = self;
+        let (Naming::Add(path, _) | Naming::Remove(path) | Naming::Rename(path, ..)) = self;
         path.parent().unwrap()
     }
 
@@ -54,10 +55,9 @@ impl Naming {
             Naming::Remove(path) => {
                 names.remove(path);
             }
-            Naming::Rename(from, to) => {
-                if let Some(node) = names.remove(from) {
-                    names.insert(to.clone(), node);
-                }
+            Naming::Rename(from, to, node) => {
+                names.remove(from);
+                names.insert(to.clone(), *node);
             }
         }
     }
@@ -250,7 +250,8 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut inner = self.inner();
         inner.step()?;
-        let naming = Naming::Rename(from.to_path_buf(), to.to_path_buf());
+        let node = *inner.names.get(from).ok_or(io::ErrorKind::NotFound)?;
+        let naming = Naming::Rename(from.to_path_buf(), to.to_path_buf(), node);
         naming.apply(&mut inner.names);
         inner.pending_names.push(naming);
         Ok(())
