@@ -320,3 +320,6 @@ impl Spec {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -377,3 +377,6 @@ fn check_parents(list: &[Tenant], folders: &[PathBuf], problems: &mut Problems) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

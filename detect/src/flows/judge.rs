@@ -68,7 +68,7 @@ struct Candidate {
 }
 
 /// The rows that can speak of one ordered pair of zones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Pair {
     /// Specific rows that name addresses on the responder's side, by these.
     by_destination: PrefixTable<Candidate>,
@@ -141,8 +141,7 @@ impl FlowIndex {
                 return (Verdict::AllowedSpecific, Some(row));
             }
         }
-        let empty = Pair::default();
-        let matrix = pair.unwrap_or(&empty).judge_matrix(flows, calendar, question, from == to);
+        let matrix = pair.map_or_else(Matrix::default, |pair| pair.judge_matrix(flows, calendar, question, from == to));
         if let Matrix { allowed: Some(row), .. } = matrix {
             return (Verdict::Allowed, Some(row));
         }

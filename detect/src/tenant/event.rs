@@ -40,17 +40,23 @@ impl<'a> Seen<'a> {
     fn of(event: &Event<'a>) -> Seen<'a> {
         let mut seen = Seen::default();
         for (field, value) in event.iter() {
-            match (field, value) {
-                (fields::SEKISHO_TENANT, Value::Str(text)) if seen.tenant.is_none() => seen.tenant = Some(text),
-                (fields::SOURCE_IP, value) if seen.source.is_none() => seen.source = value.ip(),
-                (fields::DESTINATION_IP, value) if seen.destination.is_none() => seen.destination = value.ip(),
-                (fields::DESTINATION_PORT, value) if seen.port.is_none() => seen.port = port(value),
-                (fields::NETWORK_TRANSPORT, Value::Str(text)) if seen.transport.is_none() => {
-                    seen.transport = Some(text);
-                }
-                (fields::NETWORK_IANA_NUMBER, value) if seen.number.is_none() => seen.number = Some(value),
-                (fields::SOURCE_MAC, Value::Str(text)) if seen.mac.is_none() => seen.mac = Some(text),
-                (field, _) if OURS.contains(&field) => seen.foreign = true,
+            match field {
+                fields::SEKISHO_TENANT => keep(&mut seen.tenant, text(value)),
+                fields::SOURCE_IP => keep(&mut seen.source, value.ip()),
+                fields::DESTINATION_IP => keep(&mut seen.destination, value.ip()),
+                fields::DESTINATION_PORT => keep(&mut seen.port, port(value)),
+                fields::NETWORK_TRANSPORT => keep(&mut seen.transport, text(value)),
+                fields::NETWORK_IANA_NUMBER => keep(&mut seen.number, Some(value)),
+                fields::SOURCE_MAC => keep(&mut seen.mac, text(value)),
+                fields::SEKISHO_SOURCE_ZONE
+                | fields::SEKISHO_SOURCE_SITE
+                | fields::SEKISHO_SOURCE_OWNER
+                | fields::SEKISHO_DESTINATION_ZONE
+                | fields::SEKISHO_DESTINATION_SITE
+                | fields::SEKISHO_DESTINATION_OWNER
+                | fields::SEKISHO_FLOW_VERDICT
+                | fields::SEKISHO_FLOW_RULE
+                | fields::SEKISHO_FLOW_SEVERITY => seen.foreign = true,
                 _ => {}
             }
         }
@@ -64,6 +70,19 @@ impl<'a> Seen<'a> {
             _ => None,
         };
         self.transport.and_then(protocol_number).or_else(by_number)
+    }
+}
+
+fn keep<T>(kept: &mut Option<T>, value: Option<T>) {
+    if kept.is_none() {
+        *kept = value;
+    }
+}
+
+fn text(value: Value<'_>) -> Option<&str> {
+    match value {
+        Value::Str(text) => Some(text),
+        _ => None,
     }
 }
 
