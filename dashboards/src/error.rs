@@ -1,0 +1,71 @@
+//! What can go wrong, and how it is answered.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+/// This crate's results.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Errors of pages and API.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// The store failed or refused the query.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Metrics could not be registered or printed.
+    #[error("metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// Too many queries at once.
+    #[error("too many queries at once; try again in a moment")]
+    Busy,
+    /// A store call panicked.
+    #[error("internal error while reading the store; see the log")]
+    Internal,
+    /// The request cannot be understood.
+    #[error("{0}")]
+    BadRequest(String),
+    /// It does not exist, or belongs to another tenant.
+    #[error("not found")]
+    NotFound,
+    /// The request came from another site, or its token is missing.
+    #[error("refused: the request did not come from this site; reload the page and try again")]
+    Forged,
+    /// The account may not do this.
+    #[error("refused: the account's role does not allow this")]
+    Forbidden,
+}
+
+impl Error {
+    /// The HTTP status it is answered with.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Error::Store(store::Error::Query { .. }) | Error::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Error::NotFound => StatusCode::NOT_FOUND,
+            Error::Forged | Error::Forbidden => StatusCode::FORBIDDEN,
+            Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What an outsider may read of it: internal causes stay in the log.
+    pub(crate) fn public(&self) -> String {
+        match self.status() {
+            StatusCode::INTERNAL_SERVER_ERROR => "internal error; see the server's log".into(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::error!(error = %self, "request failed");
+        }
+        (status, self.public()).into_response()
+    }
+}

@@ -1,0 +1,316 @@
+//! Words of the screens: one table, Japanese and English side by side.
+//!
+//! Japanese is the language of the users; English is complete and chosen by `?lang=en` or the settings cookie.
+
+/// Language of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lang {
+    #[default]
+    Ja,
+    En,
+}
+
+/// One phrase.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Word(pub(crate) &'static str, pub(crate) &'static str);
+
+impl Lang {
+    /// The phrase in this language.
+    pub(crate) fn t(self, word: Word) -> &'static str {
+        match self {
+            Lang::Ja => word.0,
+            Lang::En => word.1,
+        }
+    }
+
+    /// `ja` or `en`.
+    pub(crate) fn code(self) -> &'static str {
+        self.t(Word("ja", "en"))
+    }
+
+    /// Reads `ja` or `en`.
+    pub(crate) fn parse(text: &str) -> Option<Lang> {
+        match text {
+            "ja" => Some(Lang::Ja),
+            "en" => Some(Lang::En),
+            _ => None,
+        }
+    }
+}
+
+/// The table.
+pub(crate) mod w {
+    use super::Word;
+
+    macro_rules! words {
+        ($($id:ident = $ja:literal, $en:literal;)*) => { $(pub(crate) const $id: Word = Word($ja, $en);)* };
+    }
+
+    words! {
+        PRODUCT = "関所", "sekisho";
+        TAGLINE = "不正通信監視", "traffic and access watch";
+        BOARD = "監視ボード", "Board";
+        SEARCH = "ログ検索", "Log search";
+        ALERTS = "アラート", "Alerts";
+        ZONES = "ゾーンと許可通信", "Zones and flows";
+        RULES = "検知ルール", "Detection rules";
+        SOURCES = "送信元", "Sources";
+        SIGN_IN = "サインイン", "Sign in";
+        SIGN_OUT = "サインアウト", "Sign out";
+        NAME = "利用者名", "User name";
+        PASSWORD = "パスワード", "Password";
+        SIGN_IN_FAILED = "利用者名またはパスワードが違います。", "Wrong user name or password.";
+        SIGN_IN_THROTTLED = "失敗が続いたため、しばらく受け付けません。", "Too many failures; try again later.";
+        SIGN_IN_NOTE = "操作と検索は監査のために記録されます。", "Actions and searches are recorded for audit.";
+        SKIP = "本文へ移動", "Skip to content";
+        MENU = "主なページ", "Main pages";
+        THEME = "明暗を切り替える", "Switch light and dark";
+        LANGUAGE = "English", "日本語";
+        RECEIVING = "受信中", "receiving";
+        PER_MINUTE = "件/分", "/min";
+        NO_DATA = "受信なし", "no data";
+        STALE = "データが届いていません。最後の受信:", "No data is arriving. Last received:";
+        NEVER = "未受信", "never";
+        OFFLINE = "画面を更新できません。表示は最後に届いた内容です。", "Cannot refresh. You see the last state received.";
+        OPEN_ALERTS = "未対応アラート", "Open alerts";
+        OLDEST = "最古", "oldest";
+        NONE_OPEN = "未対応はありません", "nothing waits";
+        RECEIVED_LAST_MINUTE = "受信（直近1分）", "Received (last minute)";
+        SINCE_START = "起動から", "since start";
+        LAG = "受信→検索可能 p99", "Received → searchable p99";
+        LAG_TARGET = "目標 200 ミリ秒以内", "target: within 200 ms";
+        SECONDS = "秒", "s";
+        MILLISECONDS = "ミリ秒", "ms";
+        UNITS_SOURCES = "台", "";
+        ALL_ALIVE = "すべて受信中", "all alive";
+        SILENT = "沈黙", "silent";
+        STORAGE = "保存領域", "Storage";
+        STORAGE_DATA = "ログ", "logs";
+        DAYS_LEFT = "残り", "left:";
+        DAYS = "日", "days";
+        MATRIX = "ゾーン間通信", "Traffic between zones";
+        MATRIX_LEGEND = "色＝件数（対数）", "colour = count (log scale)";
+        MATRIX_CORNER = "拒否 30% 以上", "denied 30 % or more";
+        MATRIX_FROM_TO = "送信元 ＼ 宛先", "from ＼ to";
+        MATRIX_EMPTY = "この期間にゾーン間の通信はありません。", "No traffic between zones in this period.";
+        DENIED = "拒否", "denied";
+        PER_MINUTE_TITLE = "1分あたり件数", "Events per minute";
+        CHART_HINT = "ドラッグで期間を絞り込み・ダブルクリックで戻す", "drag to zoom, double-click to reset";
+        TOTAL = "合計", "total";
+        DETECTIONS = "検知", "detections";
+        WHOLE_RANGE = "全期間に戻す", "reset the range";
+        ALL = "すべて", "All";
+        SEVERITY = "重要度", "Severity";
+        OCCURRED = "発生時刻", "Time";
+        WHAT_DETECTED = "検知内容", "Detection";
+        ZONE = "ゾーン", "Zone";
+        SOURCE_IP = "送信元 IP", "Source IP";
+        DESTINATION_IP = "宛先 IP", "Destination IP";
+        DESTINATION = "宛先", "Destination";
+        USER = "利用者", "User";
+        DEVICE = "機器", "Device";
+        COUNT = "件数", "Events";
+        STATE = "状態", "State";
+        ASSIGNEE = "担当", "Owner";
+        TENANT = "団体", "Tenant";
+        NO_ALERTS = "この条件のアラートはありません。", "No alerts match.";
+        NO_ALERTS_HINT = "期間を広げるか、条件を一つ外してください。", "Widen the range or drop a condition.";
+        SILENT_SOURCES = "沈黙している送信元", "Silent sources";
+        LAST_SEEN = "最終受信", "Last received";
+        KEYS_MOVE = "移動", "move";
+        KEYS_OPEN = "詳細", "details";
+        KEYS_FOCUS = "検索欄へ", "query";
+        CSV = "CSV", "CSV";
+        NDJSON = "NDJSON", "NDJSON";
+        CSV_EXCEL = "CSV（Excel 用・BOM 付き）", "CSV (for Excel, with BOM)";
+        EXPORT = "書き出し", "Export";
+        QUERY = "検索式", "Query";
+        QUERY_HINT = "例: source.ip:10.1.0.0/16 AND event.outcome:failure", "e.g. source.ip:10.1.0.0/16 AND event.outcome:failure";
+        RUN = "検索", "Search";
+        APPLY = "適用", "Apply";
+        RANGE = "期間", "Range";
+        FROM = "開始（JST）", "From (JST)";
+        TO = "終了（JST）", "To (JST)";
+        ABSOLUTE = "日時を指定", "Absolute";
+        PREVIOUS = "前の期間", "Previous window";
+        NEXT = "次の期間", "Next window";
+        HISTOGRAM = "件数の推移", "Over time";
+        FACETS = "絞り込み", "Facets";
+        HITS = "検索結果", "Results";
+        LOADING = "読み込み中…", "Loading…";
+        INCLUDE = "この値で絞り込む", "only this value";
+        EXCLUDE = "この値を除く", "without this value";
+        REMOVE = "条件を外す", "remove";
+        TIME = "時刻", "Time";
+        ACTION = "動作", "Action";
+        CONTENT = "内容", "Content";
+        HITS_SHOWN = "新しい順", "newest first";
+        HITS_TOTAL = "該当", "found";
+        UNIT = "件", "";
+        SCANNED = "索引", "splits";
+        OLDER = "さらに古い結果", "Older results";
+        NO_HITS = "該当するログはありません。", "No events match.";
+        NO_HITS_WIDEN = "期間を24時間に広げる", "Widen to 24 hours";
+        NO_HITS_DROP = "最後の条件を外す", "Drop the last condition";
+        NO_HITS_SOURCES = "送信元が受信中か確かめる", "Check that the sources are alive";
+        PARTIAL = "一部の索引だけを読みました。期間を狭めると全体を読めます。", "Only part of the index was read; narrow the range to read it all.";
+        QUERY_ERROR = "検索式を読めません", "The query cannot be read";
+        COLUMN = "桁目", "column";
+        PANEL_ERROR = "表示できません", "Cannot show this";
+        PANEL_ERROR_HINT = "ほかの欄は動いています。しばらくして再読み込みしてください。", "The rest of the page works. Reload in a moment.";
+        EVENT = "ログの詳細", "Event";
+        TAB_TABLE = "項目", "Fields";
+        TAB_JSON = "JSON", "JSON";
+        TAB_RAW = "原文", "Raw";
+        COPY = "コピー", "Copy";
+        COPIED = "コピーしました", "Copied";
+        CLOSE = "閉じる", "Close";
+        PERMALINK = "このログへのリンク", "Permalink";
+        AROUND = "前後 5 分のログ", "Logs ±5 min";
+        SAME_SOURCE = "同じ送信元", "Same source";
+        EVIDENCE_SEARCH = "根拠のログを検索", "Search the evidence";
+        WHAT = "何が起きたか", "What happened";
+        WHY = "なぜ問題か", "Why it matters";
+        FIRST = "まず何をするか", "What to do first";
+        NO_TEXT = "このルールには説明がありません。", "The rule has no such text.";
+        RULE_GONE = "検知したルールは今は読み込まれていません。", "The rule that raised this is no longer loaded.";
+        GROUP = "まとめの単位", "Grouped by";
+        ANCHOR = "主な項目", "Main fields";
+        EVIDENCE = "根拠のログ", "Evidence";
+        EVIDENCE_NONE = "根拠の行はありません。", "No lines.";
+        SHOWN_OF = "件のうち先頭を表示", "in all; the first are shown";
+        HISTORY = "対応経過", "History";
+        ACKNOWLEDGE = "対応開始", "Start handling";
+        HOLD = "保留", "Hold";
+        CLOSE_ALERT = "完了", "Close";
+        REOPEN = "再開", "Reopen";
+        VERDICT = "判定", "Verdict";
+        COMMENT = "コメント", "Comment";
+        COMMENT_NEEDED = "判定の理由（必須）", "Reason for the verdict (required)";
+        HOLD_REASON = "保留の理由（例: 委託先の回答待ち）", "Reason (e.g. waiting for the contractor)";
+        ADD_COMMENT = "記録する", "Add";
+        POLICY = "根拠となる規程", "Policy";
+        ATTACK = "ATT&CK", "ATT&CK";
+        USECASE = "ユースケース", "Use case";
+        FALSE_POSITIVES = "誤検知の例", "False positives";
+        RULE = "ルール", "Rule";
+        RULE_VERSION = "版", "version";
+        VERDICT_FLOW = "許可通信の判定", "Flow verdict";
+        DELIVERY = "通知", "Notification";
+        FIRST_SEEN = "初回", "First seen";
+        LOGSOURCE = "対象のログ", "Logsource";
+        LAST_MATCH = "最後の検知", "Last match";
+        ENABLED = "有効", "enabled";
+        DISABLED = "無効", "disabled";
+        PROBLEM = "要確認", "problem";
+        NO_RULES = "検知ルールが読み込まれていません。", "No rules are loaded.";
+        PRODUCT_NAME = "製品", "Product";
+        RECEIVED = "受信", "Received";
+        INDEXED = "索引済み", "Indexed";
+        FILTERED = "除外", "Filtered";
+        IN_FLIGHT = "処理中", "In flight";
+        FAILURES = "解析失敗", "Parse failures";
+        KERNEL_DROPS = "受信前の損失", "Lost before receipt";
+        RATE = "件/分", "per minute";
+        ALIVE = "正常", "alive";
+        BALANCE = "収支", "Balance";
+        BALANCED = "一致", "balanced";
+        UNBALANCED = "不一致", "does not balance";
+        BALANCE_RULE = "受信 = 索引済み + 除外 + 処理中", "received = indexed + filtered + in flight";
+        NO_SOURCES = "送信元がまだありません。最初のログを送ってください。", "No sources yet. Send the first log.";
+        PREFIXES = "アドレス範囲", "Prefixes";
+        FLOWS = "許可通信", "Permitted flows";
+        FLOW_ID = "番号", "Id";
+        PORTS = "ポート", "Ports";
+        VALID_UNTIL = "期限", "Valid until";
+        PURPOSE = "目的", "Purpose";
+        NO_FLOWS = "許可通信の登録はありません。", "No flows are registered.";
+        NOT_FOUND = "見つかりません", "Not found";
+        NOT_FOUND_HINT = "削除されたか、このアカウントでは見られません。", "It was removed, or this account may not see it.";
+        REFUSED = "受け付けられません", "Refused";
+        REFUSED_HINT = "画面を開き直して、もう一度操作してください。", "Reload the page and try again.";
+        BACK = "戻る", "Back";
+        AGO = "前", "ago";
+        FILTER_RULE = "ルール", "Rule";
+        PAGE_NEXT = "次へ", "Next";
+        PAGE_PREVIOUS = "前へ", "Previous";
+        CLEAR = "条件をすべて外す", "Clear";
+        EXTERNAL = "外部", "external";
+        UNMAPPED = "未登録", "unmapped";
+    }
+}
+
+/// A zone's name where the tenant's own list has none.
+pub(crate) fn zone_word(id: &str, lang: Lang) -> Option<&'static str> {
+    let word = match id {
+        "mynumber" => Word("マイナンバー利用事務系", "My Number"),
+        "lgwan" => Word("LGWAN接続系", "LGWAN"),
+        "internet" => Word("インターネット接続系", "Internet-connected"),
+        "dmz" => Word("DMZ・公開系", "DMZ"),
+        "external" => Word("外部（インターネット）", "External"),
+        "remote" => Word("遠隔接続", "Remote access"),
+        "seccloud" => Word("自治体セキュリティクラウド", "Security cloud"),
+        "govcloud" => Word("ガバメントクラウド", "Government Cloud"),
+        "unmapped" => Word("未登録アドレス", "Unmapped"),
+        "management" | "mgmt" => Word("管理系", "Management"),
+        "public_terminal" => Word("公共端末", "Public terminals"),
+        _ => return None,
+    };
+    Some(lang.t(word))
+}
+
+/// Japanese or English label that stands beside an ECS name.
+pub(crate) fn field_word(name: &str, lang: Lang) -> Option<&'static str> {
+    let word = match name {
+        "@timestamp" => Word("時刻", "time"),
+        "source.ip" => Word("送信元 IP", "source IP"),
+        "source.port" => Word("送信元ポート", "source port"),
+        "destination.ip" => Word("宛先 IP", "destination IP"),
+        "destination.port" => Word("宛先ポート", "destination port"),
+        "destination.domain" => Word("宛先ドメイン", "destination domain"),
+        "user.name" => Word("利用者", "user"),
+        "event.action" => Word("動作", "action"),
+        "event.outcome" => Word("結果", "outcome"),
+        "event.kind" => Word("種別", "kind"),
+        "event.category" => Word("分類", "category"),
+        "event.code" => Word("番号", "code"),
+        "event.dataset" => Word("データ種別", "data set"),
+        "network.transport" => Word("プロトコル", "protocol"),
+        "url.domain" => Word("接続先ドメイン", "URL domain"),
+        "url.original" | "url.full" => Word("URL", "URL"),
+        "http.response.status_code" => Word("応答コード", "status code"),
+        "host.name" | "host.hostname" => Word("ホスト", "host"),
+        "message" => Word("内容", "message"),
+        "sekisho.source.zone" => Word("送信元ゾーン", "source zone"),
+        "sekisho.destination.zone" => Word("宛先ゾーン", "destination zone"),
+        "sekisho.flow.verdict" => Word("許可通信の判定", "flow verdict"),
+        "sekisho.flow.rule" => Word("許可通信の番号", "flow row"),
+        "sekisho.source.id" => Word("機器", "device"),
+        "sekisho.rule.ids" => Word("検知ルール", "rules"),
+        "sekisho.tenant" => Word("団体", "tenant"),
+        "sekisho.parse.reason" => Word("解析失敗の理由", "parse failure"),
+        _ => return None,
+    };
+    Some(lang.t(word))
+}
+
+/// A flow verdict in words.
+pub(crate) fn verdict_word(verdict: &str, lang: Lang) -> Option<&'static str> {
+    let word = match verdict {
+        "allowed" => Word("許可", "allowed"),
+        "allowed_specific" => Word("特定通信として許可", "allowed by a specific row"),
+        "violation_zone" => Word("ゾーン間の許可外", "zone pair not permitted"),
+        "violation_port" => Word("ポート違い", "wrong port"),
+        "violation_source" => Word("送信元違い", "wrong source"),
+        "violation_mac" => Word("MAC アドレス違い", "wrong MAC address"),
+        "violation_direction" => Word("向き違い", "wrong direction"),
+        "violation_expired" => Word("期限切れ", "expired row"),
+        "violation_not_yet" => Word("開始前", "not yet valid"),
+        "violation_time" => Word("時間外", "outside hours"),
+        "sanitiser_bypass" => Word("無害化を経由しない", "past the sanitiser"),
+        "unmapped_source" => Word("送信元が未登録", "unmapped source"),
+        "unmapped_destination" => Word("宛先が未登録", "unmapped destination"),
+        _ => return None,
+    };
+    Some(lang.t(word))
+}

@@ -1,0 +1,244 @@
+//! What the pages read from: the database, the searcher, and live figures from the worker.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use stream::{Level, Timestamp};
+use tokio::sync::Semaphore;
+
+use crate::auth::Throttle;
+use crate::metrics::Metrics;
+use crate::{Config, Error, Result};
+
+const WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Gives the current instant.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The wall clock, or the fixed instant of `SEKISHO_NOW` (RFC 3339), so that pictures and tests do not change.
+pub fn clock() -> Clock {
+    match std::env::var("SEKISHO_NOW").ok().as_deref().and_then(Timestamp::parse_rfc3339) {
+        Some(fixed) => Arc::new(move || fixed),
+        None => Arc::new(|| jiff::Timestamp::now().into()),
+    }
+}
+
+/// Figures that only the running worker knows. Calls must return at once: they are made on every refresh.
+pub trait Live: Send + Sync {
+    /// Records received since the start, all tenants.
+    fn events_received_total(&self) -> u64;
+    /// One row per configured or seen source, all tenants, in stable order.
+    fn sources(&self) -> Vec<SourceLive>;
+    /// 99th percentile of received -> searchable over the last minutes, in milliseconds; `None` before the first event.
+    fn searchable_p99_ms(&self) -> Option<u64>;
+    /// When the process started.
+    fn started_at(&self) -> Timestamp;
+    /// Disk use.
+    fn storage(&self) -> Storage;
+    /// Whether records are accepted and the store answers.
+    ///
+    /// # Errors
+    /// A sentence that says what is not ready.
+    fn ready(&self) -> std::result::Result<(), String>;
+}
+
+/// One source as the worker sees it now. `received = indexed + filtered + in_flight`, exactly.
+#[derive(Clone, Debug, Default)]
+pub struct SourceLive {
+    /// Tenant id.
+    pub tenant: String,
+    /// Source id.
+    pub id: String,
+    /// Product name.
+    pub product: String,
+    /// Zone the device stands in, if declared.
+    pub zone: String,
+    /// Records received.
+    pub received: u64,
+    /// Events in the index.
+    pub indexed: u64,
+    /// Events left out by a named rule.
+    pub filtered: u64,
+    /// Records received and not yet indexed.
+    pub in_flight: u64,
+    /// Of the indexed ones, those that could not be parsed.
+    pub parse_failures: u64,
+    /// Lines lost before they reached this process and counted by the kernel (UDP).
+    pub kernel_drops: u64,
+    /// Records received in the last full minute.
+    pub received_last_minute: u64,
+    /// When the last record came.
+    pub last_received: Option<Timestamp>,
+    /// Whether it has been quiet for longer than is usual or declared.
+    pub silent: bool,
+}
+
+/// Disk use of data directory and its file system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Storage {
+    /// Bytes that sekisho's own files take.
+    pub data_bytes: u64,
+    /// Bytes used on the file system.
+    pub used_bytes: u64,
+    /// Size of the file system in bytes; 0 where unknown.
+    pub total_bytes: u64,
+    /// Days until it is full at the present rate, where known.
+    pub days_left: Option<u32>,
+}
+
+/// A rule, as the pages show it.
+#[derive(Clone, Debug)]
+pub struct RuleView {
+    /// Sigma id.
+    pub id: String,
+    /// Japanese title.
+    pub title: String,
+    /// English title.
+    pub title_en: String,
+    /// Level.
+    pub level: Level,
+    /// Use-case ids (`X01`).
+    pub usecases: Vec<String>,
+    /// Logsource in words (`firewall`, `product: squid`).
+    pub logsource: String,
+    /// 何が起きたか
+    pub what: String,
+    /// なぜ問題か
+    pub why: String,
+    /// まず何をするか, one step per entry.
+    pub first: Vec<String>,
+    /// ATT&CK ids (`T1041`).
+    pub attack: Vec<String>,
+    /// Known false positives.
+    pub false_positives: Vec<String>,
+    /// Clause of the security policy it serves.
+    pub policy: String,
+    /// Whether it runs.
+    pub enabled: bool,
+    /// Why it does not run, or what it lacks.
+    pub problem: Option<String>,
+    /// Event time of its last match.
+    pub last_match: Option<Timestamp>,
+    /// The rule's text.
+    pub source: String,
+}
+
+/// A tenant, as the pages show it.
+#[derive(Clone, Debug, Default)]
+pub struct TenantView {
+    /// Id.
+    pub id: String,
+    /// Name (`例示町`).
+    pub name: String,
+    /// Network model in words (`αモデル`).
+    pub model: String,
+    /// Its zones, in the order of the matrix.
+    pub zones: Vec<ZoneView>,
+    /// Its permitted flows, one row per line of flows.csv: id, from, to, ports, valid until, purpose.
+    pub flows: Vec<[String; 6]>,
+}
+
+/// A zone.
+#[derive(Clone, Debug, Default)]
+pub struct ZoneView {
+    /// Canonical id (`mynumber`).
+    pub id: String,
+    /// Japanese name.
+    pub label: String,
+    /// Its prefixes.
+    pub prefixes: Vec<String>,
+}
+
+/// Everything the router needs. Clones share the same data.
+#[derive(Clone)]
+pub struct AppState {
+    /// Configuration.
+    pub config: Arc<Config>,
+    /// Alerts, accounts, audit.
+    pub database: store::Database,
+    /// Events.
+    pub searcher: store::Searcher,
+    /// Rules; swap the inner `Arc` on reload.
+    pub rules: Arc<ArcSwap<Vec<RuleView>>>,
+    /// Tenants; swap the inner `Arc` on reload.
+    pub tenants: Arc<ArcSwap<Vec<TenantView>>>,
+    /// Live figures.
+    pub live: Arc<dyn Live>,
+    /// Metrics registry that `/metrics` prints.
+    pub registry: prometheus::Registry,
+    /// The clock.
+    pub clock: Clock,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) throttle: Arc<Throttle>,
+}
+
+impl AppState {
+    /// Puts the parts together and registers this crate's metrics.
+    ///
+    /// # Errors
+    /// When the configuration is invalid or the registry already holds these metrics.
+    pub fn new(
+        config: Config,
+        database: store::Database,
+        searcher: store::Searcher,
+        live: Arc<dyn Live>,
+        registry: prometheus::Registry,
+    ) -> Result<AppState> {
+        config.validate()?;
+        let metrics = Arc::new(Metrics::register(&registry)?);
+        let permits = Arc::new(Semaphore::new(config.queries_max));
+        Ok(AppState {
+            config: Arc::new(config),
+            database,
+            searcher,
+            rules: Arc::default(),
+            tenants: Arc::default(),
+            live,
+            registry,
+            clock: clock(),
+            metrics,
+            permits,
+            throttle: Arc::new(Throttle::default()),
+        })
+    }
+
+    /// The current instant.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+impl AppState {
+    /// Runs a search outside the async runtime; at most `queries_max` at once, others wait up to ten seconds.
+    pub(crate) async fn search_call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&AppState) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = tokio::time::timeout(WAIT_MAX, Arc::clone(&self.permits).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            self.metrics.busy.inc();
+            return Err(Error::Busy);
+        };
+        let state = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            work(&state)
+        });
+        task.await.unwrap_or(Err(Error::Internal))
+    }
+
+    /// Runs a short database call outside the async runtime; never waits behind searches.
+    pub(crate) async fn database_call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&AppState) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let state = self.clone();
+        tokio::task::spawn_blocking(move || work(&state)).await.unwrap_or(Err(Error::Internal))
+    }
+
+    /// The rule with this id.
+    pub(crate) fn rule(&self, id: &str) -> Option<RuleView> {
+        self.rules.load().iter().find(|rule| rule.id == id).cloned()
+    }
+}
