@@ -41,13 +41,12 @@ pub(super) fn commit(partition: &Partition, group: &str, next: u64) -> Result<()
         return Err(refused("commit an offset in", &folder, reason));
     }
     let _one_writer = partition.lock_files();
-    if partition.committed(group) != Some(next) {
-        write_numbers(partition.disk.as_ref(), &folder, group, &[next])?;
-        partition.lock().groups.insert(group.to_owned(), next);
-        let [topic, number] = partition.labels();
-        let gauge = metrics::GROUP_OFFSET.with_label_values(&[topic, number, group]);
-        gauge.set(i64::try_from(next).unwrap_or(i64::MAX));
-    }
+    // Written even when nothing changed: an earlier call that failed may have left another value on the disk.
+    write_numbers(partition.disk.as_ref(), &folder, group, &[next])?;
+    partition.lock().groups.insert(group.to_owned(), next);
+    let [topic, number] = partition.labels();
+    let gauge = metrics::GROUP_OFFSET.with_label_values(&[topic, number, group]);
+    gauge.set(i64::try_from(next).unwrap_or(i64::MAX));
     Ok(())
 }
 
