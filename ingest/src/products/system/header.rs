@@ -25,12 +25,14 @@ pub(super) fn read<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) 
     let line = line.trim_end_matches(['\r', '\n', '\0', ' ']);
     let mut header = syslog::parse(line, context);
     let known = header.timestamp.is_some() || header.priority.is_some();
-    if header.appname.is_none() && header.version.is_none() && known {
-        if let Some((program, pid, message)) = tag(header.message) {
-            header.appname = Some(program);
-            header.procid = pid;
-            header.message = message;
-        }
+    if header.appname.is_none()
+        && header.version.is_none()
+        && known
+        && let Some((program, pid, message)) = tag(header.message)
+    {
+        header.appname = Some(program);
+        header.procid = pid;
+        header.message = message;
     }
     header.apply(event);
     if let Some(host) = header.hostname {

@@ -27,6 +27,7 @@ const DISCONNECTED: Class =
     Class { category: &["network"], kind: &["connection", "end"], action: "ssh_disconnect", outcome: "" };
 const PROBE: Class =
     Class { category: &["network"], kind: &["connection", "protocol"], action: "ssh_probe", outcome: "failure" };
+const LISTENING: Class = Class { category: &["process"], kind: &["start"], action: "ssh_listen", outcome: "success" };
 const SESSION: Class = Class { category: &["session"], kind: &["start"], action: "ssh_session", outcome: "success" };
 const SESSION_END: Class = Class { category: &["session"], kind: &["end"], action: "ssh_session", outcome: "" };
 
@@ -79,16 +80,7 @@ pub(super) fn read(entry: &mut Entry<'_, '_>) {
             }
         }
         "drop" => dropped(entry, rest),
-        "Server" => {
-            if rest.starts_with("listening on ") || rest.starts_with("Listening on ") {
-                entry.class(&Class {
-                    category: &["process"],
-                    kind: &["start"],
-                    action: "ssh_listen",
-                    outcome: "success",
-                });
-            }
-        }
+        "Server" if rest.starts_with("listening on ") => entry.class(&LISTENING),
         "input_userauth_request:" => {
             if let Some(user) = rest.strip_prefix("invalid user ") {
                 entry.class(&LOGIN_FAILED);

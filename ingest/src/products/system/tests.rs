@@ -362,7 +362,7 @@ fn sudo_and_su() {
 }
 
 #[test]
-fn accounts_cron_and_sessions() {
+fn accounts() {
     let useradd =
         "Nov 20 09:00:00 web01 useradd[5]: new user: name=sato, UID=1000, GID=1001, home=/home/sato, shell=/bin/sh";
     check(
@@ -399,6 +399,10 @@ fn accounts_cron_and_sessions() {
         "Nov 20 09:00:00 web01 useradd[5]: failed adding user 'sato', exit code: 9",
         &[("user.name", "sato"), ("event.outcome", "failure")],
     );
+}
+
+#[test]
+fn cron_and_sessions() {
     check(
         "Nov 20 09:00:00 web01 CRON[5]: (root) CMD (cd / && run-parts (x))",
         &[

@@ -174,10 +174,8 @@ impl<'a> Walk<'a> {
                 "#text" | "text" | "value" | "_" | "$t" => reading.data(name, value),
                 _ => reading.data(key, value),
             },
-            Place::UserData => {
-                if !matches!(key, "xmlns" | "@xmlns" | "xmlns:auto-ns3" | "xml_name") {
-                    reading.data(key, value);
-                }
+            Place::UserData if !matches!(key, "xmlns" | "@xmlns" | "xmlns:auto-ns3" | "xml_name") => {
+                reading.data(key, value);
             }
             Place::Winlog => match key {
                 "outcome" => header.outcome = value,

@@ -156,6 +156,13 @@ fn plain(label: &str) -> Option<&'static str> {
         "Package Name (NTLM only)" | "パッケージ名 (NTLM のみ)" => "LmPackageName",
         "Key Length" | "キーの長さ" => "KeyLength",
         "Transited Services" | "移行されたサービス" => "TransmittedServices",
+        _ => return object(label),
+    })
+}
+
+/// Labels of services, tickets, shares and other objects.
+fn object(label: &str) -> Option<&'static str> {
+    Some(match label {
         "Service Name" | "サービス名" => "ServiceName",
         "Service File Name" | "サービス ファイル名" => "ServiceFileName",
         "Service Type" | "サービスの種類" => "ServiceType",

@@ -105,7 +105,7 @@ impl<'a> Record<'a> {
         event.push(fields::SEKISHO_LOGSOURCE_PRODUCT, Value::Str("windows"));
         let is_sysmon = self.header.provider.ends_with("Sysmon") || self.header.channel.contains("-Sysmon/");
         let known = audit::find(id).filter(|_| !is_sysmon && self.is_security());
-        let service = channels::service(self.header.channel).or_else(|| match (is_sysmon, known) {
+        let service = channels::service(self.header.channel).or(match (is_sysmon, known) {
             (true, _) => Some("sysmon"),
             (_, Some(_)) => Some("security"),
             _ => None,

@@ -275,7 +275,7 @@ fn snare() {
 }
 
 #[test]
-fn security_audit() {
+fn logons_processes_and_groups() {
     security(
         4648,
         r#""SubjectUserName":"sato","TargetUserName":"admin","TargetDomainName":"CITY","IpAddress":"-""#,
@@ -317,6 +317,10 @@ fn security_audit() {
             ("user.target.group.name", "Domain Admins"),
         ],
     );
+}
+
+#[test]
+fn accounts_and_kerberos() {
     security(
         4740,
         r#""TargetUserName":"sato","TargetDomainName":"PC021","TargetSid":"S-1","SubjectUserName":"DC01$""#,
@@ -363,6 +367,10 @@ fn security_audit() {
         r#""OldTargetUserName":"a","NewTargetUserName":"b","SubjectUserName":"admin""#,
         &[("user.target.name", "a"), ("user.changes.name", "b"), ("user.name", "admin")],
     );
+}
+
+#[test]
+fn shares_filtering_and_the_rest() {
     security(
         5145,
         r#""IpAddress":"192.0.2.1","IpPort":"5","ShareName":"\\\\*\\kyoyu","ShareLocalPath":"\\??\\D:\\kyoyu","RelativeTargetName":"総務\\a.xlsx","SubjectUserName":"sato""#,

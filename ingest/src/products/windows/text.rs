@@ -16,12 +16,12 @@ const PIECES_MAX: usize = 400;
 pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
     let text = text.trim();
     let title = pieces(text).next().unwrap_or("").trim();
-    if reading.record.header.event_id.is_empty() {
-        if let Some(event_id) = labels::event_of_title(title) {
-            // The titles are those of the Security channel's events.
-            reading.record.header.event_id = event_id;
-            reading.record.header.channel = "Security";
-        }
+    if reading.record.header.event_id.is_empty()
+        && let Some(event_id) = labels::event_of_title(title)
+    {
+        // The titles are those of the Security channel's events.
+        reading.record.header.event_id = event_id;
+        reading.record.header.channel = "Security";
     }
     if reading.record.header.message.is_empty() {
         reading.record.header.message = text;
