@@ -49,6 +49,13 @@ impl Catalogue {
         Ok(catalogue)
     }
 
+    /// Reads the catalogue of a store that another process may be using, and changes nothing.
+    pub(crate) fn open_read_only(dir: &Path) -> Result<Catalogue> {
+        let path = dir.join(FILE);
+        let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+        Self::read(&path, &bytes)
+    }
+
     fn read(path: &Path, bytes: &[u8]) -> Result<Catalogue> {
         let damaged = |reason| Error::Damaged { what: "catalogue", place: path.display().to_string(), reason };
         let catalogue: Catalogue = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;

@@ -130,13 +130,25 @@ struct Line<'e, 'a> {
 impl Line<'_, '_> {
     fn original(&mut self) -> &str {
         let event = self.event;
-        self.original.get_or_insert_with(|| fold(event.get_str(fields::EVENT_ORIGINAL).unwrap_or("")).into_owned())
+        self.original.get_or_insert_with(|| joined(event, fields::EVENT_ORIGINAL))
     }
 
     fn message(&mut self) -> &str {
         let event = self.event;
-        self.message.get_or_insert_with(|| fold(event.get_str(fields::MESSAGE).unwrap_or("")).into_owned())
+        self.message.get_or_insert_with(|| joined(event, fields::MESSAGE))
     }
+}
+
+/// A field's texts, folded, one a line.
+fn joined(event: &Event<'_>, field: FieldId) -> String {
+    let mut text = String::new();
+    for value in event.all(field) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&fold(&value.text()));
+    }
+    text
 }
 
 fn matches(node: &Node, line: &mut Line<'_, '_>) -> bool {

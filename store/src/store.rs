@@ -84,6 +84,21 @@ impl Store {
     pub fn open(config: StoreConfig) -> Result<Store> {
         config.validate()?;
         let catalogue = Catalogue::open(&config.dir)?;
+        Ok(Store::with(config, catalogue))
+    }
+
+    /// Opens what is committed of a store, for searching only; another process may be writing it. Nothing is changed on
+    /// disk, and [`Store::indexer`] must not be used. A split that the writer merges away meanwhile is an error of the
+    /// search that reads it; opening again helps.
+    ///
+    /// # Errors
+    /// There is no catalogue, or it is damaged.
+    pub fn open_read_only(config: StoreConfig) -> Result<Store> {
+        let catalogue = Catalogue::open_read_only(&config.dir)?;
+        Ok(Store::with(config, catalogue))
+    }
+
+    fn with(config: StoreConfig, catalogue: Catalogue) -> Store {
         let schema = IndexSchema::new();
         let dir = Catalogue::splits_dir(&config.dir);
         let splits: Vec<_> =
@@ -98,7 +113,7 @@ impl Store {
             #[cfg(test)]
             stop_at: Mutex::new(None),
         };
-        Ok(Store { inner: Arc::new(inner) })
+        Store { inner: Arc::new(inner) }
     }
 
     /// The writer. Only one may be used at a time.

@@ -4,17 +4,18 @@
 //! fields without a column), `exact` is false and each candidate is checked with the plain evaluator on the stored event.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::ops::Bound;
 
 use stream::{Kind, fields};
 use tantivy::Term;
+use tantivy::columnar::{Column as ColumnOf, DynamicColumn, HasAssociatedColumnType};
 use tantivy::index::SegmentReader;
-use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, Query, RangeQuery, TermQuery};
+use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::docs::Docs;
 use super::document::NAME_END;
-use super::schema::{Column, IndexSchema, Shape};
+use super::range::{ColumnRange, Item};
+use super::schema::{self, Column, IndexSchema, Shape};
 use crate::query::glob::Glob;
 use crate::query::text::is_lone_paired;
 use crate::query::{FieldRef, Node, Test, fold_keyword};
@@ -162,7 +163,7 @@ impl Compiler<'_> {
 
     fn field(&self, field: &FieldRef, test: &Test) -> tantivy::Result<Candidates> {
         match field.id {
-            Some(fields::TIMESTAMP) => Ok(self.time(test)),
+            Some(fields::TIMESTAMP) => self.time(test),
             Some(fields::SEKISHO_TENANT) => Ok(self.tenant(test)),
             Some(fields::EVENT_ORIGINAL | fields::MESSAGE) => match test {
                 // A field's words may also stand in values that free text looks at; the check decides.
@@ -176,12 +177,12 @@ impl Compiler<'_> {
         }
     }
 
-    fn time(&self, test: &Test) -> Candidates {
-        match test {
+    fn time(&self, test: &Test) -> tantivy::Result<Candidates> {
+        Ok(match test {
             Test::Exists => all(true),
-            Test::Int(low, high) => exact(int_range(self.schema.time, *low, *high)),
+            Test::Int(low, high) => exact(self.range::<i64>(schema::TIME, *low, *high)?),
             _ => all(false),
-        }
+        })
     }
 
     fn tenant(&self, test: &Test) -> Candidates {
@@ -202,22 +203,36 @@ impl Compiler<'_> {
             (Shape::Keyword | Shape::Ip, Test::Glob(glob)) => {
                 exact(Docs::new(Docs::scan(self.reader, column.terms, &glob.prefix(), 0, |value| glob.matches(value))?))
             }
-            (Shape::Int, Test::Int(low, high)) => exact(int_range(column.values, *low, *high)),
+            (Shape::Int, Test::Int(low, high)) => exact(self.range(&column.name, *low, *high)?),
             (Shape::Ip, Test::Net(net)) if net.prefix_len() == net.max_prefix_len() => {
                 exact(term(column.terms, &net.addr().to_canonical().to_string()))
             }
             (Shape::Ip, Test::Net(net)) => match (net.network(), net.broadcast()) {
                 (IpAddr::V4(low), IpAddr::V4(high)) => {
-                    exact(ip_range(column.values, low.to_ipv6_mapped(), high.to_ipv6_mapped()))
+                    exact(self.range(&column.name, low.to_ipv6_mapped(), high.to_ipv6_mapped())?)
                 }
                 // IPv4 addresses lie mapped inside IPv6 in the column; a wide IPv6 network would hold them too.
-                (IpAddr::V6(low), IpAddr::V6(high)) => maybe(ip_range(column.values, low, high)),
+                (IpAddr::V6(low), IpAddr::V6(high)) => maybe(self.range(&column.name, low, high)?),
                 _ => all(false),
             },
             (Shape::Ip, Test::Addresses(low, high)) => {
-                exact(ip_range(column.values, Ipv6Addr::from(*low), Ipv6Addr::from(*high)))
+                exact(self.range(&column.name, Ipv6Addr::from(*low), Ipv6Addr::from(*high))?)
             }
             _ => maybe(ExistsQuery::new(column.name.clone(), false)),
+        })
+    }
+
+    fn range<T>(&self, column: &str, low: T, high: T) -> tantivy::Result<Box<dyn Query>>
+    where
+        T: Item + HasAssociatedColumnType,
+        DynamicColumn: Into<Option<ColumnOf<T>>>,
+    {
+        Ok(match self.reader.fast_fields().column_opt::<T>(column)? {
+            // A column that holds one value answers wrongly for ranges beside it, so those are decided here.
+            Some(column) if low <= high && low <= column.max_value() && high >= column.min_value() => {
+                Box::new(ColumnRange { column, range: low..=high })
+            }
+            _ => Box::new(EmptyQuery),
         })
     }
 
@@ -246,20 +261,4 @@ impl Compiler<'_> {
 
 fn term(field: Field, value: &str) -> TermQuery {
     TermQuery::new(Term::from_field_text(field, value), IndexRecordOption::Basic)
-}
-
-fn int_range(field: Field, low: i64, high: i64) -> Box<dyn Query> {
-    if low > high {
-        return Box::new(EmptyQuery);
-    }
-    let bound = |number| Bound::Included(Term::from_field_i64(field, number));
-    Box::new(RangeQuery::new(bound(low), bound(high)))
-}
-
-fn ip_range(field: Field, low: Ipv6Addr, high: Ipv6Addr) -> Box<dyn Query> {
-    if low > high {
-        return Box::new(EmptyQuery);
-    }
-    let bound = |ip| Bound::Included(Term::from_field_ip_addr(field, ip));
-    Box::new(RangeQuery::new(bound(low), bound(high)))
 }

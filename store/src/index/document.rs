@@ -186,10 +186,14 @@ impl DocumentMaker {
     /// a search looks for a word there too.
     fn add_words(&mut self, schema: &IndexSchema, event: &Event<'_>, document: &mut EventDocument) {
         let original = event.get_str(fields::EVENT_ORIGINAL).unwrap_or("");
-        let message = event.get_str(fields::MESSAGE).filter(|message| !is_part(original, message));
         let start = document.text.len();
-        for text in [Some(original), message].into_iter().flatten() {
-            for word in words(&fold(text)) {
+        for (field, value) in event.iter() {
+            let part = || matches!(value, Value::Str(text) if is_part(original, text));
+            let counts = field == fields::EVENT_ORIGINAL || (field == fields::MESSAGE && !part());
+            if !counts {
+                continue;
+            }
+            for word in words(&fold(&value.text())) {
                 if self.seen.insert(word) {
                     document.text.push_str(word);
                     document.text.push(char::from(SEPARATOR));
