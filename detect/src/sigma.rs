@@ -10,6 +10,7 @@
 mod compile;
 mod encoding;
 pub(crate) mod extension;
+mod modifiers;
 mod partition;
 mod pipeline;
 mod predicate;

@@ -10,7 +10,8 @@
 //! - numbers as keywords: looked up as text.
 //!
 //! `SEKISHO_SIGMA_DIR` names a folder of further rules; `SEKISHO_SIGMA_EVENTS` a file of events, one flat JSON object a
-//! line, for them. The test then prints what does not load and each difference.
+//! line, for them; `SEKISHO_SIGMA_REGRESSION` a file of `{rule_id, match_count, events}`. The test then prints what does
+//! not load, each difference, and each record that its own rule does not match as often as it should.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -203,8 +204,12 @@ fn corpus() {
     let usable = set.rules().iter().filter(|rule| rule.problem.is_none()).count();
     eprintln!("{usable} of {} rules in {:?}", set.rules().len(), started.elapsed());
     problems.iter().for_each(|problem| eprintln!("{problem}"));
+    let set = Arc::new(set);
+    if let Ok(file) = std::env::var("SEKISHO_SIGMA_REGRESSION") {
+        regression(&set, &file);
+    }
     let Ok(events) = std::env::var("SEKISHO_SIGMA_EVENTS") else { return };
-    let mut engine = Engine::new(Arc::new(set), Arc::new(Tenants::default()));
+    let mut engine = Engine::new(set, Arc::new(Tenants::default()));
     let mut other = rsigma_eval::Engine::new();
     other.add_collection(&rsigma_parser::parse_sigma_directory(std::path::Path::new(&dir)).unwrap()).unwrap();
     other.set_logsource_extractor(Some(rsigma_eval::LogSourceExtractor::new()));
@@ -231,6 +236,25 @@ fn corpus() {
     for ((id, side), (times, example)) in differences {
         eprintln!("{id}: {times} {side}, such as {example}");
     }
+}
+
+fn regression(set: &Arc<RuleSet>, file: &str) {
+    let mut engine = Engine::new(Arc::clone(set), Arc::new(Tenants::default()));
+    let (mut records, mut right) = (0, 0);
+    for line in std::fs::read_to_string(file).unwrap().lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        let id = record["rule_id"].as_str().unwrap();
+        let arena = Bump::new();
+        let events = record["events"].as_array().unwrap();
+        let found = events.iter().filter(|event| ours(&mut engine, event, &arena).contains(id)).count();
+        records += 1;
+        if found as u64 >= record["match_count"].as_u64().unwrap_or(1) {
+            right += 1;
+        } else {
+            eprintln!("{id}: {found} of {} events", events.len());
+        }
+    }
+    eprintln!("{right} of {records} regression records match their own rule");
 }
 
 /// Our own rules over the events of their samples, each by both engines.

@@ -89,7 +89,8 @@ impl<'s, 'a> View<'s, 'a> {
 
     /// Whether the value came from the event itself and was not added by us.
     pub(super) fn is_content(&self, index: usize) -> bool {
-        !self.scratch.fields[index].name().starts_with("sekisho.")
+        let field = self.scratch.fields[index];
+        !(field.is_static() && field.name().starts_with("sekisho."))
     }
 
     pub(super) fn value(&self, index: usize) -> Value<'a> {
