@@ -5,6 +5,7 @@ use std::fs;
 use stream::{Value, fields};
 
 use super::*;
+use crate::Day;
 
 mod differential;
 
@@ -394,6 +395,32 @@ fn missing_folders_and_files_are_problems() {
     let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 3, "{shown:?}");
     assert!(shown[2].ends_with("is no register that is known; name it accounts.csv"), "{}", shown[2]);
+}
+
+#[test]
+fn the_examples_in_config_load() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
+    let load = |example: &str| {
+        let loaded = Tenants::load(&config.join(example).join("tenants"));
+        loaded.unwrap_or_else(|problems| panic!("{}", problems.iter().map(|p| format!("{p}\n")).collect::<String>()))
+    };
+    let (town, kumiai, prefecture) = (load("alpha-town"), load("internet-only"), load("prefecture"));
+    expect(
+        &town,
+        "10.10.20.5 > 203.0.113.10 tcp 443 2026-11-20 => allowed_specific TK-0001
+         10.10.20.5 > 203.0.113.10 tcp 443 2027-04-01T00:05:00 => violation_expired TK-0001
+         10.10.20.5 > 203.0.113.10 tcp 443 2026-11-23 => violation_time TK-0001
+         10.10.1.1 > 203.0.113.99 tcp 443 2026-11-20 => violation_zone
+         10.20.1.1 > 203.0.113.99 tcp 443 2026-11-20 => sanitiser_bypass
+         10.20.200.10 > 10.30.1.1 tcp 443 2026-11-20 => allowed M-07
+         10.20.30.1 > 10.20.40.1 tcp 445 2026-11-20 => violation_zone",
+    );
+    assert_eq!(kumiai.get("kumiai").unwrap().profile().model, Model::InternetOnly);
+    assert_eq!(prefecture.children("ken").map(Tenant::id).collect::<Vec<_>>(), ["kumiai", "town"]);
+    for tenant in town.iter().chain(kumiai.iter()).chain(prefecture.iter()) {
+        assert!(tenant.calendar().holiday(Day::parse("2026-11-23").unwrap()).is_some());
+        assert!(tenant.ledgers().all().iter().filter(|ledger| !ledger.rows().is_empty()).count() >= 9);
+    }
 }
 
 /// Prints nanoseconds per judged event: `cargo test -p detect --lib -- --ignored --nocapture judge_speed`.
