@@ -1,0 +1,21 @@
+//! sshd behind RFC 3164 headers: accepted, failed, unknown users, disconnects.
+
+use crate::random::{Random, clock};
+
+pub(crate) fn line(index: u64, random: &mut Random) -> String {
+    let (hour, minute, second) = clock(index / 20);
+    let head = format!(
+        "<38>Nov 20 {hour:02}:{minute:02}:{second:02} srv{:02} sshd[{}]:",
+        random.below(20),
+        1000 + random.below(60_000)
+    );
+    let (user, port) = (random.user(), 1024 + random.below(60_000));
+    let address = if random.below(4) == 0 { random.outside() } else { random.inside() };
+    match random.below(5) {
+        0 => format!("{head} Accepted password for {user} from {address} port {port} ssh2"),
+        1 => format!("{head} Failed password for {user} from {address} port {port} ssh2"),
+        2 => format!("{head} Failed password for invalid user admin from {address} port {port} ssh2"),
+        3 => format!("{head} Invalid user oracle from {address} port {port}"),
+        _ => format!("{head} Disconnected from user {user} {address} port {port}"),
+    }
+}
