@@ -293,4 +293,28 @@ proptest! {
             prop_assert_eq!(found, (verdict, row.map(|row| format!("R{row}"))), "{:?}", flow);
         }
     }
+
+    #[test]
+    fn any_bytes_load_or_are_problems(
+        file in prop::sample::select(vec!["tenant.toml", "zones.csv", "flows.csv", "ledgers/ioc.csv", "ledgers/work_orders.csv"]),
+        noise in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        cells in proptest::collection::vec("[0-9RH令和元年月日:;./*-]{0,14}", 0..24),
+    ) {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/alpha-town/tenants/town");
+        let mut bytes = fs::read(example.join(file)).unwrap();
+        bytes.extend(cells.join(",").bytes());
+        for (index, byte) in noise {
+            let index = index.index(bytes.len());
+            bytes[index] = byte;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["tenant.toml", "zones.csv", "flows.csv"] {
+            write(dir.path(), name, &fs::read_to_string(example.join(name)).unwrap());
+        }
+        fs::create_dir_all(dir.path().join("ledgers")).unwrap();
+        fs::write(dir.path().join(file), bytes).unwrap();
+        if let Err(problems) = Tenants::load(dir.path()) {
+            prop_assert!(problems.iter().all(|problem| !problem.advice.is_empty() && !problem.message.is_empty()));
+        }
+    }
 }
