@@ -1,0 +1,34 @@
+//! What the fuzz targets share: reading one record with a product's parser and holding the result to what every parser
+//! promises, whatever the bytes.
+
+use bumpalo::Bump;
+use ingest::Context;
+use stream::{Event, Timestamp};
+
+/// Reads `data` as one record of `product`: no panic, at most [`Event::FIELDS_MAX`] values, the same result twice, JSON
+/// that is text, and a stored form that reads back.
+pub fn parse(product: &str, data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let arena = Bump::new();
+    let line = arena.alloc_str(&text);
+    let Some(mut parser) = ingest::parser(product) else { panic!("no product {product}") };
+    let context = Context::tokyo(Timestamp::from_seconds(1_795_000_000));
+    let mut event = Event::new_in(&arena);
+    let result = parser.parse(line, &context, &arena, &mut event);
+    assert!(event.len() <= Event::FIELDS_MAX);
+
+    let mut json = Vec::new();
+    event.write_json(&mut json);
+    assert!(std::str::from_utf8(&json).is_ok());
+
+    let mut stored = Vec::new();
+    event.encode(line, &mut stored);
+    let read = Event::decode(&stored, line, &arena);
+    assert!(read.is_ok_and(|read| read.len() == event.len()));
+
+    let mut again = Event::new_in(&arena);
+    assert_eq!(parser.parse(line, &context, &arena, &mut again), result);
+    let mut json_again = Vec::new();
+    again.write_json(&mut json_again);
+    assert_eq!(json, json_again, "a parser must not remember earlier lines");
+}
