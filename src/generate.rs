@@ -23,9 +23,12 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use stream::Timestamp;
 
-pub use incidents::{Kind, Truth};
-pub use sites::{SOURCES, Source};
-pub use timeline::{Plan, Timeline};
+pub use background::line as background_line;
+pub use incidents::{Kind, Truth, plant_at};
+pub use random::Random;
+pub use sites::SOURCES;
+pub use tenants::write as write_tenants;
+pub use timeline::{Line, Plan, Timeline};
 
 /// The least number of events that leaves room for heartbeats and everything planted.
 pub const EVENTS_MIN: u64 = 5_000;

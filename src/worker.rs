@@ -4,9 +4,10 @@
 //! publish. It decides nothing by the wall clock; what it is given is a function of the log alone.
 //!
 //! Exactness. Three positions are durable, each with its own result: the index's (in the catalogue), the correlation
-//! snapshot's, and the accounting's (both in the database). A worker starts at the least of them and applies a record
-//! only to those parts that have not seen it. Alerts are inserted by id, so what detection repeats after a crash
-//! changes nothing.
+//! snapshot's and the accounting's (both in the database). A snapshot is stored only once the index is durable up to its
+//! position, and an alert is stored before the position that covers it, so the snapshot's position is the least of the
+//! three. A worker starts there; index and accounting pass over what they have seen, and alerts are inserted by id, so
+//! what detection repeats after a crash changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,8 +25,6 @@ use crate::accounting::Accounting;
 
 /// How often progress is written when nothing urgent happens.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
-/// How often the correlation state is written.
-const SNAPSHOT_EVERY: Duration = Duration::from_secs(5);
 /// How long a worker waits for records before it looks at its clocks.
 const POLL: Duration = Duration::from_millis(50);
 /// An arena that grew past this is given back instead of kept.
@@ -47,8 +46,8 @@ pub struct Parts {
     pub database: Database,
     /// Live figures.
     pub accounting: Arc<Accounting>,
-    /// The wall clock, for latency figures only.
-    pub clock: dashboards::Clock,
+    /// The wall clock, for latency figures only; never frozen.
+    pub clock: fn() -> Timestamp,
 }
 
 /// One partition's worker.
@@ -59,7 +58,6 @@ pub struct Worker {
     reader: Reader,
     next: u64,
     indexed: u64,
-    detected: u64,
     counted: u64,
     changes: Vec<AlertChange>,
     outcomes: Vec<Outcome>,
@@ -67,7 +65,7 @@ pub struct Worker {
     deltas: BTreeMap<(String, String), SourceDelta>,
     received: Timestamp,
     progress_at: Instant,
-    snapshot_at: Instant,
+    waiting: Option<(u64, Vec<u8>)>,
 }
 
 impl Worker {
@@ -83,7 +81,7 @@ impl Worker {
             detected = offset;
         }
         let counted = parts.database.counted(partition)?;
-        let next = indexed.min(detected).min(counted);
+        let next = detected;
         let reader = parts.log.reader(Topic::Raw, partition, next)?;
         tracing::info!(partition, next, indexed, detected, counted, "worker starts");
         let now = Instant::now();
@@ -94,7 +92,6 @@ impl Worker {
             reader,
             next,
             indexed,
-            detected,
             counted,
             changes: Vec::new(),
             outcomes: Vec::new(),
@@ -102,7 +99,7 @@ impl Worker {
             deltas: BTreeMap::new(),
             received: Timestamp::default(),
             progress_at: now,
-            snapshot_at: now,
+            waiting: None,
         })
     }
 
@@ -126,44 +123,44 @@ impl Worker {
             self.keep_up()?;
         }
         self.parts.indexer.commit()?;
-        self.save(true)?;
-        self.parts.log.commit("sekisho", Topic::Raw, self.partition, self.next)?;
-        Ok(())
+        self.waiting = Some((self.next, self.parts.engine.snapshot()));
+        self.save_snapshot()
     }
 
     fn batch(&mut self, batch: &Batch, arena: &Bump) -> Result<()> {
         if let Some(gap) = batch.gap() {
             tracing::error!(partition = self.partition, ?gap, "records are missing from the log; see the gaps file");
         }
-        let mut newest = Timestamp::MIN;
+        let mut oldest = Timestamp::MAX;
         let mut events = 0;
-        for record in batch.iter().filter(|record| record.offset >= self.next) {
+        let from = self.next;
+        for record in batch.iter().filter(|record| record.offset >= from) {
             match record.kind {
-                RecordKind::Tick if record.offset >= self.detected => {
+                RecordKind::Tick => {
                     self.parts.engine.tick(record.received, &mut self.outcomes);
                 }
                 RecordKind::Data => {
                     self.record(&record, arena);
-                    newest = newest.max(record.received);
+                    oldest = oldest.min(record.received);
                     events += 1;
                 }
-                RecordKind::Tick | RecordKind::Control => {}
+                RecordKind::Control => {}
             }
             self.received = self.received.max(record.received);
         }
         self.end_run();
         self.next = batch.next_offset().max(self.next);
         self.indexed = self.indexed.max(self.next);
-        self.detected = self.detected.max(self.next);
         self.counted = self.counted.max(self.next);
-        self.parts.indexer.publish(self.partition, self.next);
+        self.parts.indexer.publish(self.partition, self.indexed);
         self.parts.accounting.worked(self.partition, self.next);
         if events > 0 {
-            self.parts.accounting.lag.record(newest, (self.parts.clock)(), events);
+            // The batch's oldest record stands for all of it: the figure is an upper bound.
+            self.parts.accounting.lag.record(oldest, (self.parts.clock)(), events);
         }
         self.changes.extend(self.outcomes.drain(..).map(change));
         if !self.changes.is_empty() {
-            self.save(false)?;
+            self.save()?;
         }
         Ok(())
     }
@@ -179,11 +176,7 @@ impl Worker {
             received: record.received,
             raw: record.raw,
         };
-        if record.offset >= self.detected {
-            self.parts.engine.observe(&meta, &mut event, arena, &mut self.outcomes);
-        } else {
-            self.parts.engine.evaluate(&meta, &mut event, arena);
-        }
+        self.parts.engine.observe(&meta, &mut event, &mut self.outcomes);
         if record.offset >= self.indexed {
             self.parts.indexer.add(id, &event);
         }
@@ -227,26 +220,25 @@ impl Worker {
     /// Commits what is due.
     fn keep_up(&mut self) -> Result<()> {
         let now = Instant::now();
-        if self.parts.indexer.maybe_commit(now)? {
-            tracing::debug!(partition = self.partition, next = self.next, "split cut");
+        if self.parts.indexer.maybe_commit(now)? && self.waiting.is_none() {
+            // State and index stand at the same position now; the state is stored when the index is durable there.
+            self.waiting = Some((self.next, self.parts.engine.snapshot()));
         }
-        if now.duration_since(self.snapshot_at) >= SNAPSHOT_EVERY {
-            self.save(true)?;
-        } else if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
-            self.save(false)?;
+        self.save_snapshot()?;
+        if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
+            self.save()?;
         }
         Ok(())
     }
 
-    /// One transaction: alerts, pages, accounting, progress, and when asked the correlation state.
-    fn save(&mut self, with_snapshot: bool) -> Result<()> {
-        let snapshot = with_snapshot.then(|| self.parts.engine.snapshot());
+    /// One transaction: alerts, pages, accounting and progress.
+    fn save(&mut self) -> Result<()> {
         let sources: Vec<SourceDelta> = std::mem::take(&mut self.deltas).into_values().collect();
         let applied = self.parts.database.apply(DetectionBatch {
             partition: self.partition,
             next_offset: self.next,
             outcomes: &self.changes,
-            snapshot: snapshot.as_deref(),
+            snapshot: None,
             sources: &sources,
             received: self.received,
         })?;
@@ -254,14 +246,27 @@ impl Worker {
             tracing::info!(alert = %id, "alert");
         }
         self.changes.clear();
-        let now = Instant::now();
-        self.progress_at = now;
-        if with_snapshot {
-            self.snapshot_at = now;
-            // A hint for lag tools, and what retention must not pass.
-            let durable = self.parts.indexer.durable(self.partition).min(self.next);
-            self.parts.log.commit("sekisho", Topic::Raw, self.partition, durable)?;
-        }
+        self.progress_at = Instant::now();
+        Ok(())
+    }
+
+    /// Stores the waiting correlation state once the index is durable up to its position.
+    fn save_snapshot(&mut self) -> Result<()> {
+        let durable = self.parts.indexer.durable(self.partition);
+        let Some((position, snapshot)) = self.waiting.take_if(|(position, _)| *position <= durable) else {
+            return Ok(());
+        };
+        self.save()?;
+        self.parts.database.apply(DetectionBatch {
+            partition: self.partition,
+            next_offset: position,
+            outcomes: &[],
+            snapshot: Some(&snapshot),
+            sources: &[],
+            received: self.received,
+        })?;
+        // A hint for lag tools, and what retention must not pass.
+        self.parts.log.commit("sekisho", Topic::Raw, self.partition, position)?;
         Ok(())
     }
 }

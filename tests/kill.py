@@ -32,7 +32,7 @@ class Service:
             out.write(f'data = "data"\ntenants = "{generated}/tenants"\nsources = "{generated}/sources.toml"\n')
             out.write(f'[dashboards]\nlisten = "127.0.0.1:{self.http}"\n')
             out.write('[store]\nsplit_seconds_max = 2\n')
-            out.write('[[oncall.channels]]\nname = "nowhere"\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n')
+            out.write('[[oncall.channel]]\nname = "nowhere"\nkind = "webhook"\nurl = "http://127.0.0.1:9/"\n')
             for (tenant, source), port in self.ports.items():
                 out.write(f'[[listen.listener]]\nkind = "syslog_tcp"\nbind = "127.0.0.1:{port}"\n'
                           f'tenant = "{tenant}"\nsource = "{source}"\n')

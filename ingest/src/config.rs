@@ -1,59 +1,116 @@
-//! The `[listen]` part of the configuration.
+//! `[listen]` of the configuration: where sekisho listens, and whose lines come in there.
 //!
 //! ```toml
 //! [[listen.listener]]
-//! kind = "syslog_tcp"            # syslog_udp, syslog_tcp or http
-//! bind = "0.0.0.0:5514"
-//! tenant = "town"                # optional: everything that arrives here is of this tenant ...
-//! source = "fw-core"             # ... and source; otherwise the sender's address decides (`from` in sources.toml)
+//! kind = "syslog_udp"              # syslog_udp, syslog_tcp or http
+//! bind = "0.0.0.0:514"
+//! tenant = "town"
+//! source = "fw-core"               # everything that comes in here is this source's
+//!
+//! [[listen.listener]]              # shared by several sources of one tenant:
+//! kind = "syslog_tcp"
+//! bind = "0.0.0.0:601"
+//! tenant = "town"                  # the source is found by peer address (`from` in sources.toml), else by the syslog
+//!                                  # host name (`hosts`), else it is `unknown`, where the lines wait to be assigned
+//!
+//! [[listen.listener]]
+//! kind = "http"                    # POST /ingest/v1/{source}, bearer tokens from sources.toml
+//! bind = "0.0.0.0:8088"
 //! ```
+//!
+//! The tenant never comes from a line's content: only from the listener, the peer's address or the token.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use crate::framing::Framing;
 use crate::sources::Sources;
 use crate::{Error, Result};
 
-/// Where to listen.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// The source of lines from a sender that no source claims; the tenant too, where the listener names none.
+pub const UNKNOWN: &str = "unknown";
+
+/// All listeners.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ListenConfig {
-    /// The listeners; at most [`ListenConfig::LISTENERS_MAX`].
+    /// The listeners; none is allowed (a machine that only serves pages).
+    #[serde(default)]
     pub listener: Vec<Listener>,
+    /// Limits, the same for every listener.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// One listener.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    /// What it speaks.
+    /// What is spoken there.
     pub kind: ListenerKind,
     /// Address and port; port 0 takes a free one.
     pub bind: SocketAddr,
-    /// Tenant of everything that arrives; of unknown senders when `source` is absent.
-    #[serde(default)]
+    /// The tenant of everything that comes in here.
     pub tenant: Option<String>,
-    /// Source of everything that arrives.
-    #[serde(default)]
+    /// The source of everything that comes in here; needs `tenant`.
     pub source: Option<String>,
+    /// How messages are told apart on a TCP connection; found out per connection unless set.
+    #[serde(default)]
+    pub framing: Framing,
 }
 
 /// What a listener speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ListenerKind {
-    /// Syslog, one message per datagram (RFC 3164, RFC 5426).
+    /// Syslog over UDP (RFC 5426): one message per datagram.
     SyslogUdp,
-    /// Syslog, RFC 6587 framing.
+    /// Syslog over TCP (RFC 6587): octet-counted or one message per line.
     SyslogTcp,
-    /// `POST /ingest/v1/{source}`.
+    /// Lines or NDJSON over HTTP.
     Http,
 }
 
+/// Limits of every listener.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// TCP and HTTP connections per listener at one time; more are closed at once and counted. Default 1,024.
+    pub connections_max: usize,
+    /// A TCP connection without a byte for this long is closed. Default 86,400: syslog senders lose what they write
+    /// into a connection that was closed meanwhile, so this only clears away the dead.
+    pub idle_seconds_max: u64,
+    /// Receive buffer asked of the kernel for UDP (Linux grants at most `net.core.rmem_max`). Default 16 MiB.
+    pub udp_buffer_bytes: usize,
+    /// HTTP requests in work at one time per listener; more are answered 429. Default 64.
+    pub http_requests_max: usize,
+    /// Largest HTTP body as sent. Default 16 MiB.
+    pub http_body_bytes_max: usize,
+    /// Largest HTTP body after decompression. Default 64 MiB.
+    pub http_decompressed_bytes_max: usize,
+    /// How long a client may take to send its body. Default 30.
+    pub http_body_seconds_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            connections_max: 1024,
+            idle_seconds_max: 86_400,
+            udp_buffer_bytes: 16 << 20,
+            http_requests_max: 64,
+            http_body_bytes_max: 16 << 20,
+            http_decompressed_bytes_max: 64 << 20,
+            http_body_seconds_max: 30,
+        }
+    }
+}
+
 impl ListenerKind {
-    /// The word in the configuration.
-    pub fn as_str(self) -> &'static str {
+    /// The name, as in the configuration.
+    pub fn name(self) -> &'static str {
         match self {
             ListenerKind::SyslogUdp => "syslog_udp",
             ListenerKind::SyslogTcp => "syslog_tcp",
@@ -62,33 +119,100 @@ impl ListenerKind {
     }
 }
 
+impl fmt::Display for ListenerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 impl ListenConfig {
     /// The most listeners of one process.
     pub const LISTENERS_MAX: usize = 1024;
 
-    /// Checks every listener against the declared sources.
+    /// Checks what the types do not say, against the declared sources. [`listen`](crate::listen) does it too.
     ///
     /// # Errors
-    /// Names the listener and what to write instead.
+    /// [`Error::Config`] names the listener, and what to write instead.
     pub fn validate(&self, sources: &Sources) -> Result<()> {
         if self.listener.len() > Self::LISTENERS_MAX {
             return Err(Error::Config(format!("{} listeners; at most {}", self.listener.len(), Self::LISTENERS_MAX)));
         }
         for (index, listener) in self.listener.iter().enumerate() {
-            let place = format!("listener {} ({} on {})", index + 1, listener.kind.as_str(), listener.bind);
-            match (&listener.tenant, &listener.source, listener.kind) {
-                (_, Some(_), ListenerKind::Http) => {
-                    return Err(Error::Config(format!("{place}: leave `source` out; the path of each request names it")));
-                }
-                (None, Some(source), _) => {
-                    return Err(Error::Config(format!("{place}: source `{source}` needs its `tenant` too")));
-                }
-                (Some(tenant), Some(source), _) if sources.get(tenant, source).is_none() => {
-                    return Err(Error::Config(format!("{place}: sources.toml declares no source {tenant}/{source}")));
-                }
-                _ => {}
+            let wrong = |what: &str| {
+                let number = index + 1;
+                Err(Error::Config(format!("listen.listener {number} ({} {}): {what}", listener.kind, listener.bind)))
+            };
+            if listener.source.is_some() && listener.tenant.is_none() {
+                return wrong("`source` without `tenant`; name the tenant that the source belongs to");
+            }
+            if listener.kind == ListenerKind::Http && listener.source.is_some() {
+                return wrong("an http listener takes the source from the path; leave `source` out");
+            }
+            if let (Some(tenant), Some(source)) = (&listener.tenant, &listener.source)
+                && sources.get(tenant, source).is_none()
+            {
+                return wrong(&format!("sources.toml declares no source {tenant}/{source}; declare it there"));
+            }
+            if listener.kind != ListenerKind::SyslogTcp && listener.framing != Framing::Auto {
+                return wrong("`framing` is for syslog_tcp; leave it out");
+            }
+            let name_empty = |name: &Option<String>| name.as_ref().is_some_and(String::is_empty);
+            if name_empty(&listener.tenant) || name_empty(&listener.source) {
+                return wrong("an empty name; write the id or leave the key out");
             }
         }
-        Ok(())
+        self.limits.validate()
+    }
+}
+
+impl Limits {
+    fn validate(&self) -> Result<()> {
+        let limits = self;
+        let all = [
+            ("connections_max", limits.connections_max),
+            ("udp_buffer_bytes", limits.udp_buffer_bytes),
+            ("http_requests_max", limits.http_requests_max),
+            ("http_body_bytes_max", limits.http_body_bytes_max),
+            ("http_decompressed_bytes_max", limits.http_decompressed_bytes_max),
+            ("idle_seconds_max", limits.idle_seconds_max as usize),
+            ("http_body_seconds_max", limits.http_body_seconds_max as usize),
+        ];
+        match all.iter().find(|(_, value)| !(1..=1 << 30).contains(value)) {
+            Some((key, value)) => {
+                Err(Error::Config(format!("listen.limits.{key} is {value}; write a number from 1 to {}", 1 << 30)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_and_checks() {
+        let text = "[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntenant='t'\nsource='s'\nframing='lf'\n\
+                    [limits]\nconnections_max=2\n";
+        let config: ListenConfig = toml::from_str(text).unwrap();
+        let declared = Sources::from_list(vec![]).unwrap();
+        assert!(config.validate(&declared).unwrap_err().to_string().contains("no source t/s"));
+        assert_eq!((config.listener[0].framing, config.limits.connections_max), (Framing::Lf, 2));
+        for (text, expected) in [
+            ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\nport=1\n", "port"),
+            ("[[listener]]\nkind='relp'\nbind='127.0.0.1:0'\n", "relp"),
+            ("[[listener]]\nkind='syslog_udp'\nbind='514'\n", "bind"),
+        ] {
+            let wrong = toml::from_str::<ListenConfig>(text).unwrap_err().to_string();
+            assert!(wrong.contains(expected), "{wrong}");
+        }
+        for (text, expected) in [
+            ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsource='s'\n", "tenant"),
+            ("[[listener]]\nkind='http'\nbind='127.0.0.1:0'\ntenant='t'\nsource='s'\n", "path"),
+            ("[limits]\nconnections_max=0\n", "connections_max"),
+        ] {
+            let wrong = toml::from_str::<ListenConfig>(text).unwrap().validate(&declared).unwrap_err().to_string();
+            assert!(wrong.contains(expected), "{wrong}");
+        }
     }
 }

@@ -1,236 +1,229 @@
-//! Framing of syslog over TCP: RFC 6587, both forms, told apart per connection.
+//! Tells the messages of a TCP connection apart (RFC 6587), whichever way the sender writes them.
 //!
-//! Octet counting (`LEN SP MSG`, section 3.4.1) is assumed when the first frame begins with a number, a space and `<`;
-//! otherwise frames end with LF (section 3.4.2), CR before it and NUL trailers removed. Empty frames are no records.
-//! Bound: a frame holds at most [`FRAME_BYTES_MAX`] bytes; of a longer one the beginning is a record and the rest is
-//! counted as cut, never silently lost.
+//! | Framing | On the wire | RFC 6587 |
+//! |---|---|---|
+//! | octet counting | `83 <34>1 2026-...` | §3.4.1 |
+//! | non-transparent | messages ended by LF (CR before it is dropped) or NUL | §3.4.2 |
+//!
+//! [`Framing::Auto`] decides by the connection's first bytes: a length, a blank and `<` mean octet counting. A sender
+//! that leaves octet counting in the middle is read line by line from there on: nothing is thrown away.
+//!
+//! A message has at most [`MESSAGE_BYTES_MAX`] bytes; of a longer one the beginning is kept as one record, and the rest
+//! is counted in [`Frame::cut_bytes`]. What the frames are does not depend on how the bytes were cut into reads.
+//! Memory: one message and one read.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
+use memchr::memchr2;
+use serde::Deserialize;
 
-/// The longest frame in bytes.
-pub const FRAME_BYTES_MAX: usize = 64 << 10;
-/// The longest number of an octet-counted frame, in digits.
-const DIGITS_MAX: usize = 7;
+/// The longest message kept whole.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Unknown,
-    Octets,
-    Lines,
+/// The most digits of an octet count.
+const COUNT_DIGITS_MAX: usize = 8;
+
+/// How messages are told apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Framing {
+    /// By the first bytes of the connection.
+    #[default]
+    Auto,
+    /// A length before each message.
+    OctetCounted,
+    /// A line end (LF or NUL) after each message.
+    Lf,
 }
 
-/// Cuts one connection's bytes into frames.
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The bytes without framing and line end; may be empty.
+    pub raw: Bytes,
+    /// How many bytes were beyond [`MESSAGE_BYTES_MAX`] and not kept.
+    pub cut_bytes: u64,
+}
+
+/// Cuts a connection's bytes into messages.
 #[derive(Debug)]
 pub struct Framer {
+    framing: Framing,
     buffer: BytesMut,
-    mode: Mode,
-    /// Bytes of an overlong octet-counted frame still to be passed over.
-    skip: usize,
-    /// Whether the rest of an overlong line is being passed over.
-    skip_line: bool,
-    /// Where the search for LF goes on.
+    /// Bytes at the start of the buffer that hold no line end.
     scanned: usize,
-    cut_bytes: u64,
+    /// The message in work, once it is longer than the limit.
+    long: Option<Long>,
 }
 
-impl Default for Framer {
-    fn default() -> Self {
-        let buffer = BytesMut::with_capacity(FRAME_BYTES_MAX);
-        Framer { buffer, mode: Mode::Unknown, skip: 0, skip_line: false, scanned: 0, cut_bytes: 0 }
-    }
+#[derive(Debug)]
+struct Long {
+    kept: Bytes,
+    cut_bytes: u64,
+    /// Bytes still to come, for octet counting.
+    left: usize,
 }
 
 impl Framer {
-    /// Takes bytes as they arrived and pushes the frames that are whole now.
-    pub fn feed(&mut self, bytes: &[u8], frames: &mut Vec<Bytes>) {
-        self.buffer.extend_from_slice(bytes);
-        loop {
-            let more = match self.mode {
-                Mode::Unknown => self.detect(),
-                Mode::Octets => self.octets(frames),
-                Mode::Lines => self.line(frames),
-            };
-            if !more {
-                return;
-            }
-        }
+    /// For a new connection.
+    pub fn new(framing: Framing) -> Self {
+        Framer { framing, buffer: BytesMut::new(), scanned: 0, long: None }
     }
 
-    /// The connection ended: what is left is a frame too.
-    pub fn finish(&mut self, frames: &mut Vec<Bytes>) {
-        if !self.skip_line && self.skip == 0 {
-            let rest = self.buffer.split();
-            push(rest.freeze(), frames);
-        }
-        self.buffer.clear();
+    /// Where the next bytes that were read belong, at the end. Call [`Framer::next_frame`] until it gives none before
+    /// reading more: then this stays below one message and one read.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
     }
 
-    /// Bytes cut from overlong frames since the last call.
-    pub fn take_cut_bytes(&mut self) -> u64 {
-        std::mem::take(&mut self.cut_bytes)
+    /// The next whole message.
+    pub fn next_frame(&mut self) -> Option<Frame> {
+        if self.framing == Framing::Auto {
+            self.framing = detect(&self.buffer)?;
+        }
+        if self.framing == Framing::OctetCounted { self.next_counted() } else { self.next_line() }
     }
 
-    fn detect(&mut self) -> bool {
-        self.mode = match counted(&self.buffer) {
-            Counted::Need if self.buffer.len() <= DIGITS_MAX => return false,
-            Counted::Frame { message_first: b'<', .. } => Mode::Octets,
-            _ => Mode::Lines,
-        };
-        true
+    /// What is left when the connection ends: a last line without its end, or a cut message.
+    pub fn finish(&mut self) -> Option<Frame> {
+        if let Some(frame) = self.next_frame() {
+            return Some(frame);
+        }
+        self.scanned = 0;
+        if let Some(long) = self.long.take() {
+            let cut_bytes = long.cut_bytes + self.buffer.len() as u64;
+            self.buffer.clear();
+            return Some(Frame { raw: long.kept, cut_bytes });
+        }
+        let mut rest = self.buffer.split().freeze();
+        if self.framing == Framing::OctetCounted
+            && let Count::Known { start, .. } = count(&rest)
+        {
+            rest.advance(start);
+        }
+        let rest = without_line_end(rest);
+        (!rest.is_empty()).then_some(Frame { raw: rest, cut_bytes: 0 })
     }
 
-    fn octets(&mut self, frames: &mut Vec<Bytes>) -> bool {
-        if self.skip > 0 {
-            let passed = self.skip.min(self.buffer.len());
-            drop(self.buffer.split_to(passed));
-            self.skip -= passed;
-            return self.skip == 0 && !self.buffer.is_empty();
-        }
-        // Some senders add LF after each counted frame.
-        while self.buffer.first().is_some_and(|byte| matches!(byte, b'\n' | b'\r' | 0)) {
-            drop(self.buffer.split_to(1));
-        }
-        match counted(&self.buffer) {
-            Counted::Need => false,
-            Counted::No => {
-                // The sender lost count: go on by lines, so that nothing is thrown away.
-                self.mode = Mode::Lines;
-                true
-            }
-            Counted::Frame { length, start, .. } => {
-                let kept = length.min(FRAME_BYTES_MAX);
-                if self.buffer.len() < start + kept {
-                    return false;
-                }
-                drop(self.buffer.split_to(start));
-                push(self.buffer.split_to(kept).freeze(), frames);
-                self.skip = length - kept;
-                self.cut_bytes += self.skip as u64;
-                !self.buffer.is_empty()
-            }
-        }
-    }
-
-    fn line(&mut self, frames: &mut Vec<Bytes>) -> bool {
-        match memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
-            Some(found) => {
-                let line = self.buffer.split_to(self.scanned + found + 1).freeze();
-                self.scanned = 0;
-                if std::mem::take(&mut self.skip_line) {
-                    self.cut_bytes += line.len() as u64 - 1;
-                } else if line.len() > FRAME_BYTES_MAX + 1 {
-                    self.cut_bytes += (line.len() - 1 - FRAME_BYTES_MAX) as u64;
-                    push(line.slice(..FRAME_BYTES_MAX), frames);
-                } else {
-                    push(line.slice(..line.len() - 1), frames);
-                }
-                !self.buffer.is_empty()
-            }
-            None if self.skip_line => {
-                self.cut_bytes += self.buffer.len() as u64;
+    fn next_line(&mut self) -> Option<Frame> {
+        let Some(found) = memchr2(b'\n', 0, &self.buffer[self.scanned..]) else {
+            self.scanned = self.buffer.len();
+            if let Some(long) = &mut self.long {
+                long.cut_bytes += self.buffer.len() as u64;
                 self.buffer.clear();
                 self.scanned = 0;
-                false
+            } else if self.buffer.len() > MESSAGE_BYTES_MAX + 1 {
+                // One byte more than the limit may still be the CR before the LF.
+                let kept = self.buffer.split_to(MESSAGE_BYTES_MAX).freeze();
+                self.long = Some(Long { kept, cut_bytes: self.buffer.len() as u64, left: 0 });
+                self.buffer.clear();
+                self.scanned = 0;
             }
-            None if self.buffer.len() > FRAME_BYTES_MAX => {
-                push(self.buffer.split_to(FRAME_BYTES_MAX).freeze(), frames);
-                (self.skip_line, self.scanned) = (true, 0);
-                true
+            return None;
+        };
+        let end = self.scanned + found;
+        self.scanned = 0;
+        let mut line = self.buffer.split_to(end).freeze();
+        self.buffer.advance(1);
+        if let Some(long) = self.long.take() {
+            return Some(Frame { raw: long.kept, cut_bytes: long.cut_bytes + line.len() as u64 });
+        }
+        if line.len() > MESSAGE_BYTES_MAX + 1 {
+            let cut_bytes = (line.len() - MESSAGE_BYTES_MAX) as u64;
+            line.truncate(MESSAGE_BYTES_MAX);
+            return Some(Frame { raw: line, cut_bytes });
+        }
+        let mut line = without_line_end(line);
+        let cut_bytes = line.len().saturating_sub(MESSAGE_BYTES_MAX) as u64;
+        line.truncate(MESSAGE_BYTES_MAX);
+        Some(Frame { raw: line, cut_bytes })
+    }
+
+    fn next_counted(&mut self) -> Option<Frame> {
+        if let Some(long) = &mut self.long {
+            let taken = long.left.min(self.buffer.len());
+            self.buffer.advance(taken);
+            long.left -= taken;
+            long.cut_bytes += taken as u64;
+            return match long.left {
+                0 => self.long.take().map(|long| Frame { raw: long.kept, cut_bytes: long.cut_bytes }),
+                _ => None,
+            };
+        }
+        // Some senders end each counted message with a line end too.
+        while matches!(self.buffer.first(), Some(b'\n' | b'\r' | 0)) {
+            self.buffer.advance(1);
+        }
+        match count(&self.buffer) {
+            Count::Unfinished => None,
+            Count::Malformed => {
+                self.framing = Framing::Lf;
+                self.next_line()
             }
-            None => {
-                self.scanned = self.buffer.len();
-                false
+            Count::Known { start, length } if length <= MESSAGE_BYTES_MAX => {
+                if self.buffer.len() < start + length {
+                    return None;
+                }
+                self.buffer.advance(start);
+                Some(Frame { raw: without_line_end(self.buffer.split_to(length).freeze()), cut_bytes: 0 })
+            }
+            Count::Known { start, length } => {
+                if self.buffer.len() < start + MESSAGE_BYTES_MAX {
+                    return None;
+                }
+                self.buffer.advance(start);
+                let kept = self.buffer.split_to(MESSAGE_BYTES_MAX).freeze();
+                self.long = Some(Long { kept, cut_bytes: 0, left: length - MESSAGE_BYTES_MAX });
+                self.next_counted()
             }
         }
     }
 }
 
-enum Counted {
-    /// Not a counted frame.
-    No,
-    /// Too few bytes to tell.
-    Need,
-    Frame {
-        length: usize,
-        start: usize,
-        message_first: u8,
-    },
+/// Drops LF, CRLF or NUL at the end of a message.
+pub(crate) fn without_line_end(mut line: Bytes) -> Bytes {
+    let mut end = line.len();
+    if matches!(line.last(), Some(b'\n' | 0)) {
+        end -= 1;
+    }
+    if end > 0 && line[end - 1] == b'\r' {
+        end -= 1;
+    }
+    line.truncate(end);
+    line
 }
 
-fn counted(bytes: &[u8]) -> Counted {
-    let digits = bytes.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    if digits > DIGITS_MAX || bytes.first() == Some(&b'0') {
-        return Counted::No;
+enum Count {
+    Unfinished,
+    Malformed,
+    Known { start: usize, length: usize },
+}
+
+/// Reads `83 ` at the start of the bytes.
+fn count(bytes: &[u8]) -> Count {
+    let digits = bytes.iter().take(COUNT_DIGITS_MAX).take_while(|byte| byte.is_ascii_digit()).count();
+    if bytes.first() == Some(&b'0') {
+        return Count::Malformed;
     }
     match bytes.get(digits) {
-        None => Counted::Need,
-        Some(b' ') if digits > 0 => match bytes.get(digits + 1) {
-            None => Counted::Need,
-            Some(&message_first) => {
-                let number = bytes[..digits].iter().fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'));
-                Counted::Frame { length: number, start: digits + 1, message_first }
-            }
-        },
-        Some(_) => Counted::No,
+        None => Count::Unfinished,
+        Some(b' ') if digits > 0 => {
+            let length = bytes[..digits].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+            Count::Known { start: digits + 1, length }
+        }
+        Some(_) => Count::Malformed,
     }
 }
 
-fn push(frame: Bytes, frames: &mut Vec<Bytes>) {
-    let end = frame.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n' | 0)).map_or(0, |last| last + 1);
-    if end > 0 {
-        frames.push(frame.slice(..end));
+/// A length, a blank and `<`; nothing while the bytes do not tell yet.
+fn detect(bytes: &[u8]) -> Option<Framing> {
+    match count(bytes) {
+        Count::Unfinished => None,
+        Count::Malformed => Some(Framing::Lf),
+        Count::Known { start, .. } => {
+            bytes.get(start).map(|byte| if *byte == b'<' { Framing::OctetCounted } else { Framing::Lf })
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn frames(chunks: &[&[u8]]) -> Vec<Bytes> {
-        let (mut framer, mut out) = (Framer::default(), Vec::new());
-        for chunk in chunks {
-            framer.feed(chunk, &mut out);
-        }
-        framer.finish(&mut out);
-        out
-    }
-
-    #[test]
-    fn both_framings() {
-        assert_eq!(frames(&[b"<1>a\n<2>b\r\n\n<3>c"]), ["<1>a", "<2>b", "<3>c"]);
-        assert_eq!(frames(&[b"4 <1>a8 <2>b\n\n\n\n5 <3>cc"]), ["<1>a", "<2>b", "<3>cc"]);
-        assert_eq!(frames(&[b"1793577600.123 245 10.0.0.1 TCP\n"]), ["1793577600.123 245 10.0.0.1 TCP"]);
-        assert_eq!(frames(&[b"4 <1>ajunk\n<2>b\n"]), ["<1>a", "junk", "<2>b"]);
-    }
-
-    #[test]
-    fn long_frames_are_cut_and_counted() {
-        let long = vec![b'x'; FRAME_BYTES_MAX + 100];
-        for (wire, name) in [
-            ([&long[..], b"\n<1>b\n"].concat(), "lines"),
-            ([format!("{} <", FRAME_BYTES_MAX + 101).as_bytes(), &long[..], b"4 <1>b"].concat(), "octets"),
-        ] {
-            let (mut framer, mut out) = (Framer::default(), Vec::new());
-            wire.chunks(1000).for_each(|chunk| framer.feed(chunk, &mut out));
-            framer.finish(&mut out);
-            assert_eq!(out.iter().map(Bytes::len).collect::<Vec<_>>(), [FRAME_BYTES_MAX, 4], "{name}");
-            assert!(framer.take_cut_bytes() >= 100, "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn chunking_changes_nothing(wire in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'<'), Just(b' '), Just(b'4'), any::<u8>()], 0..300), cuts in proptest::collection::vec(1usize..20, 1..40)) {
-            let whole = frames(&[&wire]);
-            let (mut rest, mut chunks) = (&wire[..], Vec::new());
-            for cut in cuts {
-                let (head, tail) = rest.split_at(cut.min(rest.len()));
-                chunks.push(head);
-                rest = tail;
-            }
-            chunks.push(rest);
-            prop_assert_eq!(whole, frames(&chunks));
-        }
-    }
-}
+mod tests;

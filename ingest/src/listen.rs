@@ -1,202 +1,171 @@
-//! Listeners: from sockets to durable records.
+//! Listeners: bytes from the network become durable records.
 //!
-//! Every listener puts records into one bounded queue; one appender takes all that is queued, appends it to the stream,
-//! and waits until it is durable. A full queue is back-pressure: TCP senders wait, HTTP senders are told so, and on UDP
-//! the kernel's own buffer fills, whose drops are counted.
-//! Bounds: [`QUEUE_BATCHES_MAX`] batches of at most [`BATCH_RECORDS_MAX`] records wait; [`CONNECTIONS_MAX`] connections.
+//! All listeners append through a [`Sink`] and read on only when it has answered, so a slow disk slows the senders
+//! instead of filling memory. What is lost nevertheless is counted: datagrams the kernel had no room for, and records
+//! whose append failed. On cancellation each listener takes what has arrived, makes it durable, and ends.
 
-mod drops;
 mod http;
+mod limited;
+mod route;
 mod tcp;
 mod udp;
 
 use std::fmt;
-use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use stream::{Record, RecordKind, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use stream::{Record, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{ListenConfig, Listener, ListenerKind};
-use crate::metrics::Metrics;
+use crate::config::{Limits, ListenConfig, Listener, ListenerKind};
+use crate::sink::Sink;
 use crate::sources::Sources;
-use crate::{Error, Result};
+use crate::{Error, Result, metrics};
+use route::Router;
 
-/// The most batches that wait for the appender.
-const QUEUE_BATCHES_MAX: usize = 256;
-/// The most records of one batch.
-const BATCH_RECORDS_MAX: usize = 1_000;
-/// The most records appended at once.
-const APPEND_RECORDS_MAX: usize = 50_000;
-/// The most connections open at once, all TCP listeners together.
-const CONNECTIONS_MAX: usize = 10_000;
-/// Tenant of records whose sender no source declares and whose listener names no tenant.
-pub const HOLDING_TENANT: &str = "unknown";
-/// Source of records whose sender no source declares.
-pub const HOLDING_SOURCE: &str = "unknown";
+/// The most records one append holds.
+const BATCH_RECORDS: usize = 1_000;
 
-/// What a sink answers once records are durable.
-pub type Appended<'a> = Pin<Box<dyn Future<Output = std::result::Result<(), String>> + Send + 'a>>;
-
-/// Takes records and answers when they are durable.
-pub trait Sink: Send + Sync + 'static {
-    /// Appends records in order.
-    fn append(&self, records: Vec<Record>) -> Appended<'_>;
-}
+/// After cancellation senders may still give what they have sent, for at most this long.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// A socket that gives nothing for this long is drained.
+const DRAIN_QUIET: Duration = Duration::from_millis(50);
 
 /// A listener that listens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {
-    /// What it speaks.
+    /// What is spoken there.
     pub kind: ListenerKind,
-    /// Where.
+    /// Where, with the port that was taken.
     pub address: SocketAddr,
-    /// Its tenant, if it has one.
+    /// The tenant it belongs to; empty where several share it.
     pub tenant: String,
-    /// Its source, if it has one.
+    /// The source it belongs to; empty where several share it.
     pub source: String,
 }
 
 impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}", self.kind.as_str(), self.address)?;
-        if self.source.is_empty() { Ok(()) } else { write!(f, " for {}/{}", self.tenant, self.source) }
+        write!(f, "{} on {}", self.kind, self.address)?;
+        match (self.tenant.as_str(), self.source.as_str()) {
+            ("", _) => Ok(()),
+            (tenant, "") => write!(f, " for {tenant}"),
+            (tenant, source) => write!(f, " for {tenant}/{source}"),
+        }
     }
 }
 
-/// A batch on its way to the appender, with whom to tell when it is durable.
-pub(crate) struct Queued {
-    records: Vec<Record>,
-    done: Option<oneshot::Sender<std::result::Result<(), String>>>,
-}
-
-/// What every listener works with.
+/// What every listener shares.
 #[derive(Clone)]
-pub(crate) struct Context {
-    listener: Arc<Listener>,
-    sources: Arc<Sources>,
-    queue: mpsc::Sender<Queued>,
-    metrics: Metrics,
-    stop: CancellationToken,
-    connections: Arc<tokio::sync::Semaphore>,
+struct Shared {
+    sink: Arc<dyn Sink>,
+    limits: Arc<Limits>,
+    cancel: CancellationToken,
     tasks: TaskTracker,
 }
 
-impl Context {
-    /// Who a peer is.
-    fn identity(&self, peer: IpAddr) -> (Arc<str>, Arc<str>) {
-        let listener = &self.listener;
-        match (&listener.tenant, &listener.source, self.sources.by_peer(peer.to_canonical())) {
-            (Some(tenant), Some(source), _) => (tenant.as_str().into(), source.as_str().into()),
-            (None, _, Some(known)) => (known.tenant.as_str().into(), known.id.as_str().into()),
-            (Some(tenant), None, Some(known)) if *tenant == known.tenant => {
-                (known.tenant.as_str().into(), known.id.as_str().into())
-            }
-            (tenant, _, _) => (tenant.as_deref().unwrap_or(HOLDING_TENANT).into(), HOLDING_SOURCE.into()),
+/// Binds every listener, then starts them on `tasks`; they end, drained, after `cancel`.
+///
+/// # Errors
+/// The configuration is wrong, an address cannot be bound (then none of the listeners is started), or the metrics are
+/// registered already.
+pub async fn listen(
+    config: ListenConfig,
+    sources: Arc<Sources>,
+    sink: Arc<dyn Sink>,
+    registry: &prometheus::Registry,
+    cancel: CancellationToken,
+    tasks: &TaskTracker,
+) -> Result<Vec<Bound>> {
+    config.validate(&sources)?;
+    metrics::register(registry)?;
+    let shared = Shared { sink, limits: Arc::new(config.limits), cancel, tasks: tasks.clone() };
+    let mut bound = Vec::new();
+    let mut sockets = Vec::new();
+    for listener in &config.listener {
+        let (socket, address) = Socket::bind(listener, &shared.limits)?;
+        let name = |name: &Option<String>| name.clone().unwrap_or_default();
+        let (tenant, source) = (name(&listener.tenant), name(&listener.source));
+        bound.push(Bound { kind: listener.kind, address, tenant, source });
+        sockets.push(socket);
+    }
+    for ((listener, socket), bound) in config.listener.iter().zip(sockets).zip(&bound) {
+        let router = Arc::new(Router::new(listener, Arc::clone(&sources)));
+        let shared = shared.clone();
+        match socket {
+            Socket::Udp(socket) => udp::start(socket, bound.address, router, shared),
+            Socket::Tcp(socket) => drop(tasks.spawn(tcp::serve(socket, listener.framing, router, shared))),
+            Socket::Http(socket) => drop(tasks.spawn(http::serve(socket, router, shared))),
         }
     }
-
-    fn count(&self, records: &[Record]) {
-        let kind = [self.listener.kind.as_str()];
-        self.metrics.records.with_label_values(&kind).inc_by(records.len() as u64);
-        let bytes = records.iter().map(|record| record.raw.len() as u64).sum();
-        self.metrics.bytes.with_label_values(&kind).inc_by(bytes);
-    }
-
-    /// Queues records; waits while the queue is full. Gives whether the appender still takes any.
-    async fn enqueue(&self, records: Vec<Record>) -> bool {
-        self.count(&records);
-        self.queue.send(Queued { records, done: None }).await.is_ok()
-    }
+    Ok(bound)
 }
 
-fn record(who: &(Arc<str>, Arc<str>), peer: IpAddr, received: Timestamp, raw: bytes::Bytes) -> Record {
-    let (tenant, source) = (Arc::clone(&who.0), Arc::clone(&who.1));
-    Record { kind: RecordKind::Data, tenant, source, peer: Some(peer.to_canonical()), received, raw }
+enum Socket {
+    Udp(tokio::net::UdpSocket),
+    Tcp(tokio::net::TcpListener),
+    Http(tokio::net::TcpListener),
+}
+
+impl Socket {
+    fn bind(listener: &Listener, limits: &Limits) -> Result<(Socket, SocketAddr)> {
+        let failed = |source| Error::Bind { address: listener.bind, kind: listener.kind.name(), source };
+        let bind = || {
+            Ok(match listener.kind {
+                ListenerKind::SyslogUdp => {
+                    let socket = udp::bind(listener.bind, limits.udp_buffer_bytes)?;
+                    let address = socket.local_addr()?;
+                    (Socket::Udp(socket), address)
+                }
+                ListenerKind::SyslogTcp => {
+                    let socket = tcp::bind(listener.bind)?;
+                    let address = socket.local_addr()?;
+                    (Socket::Tcp(socket), address)
+                }
+                ListenerKind::Http => {
+                    let socket = tcp::bind(listener.bind)?;
+                    let address = socket.local_addr()?;
+                    (Socket::Http(socket), address)
+                }
+            })
+        };
+        bind().map_err(failed)
+    }
 }
 
 fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
-/// Starts every listener and the appender; all of them end when `stop` is cancelled, after what they had taken is durable.
-///
-/// # Errors
-/// The configuration is wrong or a port is taken; then nothing listens.
-pub async fn listen(
-    config: ListenConfig,
-    sources: Arc<Sources>,
-    sink: Arc<dyn Sink>,
-    registry: &prometheus::Registry,
-    stop: CancellationToken,
-    tasks: &TaskTracker,
-) -> Result<Vec<Bound>> {
-    config.validate(&sources)?;
-    let metrics = Metrics::register(registry)?;
-    let (queue, queued) = mpsc::channel(QUEUE_BATCHES_MAX);
-    let connections = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
-    let mut bound = Vec::new();
-    for listener in config.listener {
-        let (kind, bind) = (listener.kind, listener.bind);
-        let context = Context {
-            listener: Arc::new(listener),
-            sources: Arc::clone(&sources),
-            queue: queue.clone(),
-            metrics: metrics.clone(),
-            stop: stop.clone(),
-            connections: Arc::clone(&connections),
-            tasks: tasks.clone(),
-        };
-        let failed = |source| Error::Bind { address: bind, kind: kind.as_str(), source };
-        let address = match kind {
-            ListenerKind::SyslogUdp => udp::start(context.clone()),
-            ListenerKind::SyslogTcp => tcp::start(context.clone()).await,
-            ListenerKind::Http => http::start(context.clone()).await,
-        }
-        .map_err(failed)?;
-        let (tenant, source) = (context.listener.tenant.clone(), context.listener.source.clone());
-        bound.push(Bound { kind, address, tenant: tenant.unwrap_or_default(), source: source.unwrap_or_default() });
+/// Appends records and counts them once they are durable.
+async fn append(sink: &dyn Sink, kind: ListenerKind, records: Vec<Record>) -> Result<()> {
+    let sizes = tally(&records);
+    sink.append(records).await?;
+    for (tenant, source, count, bytes) in sizes {
+        let labels = [kind.name(), &*tenant, &*source];
+        metrics::RECEIVED_RECORDS.with_label_values(&labels).inc_by(count);
+        metrics::RECEIVED_BYTES.with_label_values(&labels).inc_by(bytes);
     }
-    drop(queue);
-    tasks.spawn(append(queued, sink));
-    Ok(bound)
+    Ok(())
 }
 
-/// Appends what is queued until every listener is gone and the queue is empty.
-async fn append(mut queued: mpsc::Receiver<Queued>, sink: Arc<dyn Sink>) {
-    let mut waiting = Vec::new();
-    while queued.recv_many(&mut waiting, QUEUE_BATCHES_MAX).await > 0 {
-        let (mut records, mut done) = (Vec::new(), Vec::new());
-        for batch in waiting.drain(..) {
-            if records.len() + batch.records.len() > APPEND_RECORDS_MAX {
-                flush(&*sink, std::mem::take(&mut records), std::mem::take(&mut done)).await;
+/// Tenant, source, records and bytes of each source in a batch; most batches have one.
+fn tally(records: &[Record]) -> Vec<(Arc<str>, Arc<str>, u64, u64)> {
+    let mut sizes: Vec<(Arc<str>, Arc<str>, u64, u64)> = Vec::new();
+    for record in records {
+        let bytes = record.raw.len() as u64;
+        match sizes.iter_mut().rev().find(|(tenant, source, ..)| *tenant == record.tenant && *source == record.source) {
+            Some((.., count, total)) => {
+                *count += 1;
+                *total += bytes;
             }
-            records.extend(batch.records);
-            done.extend(batch.done);
+            None => sizes.push((record.tenant.clone(), record.source.clone(), 1, bytes)),
         }
-        flush(&*sink, records, done).await;
     }
+    sizes
 }
 
-async fn flush(
-    sink: &dyn Sink,
-    records: Vec<Record>,
-    done: Vec<oneshot::Sender<std::result::Result<(), String>>>,
-) {
-    if records.is_empty() {
-        return;
-    }
-    let count = records.len();
-    let result = sink.append(records).await;
-    if let Err(error) = &result {
-        tracing::error!(count, %error, "records could not be made durable; senders without acknowledgement lose them");
-    }
-    for sender in done {
-        // A client that hung up does not wait for the answer.
-        drop(sender.send(result.clone()));
-    }
-}
+#[cfg(test)]
+mod tests;

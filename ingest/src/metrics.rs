@@ -1,49 +1,68 @@
-//! Metrics of ingest: `sekisho_ingest_*`. Labels are the listener's kind, never a sender.
+//! Metrics of ingest. Labels are listener kinds and declared sources, all bounded by the configuration.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use std::sync::LazyLock;
 
-/// Counters of all listeners.
-#[derive(Clone, Debug)]
-pub struct Metrics {
-    /// Records received, by listener kind.
-    pub records: IntCounterVec,
-    /// Bytes received, by listener kind.
-    pub bytes: IntCounterVec,
-    /// Bytes cut from frames over the limit.
-    pub cut_bytes: IntCounter,
-    /// Connections open now.
-    pub connections: IntGauge,
-    /// Connections and requests refused, by reason.
-    pub refused: IntCounterVec,
-    /// Datagrams that the kernel dropped because the socket's buffer was full.
-    pub kernel_drops: IntCounter,
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+
+fn counter(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    IntCounterVec::new(Opts::new(name, help), labels).expect("metric names are constants")
 }
 
-impl Metrics {
-    /// Registers them.
-    ///
-    /// # Errors
-    /// They are registered already.
-    pub fn register(registry: &Registry) -> Result<Metrics, prometheus::Error> {
-        let vec = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, prometheus::Error> {
-            let metric = IntCounterVec::new(Opts::new(name, help), &[label])?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
-            let metric = IntCounter::new(name, help)?;
-            registry.register(Box::new(metric.clone()))?;
-            Ok(metric)
-        };
-        let connections = IntGauge::new("sekisho_ingest_connections", "Connections open now.")?;
-        registry.register(Box::new(connections.clone()))?;
-        Ok(Metrics {
-            records: vec("sekisho_ingest_records_total", "Records received.", "listener")?,
-            bytes: vec("sekisho_ingest_bytes_total", "Bytes of records received.", "listener")?,
-            cut_bytes: counter("sekisho_ingest_cut_bytes_total", "Bytes cut from frames over 64 KiB.")?,
-            connections,
-            refused: vec("sekisho_ingest_refused_total", "Connections and requests refused.", "reason")?,
-            kernel_drops: counter("sekisho_ingest_kernel_drops_total", "Datagrams dropped by the kernel, buffer full.")?,
-        })
+pub(crate) static RECEIVED_RECORDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_received_records_total",
+        "Records that listeners made durable.",
+        &["kind", "tenant", "source"],
+    )
+});
+pub(crate) static RECEIVED_BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_received_bytes_total",
+        "Bytes of records that listeners made durable.",
+        &["kind", "tenant", "source"],
+    )
+});
+pub(crate) static LOST_RECORDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_lost_records_total",
+        "Records received that the stream did not take and that the sender cannot send again.",
+        &["kind"],
+    )
+});
+pub(crate) static CUT_RECORDS: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counter("sekisho_ingest_cut_records_total", "Messages longer than 64 KiB.", &["kind"]));
+pub(crate) static CUT_BYTES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("sekisho_ingest_cut_bytes_total", "Bytes beyond 64 KiB of a message, not kept.", &["kind"])
+});
+pub(crate) static EMPTY: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counter("sekisho_ingest_empty_messages_total", "Messages without a byte, not kept.", &["kind"]));
+pub(crate) static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter("sekisho_ingest_refused_connections_total", "Connections over the limit, closed at once.", &["kind"])
+});
+pub(crate) static KERNEL_DROPS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_udp_kernel_drops_total",
+        "Datagrams that the kernel dropped because its receive buffer was full.",
+        &["listener"],
+    )
+});
+pub(crate) static HTTP_RESPONSES: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counter("sekisho_ingest_http_responses_total", "Answers by status.", &["status"]));
+pub(crate) static CONNECTIONS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let opts = Opts::new("sekisho_ingest_connections", "Open connections.");
+    IntGaugeVec::new(opts, &["kind"]).expect("metric names are constants")
+});
+
+/// Registers every metric of ingest; [`listen`](crate::listen) does it.
+///
+/// # Errors
+/// When one of the names is registered already.
+pub fn register(registry: &Registry) -> prometheus::Result<()> {
+    for counter in [
+        &RECEIVED_RECORDS, &RECEIVED_BYTES, &LOST_RECORDS, &CUT_RECORDS, &CUT_BYTES, &EMPTY, &REFUSED, &KERNEL_DROPS,
+        &HTTP_RESPONSES,
+    ] {
+        registry.register(Box::new(LazyLock::force(counter).clone()))?;
     }
+    registry.register(Box::new(CONNECTIONS.clone()))
 }

@@ -9,6 +9,7 @@
 //! tz = "Asia/Tokyo"                   # of times that name no zone
 //! charset = "auto"                    # auto, utf-8, cp932, euc-jp
 //! from = ["192.0.2.1"]                # peer addresses, for listeners shared by several sources
+//! hosts = ["fw01"]                    # syslog host names, where addresses do not tell (one relay for many devices)
 //! token_sha256 = ["9f86d0..."]        # for POST /ingest/v1/fw-core: hex SHA-256 of the bearer token
 //! silence_after = "15m"               # quiet for longer is reported
 //! last_received = "2026-11-03T14:59:59Z"
@@ -52,6 +53,8 @@ pub struct SourceConfig {
     pub silence_after: Option<Duration>,
     /// Peer addresses it sends from.
     pub from: Vec<IpAddr>,
+    /// Host names that its syslog headers carry; they choose a source only within a listener's own tenant.
+    pub hosts: Vec<String>,
     /// Hex SHA-256 of the bearer tokens it may use.
     pub token_sha256: Vec<String>,
 }
@@ -78,6 +81,8 @@ struct Entry {
     #[serde(default)]
     from: Vec<IpAddr>,
     #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
     token_sha256: Vec<String>,
 }
 
@@ -98,6 +103,7 @@ impl SourceConfig {
             zone: None,
             silence_after: None,
             from: Vec::new(),
+            hosts: Vec::new(),
             token_sha256: Vec::new(),
         };
         SourceConfig::try_from(entry).map_err(Error::Config)
@@ -129,6 +135,7 @@ impl TryFrom<Entry> for SourceConfig {
             file: entry.file,
             zone: entry.zone,
             from: entry.from,
+            hosts: entry.hosts,
             token_sha256: entry.token_sha256,
         })
     }
@@ -196,6 +203,11 @@ impl Sources {
     /// The source that sends from this address.
     pub fn by_peer(&self, peer: IpAddr) -> Option<&SourceConfig> {
         self.by_peer.get(&peer).map(|index| &self.list[*index])
+    }
+
+    /// The sources of this id, whatever their tenant.
+    pub(crate) fn of_id<'a>(&'a self, id: &'a str) -> impl Iterator<Item = &'a SourceConfig> {
+        self.by_name.values().filter_map(move |of_tenant| of_tenant.get(id)).map(|index| &self.list[*index])
     }
 
     /// All of them, in the order of the file.

@@ -332,9 +332,10 @@ fn nearest_year(
         .min_by_key(|instant| (i128::from(instant.0) - i128::from(context.received.0)).abs())
 }
 
-/// ` 2026` before a blank, a colon or the end.
+/// ` 2026` before a blank or the end; a colon may follow, if it does not begin an IPv6 address.
 fn trailing_year(bytes: &[u8]) -> Option<u16> {
-    if bytes.first() != Some(&b' ') || !matches!(bytes.get(5), None | Some(b' ' | b':')) {
+    let ended = matches!(bytes.get(5..), Some([] | [b' ', ..] | [b':'] | [b':', b' ', ..]));
+    if bytes.first() != Some(&b' ') || !ended {
         return None;
     }
     digits4(&bytes[1..]).filter(|year| (1990..=2100).contains(year))

@@ -1,87 +1,139 @@
-//! Syslog over TCP.
+//! Syslog over TCP (RFC 6587).
 //!
-//! A connection that sends nothing for [`IDLE_MAX`] is closed. A reading takes at most [`READ_BYTES`] before its frames
-//! are queued, so a connection never holds more than that and one unfinished frame.
+//! Each connection reads, appends what was whole, and waits for durability before it reads on: TCP's own window is the
+//! back-pressure, and memory per connection is one read and one message. The protocol has no acknowledgement: what a
+//! sender wrote but we had not read when the process dies is the sender's to repeat.
 
-use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
+use axum::serve::Listener as _;
+use stream::{Record, RecordKind};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use super::{BATCH_RECORDS_MAX, Context, now, record};
-use crate::framing::Framer;
+use super::limited::{Held, Limited};
+use super::route::Router;
+use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, now};
+use crate::framing::{Frame, Framer, Framing};
+use crate::metrics;
 
+/// Bytes asked for in one read.
 const READ_BYTES: usize = 128 << 10;
-const IDLE_MAX: Duration = Duration::from_secs(3600);
 
-pub(super) async fn start(context: Context) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(context.listener.bind).await?;
-    let address = listener.local_addr()?;
-    context.tasks.clone().spawn(accept(listener, context));
-    Ok(address)
+pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(1024)?;
+    TcpListener::from_std(socket.into())
 }
 
-async fn accept(listener: TcpListener, context: Context) {
+pub(super) async fn serve(listener: TcpListener, framing: Framing, router: Arc<Router>, shared: Shared) {
+    let mut listener = Limited::new(listener, shared.limits.connections_max, router.kind);
     loop {
-        let accepted = tokio::select! {
-            () = context.stop.cancelled() => return,
+        let (stream, peer) = tokio::select! {
+            biased;
             accepted = listener.accept() => accepted,
+            // Connections that wait to be accepted have sent something, maybe.
+            () = drained(&shared.cancel) => return,
         };
-        let (peer, address) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, most likely: wait for some to come back instead of spinning.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        let Ok(permit) = context.connections.clone().try_acquire_owned() else {
-            context.metrics.refused.with_label_values(&["connections"]).inc();
-            continue;
-        };
-        let context = context.clone();
-        context.tasks.clone().spawn(async move {
-            context.metrics.connections.inc();
-            if let Err(error) = connection(peer, address, &context).await {
-                tracing::debug!(%error, %address, "connection ended");
-            }
-            context.metrics.connections.dec();
-            drop(permit);
-        });
+        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
+        if let Err(error) = socket2::SockRef::from(&stream.stream).set_tcp_keepalive(&keepalive) {
+            tracing::debug!(%peer, %error, "set keep-alive");
+        }
+        let (router, inner) = (Arc::clone(&router), shared.clone());
+        shared.tasks.spawn(async move { connection(stream, peer.ip(), framing, &router, &inner).await });
     }
 }
 
-async fn connection(mut peer: TcpStream, address: SocketAddr, context: &Context) -> io::Result<()> {
-    let who = context.identity(address.ip());
-    let (mut framer, mut frames, mut buffer) = (Framer::default(), Vec::new(), vec![0; READ_BYTES]);
+async fn drained(cancel: &CancellationToken) {
+    cancel.cancelled().await;
+    tokio::time::sleep(DRAIN_QUIET).await;
+}
+
+async fn connection(mut stream: Held, peer: IpAddr, framing: Framing, router: &Router, shared: &Shared) {
+    let mut framer = Framer::new(framing);
+    let idle = Duration::from_secs(shared.limits.idle_seconds_max);
     loop {
         let read = tokio::select! {
-            () = context.stop.cancelled() => Ok(Ok(0)),
-            read = tokio::time::timeout(IDLE_MAX, peer.read(&mut buffer)) => read,
+            biased;
+            read = read(&mut stream, &mut framer, idle) => read,
+            () = shared.cancel.cancelled() => break,
         };
-        let count = match read {
-            Ok(Ok(count)) => count,
-            Ok(Err(_)) | Err(_) => 0,
-        };
-        match count {
-            0 => framer.finish(&mut frames),
-            count => framer.feed(&buffer[..count], &mut frames),
-        }
-        context.metrics.cut_bytes.inc_by(framer.take_cut_bytes());
-        let received = now();
-        while !frames.is_empty() {
-            let rest = frames.split_off(frames.len().min(BATCH_RECORDS_MAX));
-            let batch = std::mem::replace(&mut frames, rest);
-            let records = batch.into_iter().map(|raw| record(&who, address.ip(), received, raw)).collect();
-            if !context.enqueue(records).await {
-                return Err(io::Error::other("the stream takes no more records"));
+        let more = match read {
+            Ok(bytes) => bytes > 0,
+            Err(error) => {
+                tracing::debug!(%peer, %error, "connection ended");
+                false
             }
+        };
+        if !take(&mut framer, !more, peer, router, shared).await || !more {
+            return;
         }
-        if count == 0 {
-            return Ok(());
+        // A connection that always has bytes ready must see the cancellation too.
+        if shared.cancel.is_cancelled() {
+            break;
         }
     }
+    let deadline = tokio::time::Instant::now() + DRAIN_MAX;
+    while tokio::time::Instant::now() < deadline {
+        match read(&mut stream, &mut framer, DRAIN_QUIET).await {
+            Ok(bytes) if bytes > 0 => {
+                if !take(&mut framer, false, peer, router, shared).await {
+                    return;
+                }
+            }
+            _ => break,
+        }
+    }
+    take(&mut framer, true, peer, router, shared).await;
+}
+
+async fn read(stream: &mut Held, framer: &mut Framer, quiet_max: Duration) -> std::io::Result<usize> {
+    let buffer = framer.buffer();
+    buffer.reserve(READ_BYTES);
+    tokio::time::timeout(quiet_max, stream.stream.read_buf(buffer)).await?
+}
+
+/// Appends the whole messages; with `last`, what is left too. Whether the connection may go on.
+async fn take(framer: &mut Framer, last: bool, peer: IpAddr, router: &Router, shared: &Shared) -> bool {
+    let received = now();
+    let fixed = router.of_peer(peer);
+    loop {
+        let mut records = Vec::new();
+        while records.len() < BATCH_RECORDS {
+            let next = framer.next_frame();
+            let Some(frame) = next.or_else(|| last.then(|| framer.finish()).flatten()) else { break };
+            if let Some(raw) = count(frame, router.kind.name()) {
+                let (tenant, source) = fixed.unwrap_or_else(|| router.of_message(&raw)).clone();
+                records.push(Record { kind: RecordKind::Data, tenant, source, peer: Some(peer), received, raw });
+            }
+        }
+        let count = records.len();
+        if count == 0 {
+            return true;
+        }
+        if let Err(error) = append(&*shared.sink, router.kind, records).await {
+            metrics::LOST_RECORDS.with_label_values(&[router.kind.name()]).inc_by(count as u64);
+            tracing::error!(%peer, %error, count, "records not durable; the connection is closed so that the sender repeats");
+            return false;
+        }
+    }
+}
+
+/// Counts what was cut; nothing when the message is empty.
+pub(super) fn count(frame: Frame, kind: &str) -> Option<bytes::Bytes> {
+    if frame.cut_bytes > 0 {
+        metrics::CUT_RECORDS.with_label_values(&[kind]).inc();
+        metrics::CUT_BYTES.with_label_values(&[kind]).inc_by(frame.cut_bytes);
+    }
+    if frame.raw.is_empty() {
+        metrics::EMPTY.with_label_values(&[kind]).inc();
+        return None;
+    }
+    Some(frame.raw)
 }

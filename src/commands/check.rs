@@ -1,0 +1,40 @@
+//! `sekisho check`
+
+use anyhow::Result;
+use detect::Tenants;
+use ingest::Sources;
+
+use crate::cli::Configured;
+use crate::commands::{DONE, FAILED};
+use crate::config::Config;
+use crate::setup;
+
+/// Validates everything that a configuration names, and says all that is wrong at once.
+pub fn run(args: &Configured) -> Result<u8> {
+    let config = Config::load(&args.config)?;
+    let mut wrong = 0;
+    match Tenants::load(&config.tenants) {
+        Ok(tenants) => eprintln!("{}: {} tenants", config.tenants.display(), tenants.ids().count()),
+        Err(problems) => {
+            setup::report(&problems);
+            wrong += problems.len();
+        }
+    }
+    match Sources::load(&config.sources) {
+        Ok(sources) => eprintln!("{}: {} sources", config.sources.display(), sources.iter().count()),
+        Err(error) => {
+            eprintln!("{error:#}");
+            wrong += 1;
+        }
+    }
+    let (rules, problems) = setup::load_rules(&config.rules)?;
+    eprintln!("{} rules", rules.rules().len());
+    setup::report(&problems);
+    wrong += problems.len();
+    if wrong > 0 {
+        eprintln!("{wrong} problems");
+        return Ok(FAILED);
+    }
+    eprintln!("all is well");
+    Ok(DONE)
+}

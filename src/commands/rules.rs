@@ -1,0 +1,48 @@
+//! `sekisho rules`
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::cli::Rules;
+use crate::commands::{DONE, FAILED, output};
+use crate::{builtin, setup};
+
+/// Validates or lists rules.
+pub fn run(command: &Rules) -> Result<u8> {
+    match command {
+        Rules::Check { dir } => check(dir.as_ref()),
+        Rules::List { dir } => list(dir.as_ref()),
+    }
+}
+
+fn check(dir: Option<&PathBuf>) -> Result<u8> {
+    let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
+    let dir = match dir {
+        Some(dir) => dir.clone(),
+        None => {
+            builtin::write_rules(unpacked.path())?;
+            unpacked.path().to_path_buf()
+        }
+    };
+    anyhow::ensure!(dir.exists(), "rules folder {} does not exist", dir.display());
+    let check = detect::check(&dir);
+    setup::report(&check.problems);
+    let (broken, sampled) = (check.rules.iter().filter(|rule| rule.problem.is_some()).count(), check.samples.len());
+    eprintln!("{} rules, {broken} broken, {sampled} with samples, {} problems", check.rules.len(), check.problems.len());
+    Ok(if check.problems.is_empty() { DONE } else { FAILED })
+}
+
+fn list(dir: Option<&PathBuf>) -> Result<u8> {
+    let dirs: Vec<PathBuf> = dir.into_iter().cloned().collect();
+    let (rules, problems) = setup::load_rules(&dirs)?;
+    let mut out = output(None)?;
+    for rule in rules.rules() {
+        let state = if rule.problem.is_some() { "BROKEN" } else if rule.page { "page" } else { "" };
+        writeln!(out, "{:<14} {:<7} {:<12} {}  {}", rule.level, state, rule.usecase.join(","), rule.id, rule.title_ja)?;
+    }
+    out.flush()?;
+    setup::report(&problems);
+    Ok(if problems.is_empty() { DONE } else { FAILED })
+}

@@ -1,0 +1,289 @@
+//! Starts and stops the parts of one process, in the order of the line's way.
+//!
+//! Stop: listeners first, then the clock, then workers (which finish what was received and commit), then delivery and
+//! pages. A worker that fails takes the process down: running blind would be worse.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use detect::{Engine, RuleSet, Tenants};
+use ingest::Sources;
+use store::{Database, Store};
+use stream::log::Log;
+use stream::{Record, RecordKind, Timestamp, Topic};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::accounting::Accounting;
+use crate::config::Config;
+use crate::setup;
+use crate::sink::LogSink;
+use crate::views;
+use crate::worker::{Parts, Worker};
+
+/// How often the clock goes into the stream.
+const TICK_EVERY: Duration = Duration::from_secs(10);
+/// How often the accounting file is written.
+const BOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A running pipeline.
+pub struct Pipeline {
+    /// The stream.
+    pub log: Log,
+    /// The index.
+    pub store: Store,
+    /// Alerts, accounts, progress.
+    pub database: Database,
+    /// Live figures.
+    pub accounting: Arc<Accounting>,
+    /// Where the listeners listen.
+    pub bound: Vec<ingest::Bound>,
+    /// Where the pages are.
+    pub pages: Option<std::net::SocketAddr>,
+    listeners: CancellationToken,
+    services: CancellationToken,
+    tasks: TaskTracker,
+    collectors: TaskTracker,
+    workers: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    failures: mpsc::Receiver<anyhow::Error>,
+}
+
+/// What was validated before anything is opened.
+pub struct Loaded {
+    /// Zones, flows, ledgers.
+    pub tenants: Arc<Tenants>,
+    /// Rules.
+    pub rules: Arc<RuleSet>,
+    /// Source declarations.
+    pub sources: Arc<Sources>,
+}
+
+impl Loaded {
+    /// Reads everything that the configuration names.
+    ///
+    /// # Errors
+    /// Anything in the ledgers or sources is wrong. Bad rules are reported and left out.
+    pub fn from(config: &Config) -> Result<Loaded> {
+        Ok(Loaded {
+            tenants: Arc::new(setup::tenants(&config.tenants)?),
+            rules: setup::rules(&config.rules)?,
+            sources: Arc::new(Sources::load(&config.sources)?),
+        })
+    }
+}
+
+impl Pipeline {
+    /// Opens the data folder, restores every position, and starts everything. `serve` tells whether pages are served.
+    ///
+    /// # Errors
+    /// The data folder is in use or damaged, a port is taken, or the configuration is wrong.
+    pub async fn start(config: Config, loaded: Loaded, serve: bool) -> Result<Pipeline> {
+        std::fs::create_dir_all(&config.data).with_context(|| format!("create {}", config.data.display()))?;
+        let log = Log::open(config.stream.clone()).context("open the stream")?;
+        let store = Store::open(config.store.clone()).context("open the index")?;
+        let database = Database::open(config.database()).context("open the database")?;
+        database.set_channels(config.oncall.channel_names());
+        let accounting = Arc::new(Accounting::open(&database, &log)?);
+        let registry = prometheus::Registry::new();
+        let (failed, failures) = mpsc::channel(8);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
+        let (tasks, collectors) = (TaskTracker::new(), TaskTracker::new());
+
+        let mut workers = Vec::new();
+        for partition in 0..log.partitions(Topic::Raw) {
+            let mut engine = Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.tenants));
+            declare_silence(&mut engine, &loaded.sources);
+            let parts = Parts {
+                log: log.clone(),
+                sources: Arc::clone(&loaded.sources),
+                tenants: Arc::clone(&loaded.tenants),
+                engine,
+                indexer: store.indexer(),
+                database: database.clone(),
+                accounting: Arc::clone(&accounting),
+                clock: now,
+            };
+            let worker = Worker::open(parts, partition)?;
+            workers.push(spawn_worker(worker, partition, Arc::clone(&stop), failed.clone())?);
+        }
+        tasks.spawn(tick(log.clone(), listeners.clone()));
+        tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone()));
+        let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
+        tasks.spawn(deliverer.run(services.clone()));
+
+        let sink = LogSink::new(log.clone(), Arc::clone(&accounting));
+        let bound = ingest::listen(
+            config.listen.clone(),
+            Arc::clone(&loaded.sources),
+            Arc::new(sink),
+            &registry,
+            listeners.clone(),
+            &collectors,
+        )
+        .await
+        .context("start the listeners")?;
+        let pages = if serve {
+            let live = views::LiveView::new(Arc::clone(&accounting), log.clone(), store.clone(), &loaded, &config);
+            let state = dashboards::AppState::new(
+                config.dashboards.clone(),
+                database.clone(),
+                store.searcher(),
+                Arc::new(live),
+                registry,
+            )?;
+            state.rules.store(Arc::new(views::rules(&loaded.rules)));
+            state.tenants.store(Arc::new(views::tenants(&loaded.tenants)));
+            Some(serve_pages(state, config.dashboards.listen, &tasks, services.clone()).await?)
+        } else {
+            None
+        };
+        tasks.close();
+        collectors.close();
+        Ok(Pipeline {
+            log,
+            store,
+            database,
+            accounting,
+            bound,
+            pages,
+            listeners,
+            services,
+            tasks,
+            collectors,
+            workers,
+            stop,
+            failures,
+        })
+    }
+
+    /// Waits until a worker fails; never returns while all is well.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        self.failures.recv().await.unwrap_or_else(|| anyhow!("every worker has ended"))
+    }
+
+    /// Stops in order: everything received is indexed, judged and committed before this returns.
+    ///
+    /// # Errors
+    /// A worker failed while finishing; what it had not committed is done again at the next start.
+    pub async fn stop(mut self) -> Result<()> {
+        self.listeners.cancel();
+        self.collectors.wait().await;
+        self.stop.store(true, Ordering::Release);
+        let workers = std::mem::take(&mut self.workers);
+        tokio::task::spawn_blocking(move || {
+            for worker in workers {
+                if worker.join().is_err() {
+                    tracing::error!("a worker panicked");
+                }
+            }
+        })
+        .await?;
+        self.services.cancel();
+        self.tasks.wait().await;
+        let failure = self.failures.try_recv().ok();
+        self.log.close();
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}
+
+/// Tells the engine which sources must not be quiet for long.
+pub fn declare_silence(engine: &mut Engine, sources: &Sources) {
+    for source in sources.iter() {
+        if let Some(limit) = source.silence_after {
+            engine.set_silence(&source.tenant, &source.id, limit);
+        }
+    }
+}
+
+fn spawn_worker(
+    worker: Worker,
+    partition: u32,
+    stop: Arc<AtomicBool>,
+    failed: mpsc::Sender<anyhow::Error>,
+) -> Result<JoinHandle<()>> {
+    let work = move || {
+        if let Err(error) = worker.run(&stop) {
+            tracing::error!(partition, error = format!("{error:#}"), "worker failed; the process stops");
+            // Full only when eight workers failed before, and then the process is stopping already.
+            drop(failed.try_send(error.context(format!("worker of partition {partition}"))));
+        }
+    };
+    std::thread::Builder::new().name(format!("worker-{partition}")).spawn(work).context("start a worker thread")
+}
+
+/// Puts the clock into the stream, so that silence is judged the same way in a replay.
+async fn tick(log: Log, stop: CancellationToken) {
+    let mut every = tokio::time::interval(TICK_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        for partition in 0..log.partitions(Topic::Raw) {
+            let record = Record {
+                kind: RecordKind::Tick,
+                tenant: "".into(),
+                source: "tick".into(),
+                peer: None,
+                received: now(),
+                raw: Default::default(),
+            };
+            let log = log.clone();
+            let appended = tokio::task::spawn_blocking(move || log.append(Topic::Raw, partition, vec![record])).await;
+            if let Ok(Err(error)) = appended {
+                tracing::error!(partition, %error, "the clock could not be written");
+            }
+        }
+    }
+}
+
+async fn keep_book(accounting: Arc<Accounting>, log: Log, path: std::path::PathBuf, stop: CancellationToken) {
+    loop {
+        let stopping = tokio::select! {
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(BOOK_EVERY) => false,
+        };
+        write_book(&accounting, &log, &path);
+        if stopping {
+            return;
+        }
+    }
+}
+
+fn write_book(accounting: &Accounting, log: &Log, path: &Path) {
+    if let Err(error) = accounting.book(log, now()).write(path) {
+        tracing::warn!(error = format!("{error:#}"), "the accounting file is not up to date");
+    }
+}
+
+async fn serve_pages(
+    state: dashboards::AppState,
+    listen: std::net::SocketAddr,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> Result<std::net::SocketAddr> {
+    let listener = tokio::net::TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("listen on {listen}; choose another address in [dashboards] listen"))?;
+    let address = listener.local_addr()?;
+    let router = dashboards::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    tasks.spawn(async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the pages stopped");
+        }
+    });
+    Ok(address)
+}

@@ -1,0 +1,41 @@
+//! `sekisho run`: until SIGTERM, Ctrl-C, or a failure.
+
+use anyhow::{Result, ensure};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Configured, Role};
+use crate::commands::DONE;
+use crate::config::Config;
+use crate::pipeline::{Loaded, Pipeline};
+
+/// Runs the pipeline of a configuration.
+pub fn run(args: &Configured) -> Result<u8> {
+    let all = [Role::Collect, Role::Process, Role::Correlate, Role::Serve];
+    ensure!(
+        args.role.is_empty() || all.iter().all(|role| args.role.contains(role)),
+        "--role: with the embedded stream one process takes every role; leave --role out"
+    );
+    let config = Config::load(&args.config)?;
+    let loaded = Loaded::from(&config)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut pipeline = Pipeline::start(config, loaded, true).await?;
+        for bound in &pipeline.bound {
+            tracing::info!(listener = %bound, "listening");
+        }
+        if let Some(address) = pipeline.pages {
+            tracing::info!(url = format!("http://{address}/"), "pages");
+        }
+        let failure = tokio::select! {
+            _ = terminate.recv() => None,
+            _ = tokio::signal::ctrl_c() => None,
+            error = pipeline.failed() => Some(error),
+        };
+        tracing::info!("stopping: what was received is finished first");
+        let stopped = pipeline.stop().await;
+        match failure {
+            Some(error) => Err(error),
+            None => stopped.map(|()| DONE),
+        }
+    })
+}

@@ -1,0 +1,40 @@
+//! Where listeners put records: the stream, with accounting once they are durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ingest::{Durable, Sink};
+use stream::log::Log;
+use stream::{Record, Timestamp};
+
+use crate::accounting::Accounting;
+
+/// Appends to topic `raw`.
+pub struct LogSink {
+    log: Log,
+    accounting: Arc<Accounting>,
+}
+
+impl LogSink {
+    /// A sink for this log.
+    pub fn new(log: Log, accounting: Arc<Accounting>) -> LogSink {
+        LogSink { log, accounting }
+    }
+}
+
+impl Sink for LogSink {
+    fn append(&self, records: Vec<Record>) -> Durable<'_> {
+        Box::pin(async move {
+            let mut counts: BTreeMap<(Arc<str>, Arc<str>), (u64, Timestamp)> = BTreeMap::new();
+            for record in &records {
+                let count = counts.entry((Arc::clone(&record.tenant), Arc::clone(&record.source))).or_default();
+                *count = (count.0 + 1, record.received);
+            }
+            Sink::append(&self.log, records).await?;
+            for ((tenant, source), (count, received)) in counts {
+                self.accounting.received(&tenant, &source, count, received);
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,192 @@
+//! What the pages show of rules, tenants and the running worker.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashboards::{Live, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use detect::{FlowRow, RuleSet, Tenant, Tenants};
+use ingest::Sources;
+use store::Store;
+use stream::Timestamp;
+use stream::log::Log;
+
+use crate::accounting::Accounting;
+use crate::config::Config;
+use crate::pipeline::Loaded;
+
+/// Live figures, put together from accounting, log and store.
+pub struct LiveView {
+    accounting: Arc<Accounting>,
+    log: Log,
+    store: Store,
+    sources: Arc<Sources>,
+    data: PathBuf,
+    started: Timestamp,
+    silence: HashMap<(String, String), Duration>,
+}
+
+impl LiveView {
+    /// Figures of this process.
+    pub fn new(accounting: Arc<Accounting>, log: Log, store: Store, loaded: &Loaded, config: &Config) -> LiveView {
+        let silence = loaded.sources.iter().filter_map(|source| {
+            source.silence_after.map(|limit| ((source.tenant.clone(), source.id.clone()), limit))
+        });
+        LiveView {
+            silence: silence.collect(),
+            accounting,
+            log,
+            store,
+            sources: Arc::clone(&loaded.sources),
+            data: config.data.clone(),
+            started: now(),
+        }
+    }
+}
+
+impl Live for LiveView {
+    fn events_received_total(&self) -> u64 {
+        self.accounting.received_total()
+    }
+
+    fn sources(&self) -> Vec<SourceLive> {
+        let now = now();
+        let book = self.accounting.book(&self.log, now);
+        let mut rows: Vec<SourceLive> = book
+            .sources
+            .into_iter()
+            .map(|row| {
+                let last = row.last_received.as_deref().and_then(Timestamp::parse_rfc3339);
+                let declared = self.sources.get(&row.tenant, &row.source);
+                let limit = self.silence.get(&(row.tenant.clone(), row.source.clone()));
+                let quiet = last.map_or(i64::MAX, |last| now.since(last));
+                SourceLive {
+                    product: declared.map(|source| source.product.clone()).unwrap_or_default(),
+                    zone: declared.and_then(|source| source.zone.clone()).unwrap_or_default(),
+                    silent: limit.is_some_and(|limit| quiet > limit.as_nanos() as i64),
+                    tenant: row.tenant,
+                    id: row.source,
+                    received: row.received,
+                    indexed: row.indexed,
+                    filtered: row.filtered,
+                    in_flight: row.in_flight,
+                    parse_failures: row.parse_failures,
+                    kernel_drops: 0,
+                    received_last_minute: row.received_last_minute,
+                    last_received: last,
+                }
+            })
+            .collect();
+        for source in self.sources.iter() {
+            if !rows.iter().any(|row| row.tenant == source.tenant && row.id == source.id) {
+                rows.push(SourceLive {
+                    tenant: source.tenant.clone(),
+                    id: source.id.clone(),
+                    product: source.product.clone(),
+                    zone: source.zone.clone().unwrap_or_default(),
+                    ..SourceLive::default()
+                });
+            }
+        }
+        rows.sort_by(|a, b| (&a.tenant, &a.id).cmp(&(&b.tenant, &b.id)));
+        rows
+    }
+
+    fn searchable_p99_ms(&self) -> Option<u64> {
+        self.accounting.lag.recent_ms(99, now())
+    }
+
+    fn started_at(&self) -> Timestamp {
+        self.started
+    }
+
+    fn storage(&self) -> Storage {
+        let Ok(disk) = rustix::fs::statvfs(&self.data) else { return Storage::default() };
+        let total = disk.f_blocks.saturating_mul(disk.f_frsize);
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        Storage {
+            data_bytes: self.store.stats().bytes,
+            used_bytes: total.saturating_sub(free),
+            total_bytes: total,
+            days_left: None,
+        }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Rules as the pages show them.
+pub fn rules(rules: &RuleSet) -> Vec<RuleView> {
+    rules
+        .rules()
+        .iter()
+        .map(|rule| {
+            let source = &rule.logsource;
+            let parts = [("product", &source.product), ("category", &source.category), ("service", &source.service)];
+            let logsource: Vec<String> =
+                parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}: {value}"))).collect();
+            RuleView {
+                id: rule.id.clone(),
+                title: rule.title_ja.clone(),
+                title_en: rule.title.clone(),
+                level: rule.level,
+                usecases: rule.usecase.clone(),
+                logsource: logsource.join(", "),
+                what: rule.what.clone(),
+                why: rule.why.clone(),
+                first: rule.first.lines().map(str::to_owned).collect(),
+                attack: rule.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t")).map(|t| format!("T{t}")).collect(),
+                false_positives: rule.falsepositives.clone(),
+                policy: rule.clause.clone(),
+                enabled: rule.problem.is_none(),
+                problem: rule.problem.as_ref().map(ToString::to_string),
+                last_match: None,
+                source: std::fs::read_to_string(&rule.file).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+/// Tenants as the pages show them.
+pub fn tenants(tenants: &Tenants) -> Vec<TenantView> {
+    tenants
+        .iter()
+        .map(|tenant| TenantView {
+            id: tenant.id().to_owned(),
+            name: tenant.profile().name.clone(),
+            model: tenant.profile().model.label().to_owned(),
+            zones: tenant
+                .zones()
+                .into_iter()
+                .map(|zone| ZoneView { id: zone.id, label: zone.label, prefixes: zone.prefixes })
+                .collect(),
+            flows: flow_table(tenant),
+        })
+        .collect()
+}
+
+/// Rows of flows.csv: id, from, to, ports, valid until, purpose.
+fn flow_table(tenant: &Tenant) -> Vec<[String; 6]> {
+    let header = tenant.flows().header();
+    let cell = |row: &FlowRow, name: &str| -> String {
+        header.iter().position(|column| column == name).and_then(|at| row.cells.get(at)).map(ToString::to_string).unwrap_or_default()
+    };
+    let side = |row: &FlowRow, zone: &str, addresses: &str| {
+        let (zone, addresses) = (tenant.zone_label(&cell(row, zone)), cell(row, addresses));
+        if addresses.is_empty() { zone } else { format!("{zone} {addresses}") }
+    };
+    let rows = tenant.flows().rows().iter();
+    rows.map(|row| {
+        let ports = format!("{} {}", cell(row, "protocol"), cell(row, "ports"));
+        let (from, to) = (side(row, "from_zone", "from"), side(row, "to_zone", "to"));
+        [cell(row, "id"), from, to, ports, cell(row, "valid_until"), cell(row, "purpose")]
+    })
+    .collect()
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}
