@@ -22,8 +22,10 @@
   // Wall clock in JST; a frozen clock (data-frozen) stays.
   const clock = $("[data-clock]");
   if (clock && !clock.hasAttribute("data-frozen")) {
+    // The server's clock moves on from the page's moment: a wrong clock of the PC does not matter.
+    const start = Number(clock.dataset.clock), since = performance.now();
     const format = new Intl.DateTimeFormat("ja-JP", { timeZone: "Asia/Tokyo", hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
-    setInterval(() => { clock.textContent = format.format(new Date()); }, 1000);
+    setInterval(() => { clock.textContent = format.format(new Date(start + performance.now() - since)); }, 1000);
   }
 
   // A page that cannot refresh says so.
@@ -189,19 +191,21 @@
       this.legend(box, data, null);
     },
     legend(box, data, index) {
-      for (const out of $$("[data-sum]", box)) {
+      for (const out of $$("[data-sum]", box.closest(".card"))) {
         const list = data[out.dataset.sum] || [];
         const value = index === null ? list.reduce((a, b) => a + b, 0) : list[index];
         out.textContent = Number(value || 0).toLocaleString("ja-JP");
       }
       const foot = $("[data-when]", box);
-      if (foot) foot.textContent = index === null ? `${jst(data.from).replace("T", " ")} – ${jst(data.to).replace("T", " ")} JST` : `${jst(data.start[index]).replace("T", " ")} JST`;
+      const every = data.interval % 3600 === 0 ? [data.interval / 3600, "時間", "h"] : data.interval % 60 === 0 ? [data.interval / 60, "分", "min"] : [data.interval, "秒", "s"];
+      const width = ja ? `（${every[0]}${every[1]}ごと）` : ` (every ${every[0]} ${every[2]})`;
+      if (foot) foot.textContent = (index === null ? `${jst(data.from).replace("T", " ")} – ${jst(data.to).replace("T", " ")} JST` : `${jst(data.start[index]).replace("T", " ")} JST`) + width;
     },
     options(pane, data, last, sync, box) {
       const names = pane.dataset.pane.split(" ");
       const ink = css("--ink-3"), line = css("--line-2");
       const short = (n) => ja && n >= 10000 ? `${+(n / 10000).toFixed(1)}万` : !ja && n >= 10000 ? `${+(n / 1000).toFixed(1)}k` : n.toLocaleString("ja-JP");
-      const paint = { total: [css("--total"), css("--total-soft")], denied: [css("--deny"), css("--deny")], detections: [css("--crit"), css("--crit")] };
+      const paint = { total: [css("--total"), pane.dataset.bars ? css("--total") : css("--total-soft")], denied: [css("--deny"), css("--deny")], detections: [css("--crit"), css("--crit")] };
       const bars = uPlot.paths.bars({ size: [0.9, 40], align: 1 });
       const font = `11px ${getComputedStyle(document.body).fontFamily}`;
       const time = new Intl.DateTimeFormat("ja-JP", { timeZone: "Asia/Tokyo", hour: "2-digit", minute: "2-digit", hour12: false });
@@ -210,7 +214,7 @@
       return {
         width: pane.clientWidth || 600,
         height: Number(pane.dataset.height),
-        padding: [pane.dataset.marks ? 14 : 6, 6, 0, 0],
+        padding: [pane.dataset.marks ? 14 : 6, 18, last ? 0 : 8, 0],
         legend: { show: false },
         tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Asia/Tokyo"),
         cursor: { sync: { key: sync.key }, drag: { x: true, y: false, setScale: false }, points: { show: false }, bind: { dblclick: () => () => { resetRange(); return null; } } },
@@ -221,7 +225,7 @@
           { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 46, gap: 4, space: 26, values: (u, ticks) => ticks.map((t) => Number.isInteger(t) ? short(t) : "") },
         ],
         series: [{}, ...names.map((name) => ({
-          stroke: paint[name][0], fill: paint[name][1], width: name === "total" ? 1.4 : 0, points: { show: false },
+          stroke: paint[name][0], fill: paint[name][1], width: name === "total" && !pane.dataset.bars ? 1.4 : 0, points: { show: false },
           paths: name === "total" && !pane.dataset.bars ? uPlot.paths.linear() : bars,
         }))],
         hooks: {
@@ -254,12 +258,22 @@
 
   // Ready: every panel has its first content. Browser tests wait for html[data-ready="1"].
   const ready = () => {
-    if ($$("[data-chart]").every((box) => box.dataset.loaded) && !$$("[data-lazy]").length) root.dataset.ready = "1";
+    if ($$("[data-chart]").every((box) => box.dataset.loaded || box.closest("details:not([open])")) && !$$("[data-lazy]").length) root.dataset.ready = "1";
   };
-  document.addEventListener("htmx:afterSettle", () => { noteRows(); ready(); });
+  document.addEventListener("htmx:afterSettle", (event) => { event.detail.target.removeAttribute("data-lazy"); noteRows(); ready(); });
   document.addEventListener("DOMContentLoaded", () => {
     noteRows();
     for (const box of $$("[data-chart]")) {
+      // A folded chart asks for nothing; the choice is remembered.
+      const fold = box.closest("details.fold");
+      if (fold) {
+        fold.open = localStorage.getItem("sekisho_histogram") !== "folded";
+        fold.addEventListener("toggle", () => {
+          localStorage.setItem("sekisho_histogram", fold.open ? "open" : "folded");
+          if (fold.open && !box.dataset.loaded) charts.load(box);
+        });
+      }
+      if (fold && !fold.open) continue;
       charts.load(box);
       if (box.dataset.every) setInterval(() => { if (!document.hidden) charts.load(box); }, Number(box.dataset.every) * 1000);
     }

@@ -115,6 +115,9 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
         return "0%".into();
     }
     let value = part as f64 * 100.0 / whole as f64;
+    if value > 0.0 && value < 0.05 {
+        return "<0.1%".into();
+    }
     if value > 0.0 && value < 9.95 { format!("{value:.1}%") } else { format!("{value:.0}%") }
 }
 

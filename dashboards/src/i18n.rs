@@ -66,9 +66,7 @@ pub(crate) mod w {
         MENU = "主なページ", "Main pages";
         THEME = "明暗を切り替える", "Switch light and dark";
         LANGUAGE = "English", "日本語";
-        RECEIVING = "受信中", "receiving";
         PER_MINUTE = "件/分", "/min";
-        NO_DATA = "受信なし", "no data";
         STALE = "データが届いていません。最後の受信:", "No data is arriving. Last received:";
         NEVER = "未受信", "never";
         OFFLINE = "画面を更新できません。表示は最後に届いた内容です。", "Cannot refresh. You see the last state received.";
@@ -94,7 +92,7 @@ pub(crate) mod w {
         MATRIX_FROM_TO = "送信元 ＼ 宛先", "from ＼ to";
         MATRIX_EMPTY = "この期間にゾーン間の通信はありません。", "No traffic between zones in this period.";
         DENIED = "拒否", "denied";
-        PER_MINUTE_TITLE = "1分あたり件数", "Events per minute";
+        PER_MINUTE_TITLE = "件数の推移と検知", "Events over time";
         CHART_HINT = "ドラッグで期間を絞り込み・ダブルクリックで戻す", "drag to zoom, double-click to reset";
         TOTAL = "合計", "total";
         DETECTIONS = "検知", "detections";
@@ -115,7 +113,6 @@ pub(crate) mod w {
         TENANT = "団体", "Tenant";
         NO_ALERTS = "この条件のアラートはありません。", "No alerts match.";
         NO_ALERTS_HINT = "期間を広げるか、条件を一つ外してください。", "Widen the range or drop a condition.";
-        SILENT_SOURCES = "沈黙している送信元", "Silent sources";
         LAST_SEEN = "最終受信", "Last received";
         KEYS_MOVE = "移動", "move";
         KEYS_OPEN = "詳細", "details";
@@ -123,7 +120,6 @@ pub(crate) mod w {
         CSV = "CSV", "CSV";
         NDJSON = "NDJSON", "NDJSON";
         CSV_EXCEL = "CSV（Excel 用・BOM 付き）", "CSV (for Excel, with BOM)";
-        EXPORT = "書き出し", "Export";
         QUERY = "検索式", "Query";
         QUERY_HINT = "例: source.ip:10.1.0.0/16 AND event.outcome:failure", "e.g. source.ip:10.1.0.0/16 AND event.outcome:failure";
         RUN = "検索", "Search";
@@ -145,7 +141,6 @@ pub(crate) mod w {
         ACTION = "動作", "Action";
         CONTENT = "内容", "Content";
         HITS_SHOWN = "新しい順", "newest first";
-        HITS_TOTAL = "該当", "found";
         UNIT = "件", "";
         SCANNED = "索引", "splits";
         OLDER = "さらに古い結果", "Older results";
@@ -153,7 +148,6 @@ pub(crate) mod w {
         NO_HITS_WIDEN = "期間を24時間に広げる", "Widen to 24 hours";
         NO_HITS_DROP = "最後の条件を外す", "Drop the last condition";
         NO_HITS_SOURCES = "送信元が受信中か確かめる", "Check that the sources are alive";
-        PARTIAL = "一部の索引だけを読みました。期間を狭めると全体を読めます。", "Only part of the index was read; narrow the range to read it all.";
         QUERY_ERROR = "検索式を読めません", "The query cannot be read";
         COLUMN = "桁目", "column";
         PANEL_ERROR = "表示できません", "Cannot show this";
@@ -174,7 +168,6 @@ pub(crate) mod w {
         FIRST = "まず何をするか", "What to do first";
         NO_TEXT = "このルールには説明がありません。", "The rule has no such text.";
         RULE_GONE = "検知したルールは今は読み込まれていません。", "The rule that raised this is no longer loaded.";
-        GROUP = "まとめの単位", "Grouped by";
         ANCHOR = "主な項目", "Main fields";
         EVIDENCE = "根拠のログ", "Evidence";
         EVIDENCE_NONE = "根拠の行はありません。", "No lines.";
@@ -196,8 +189,7 @@ pub(crate) mod w {
         RULE = "ルール", "Rule";
         RULE_VERSION = "版", "version";
         VERDICT_FLOW = "許可通信の判定", "Flow verdict";
-        DELIVERY = "通知", "Notification";
-        FIRST_SEEN = "初回", "First seen";
+        UNDELIVERED = "届けられなかった通知があります。当番に電話で伝えてください。件数:", "Pages could not be delivered; tell the duty officer by phone. Number:";
         LOGSOURCE = "対象のログ", "Logsource";
         LAST_MATCH = "最後の検知", "Last match";
         ENABLED = "有効", "enabled";
@@ -235,8 +227,6 @@ pub(crate) mod w {
         PAGE_NEXT = "次へ", "Next";
         PAGE_PREVIOUS = "前へ", "Previous";
         CLEAR = "条件をすべて外す", "Clear";
-        EXTERNAL = "外部", "external";
-        UNMAPPED = "未登録", "unmapped";
     }
 }
 
@@ -271,6 +261,7 @@ pub(crate) fn field_word(name: &str, lang: Lang) -> Option<&'static str> {
         "user.name" => Word("利用者", "user"),
         "event.action" => Word("動作", "action"),
         "event.outcome" => Word("結果", "outcome"),
+        "event.type" => Word("区分", "type"),
         "event.kind" => Word("種別", "kind"),
         "event.category" => Word("分類", "category"),
         "event.code" => Word("番号", "code"),

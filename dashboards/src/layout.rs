@@ -136,7 +136,7 @@ fn theme_button(visitor: &Visitor) -> Markup {
 fn clock(context: &Context) -> Markup {
     html! {
         div.wallclock {
-            b data-clock data-frozen=[std::env::var_os("SEKISHO_NOW").map(|_| "1")] { (format::clock(context.now)) }
+            b data-clock=(context.now.millis()) data-frozen=[std::env::var_os("SEKISHO_NOW").map(|_| "1")] { (format::clock(context.now)) }
             span { (format::date(context.now, context.lang)) }
         }
     }

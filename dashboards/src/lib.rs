@@ -25,6 +25,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+extern crate self as dashboards;
+
 pub use config::Config;
 pub use error::{Error, Result};
 pub use router::router;

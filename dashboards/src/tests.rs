@@ -1,1 +1,314 @@
-//! Tests through the router.
+//! Requests through the router: sign-in, sessions, forgery, tenant isolation, escaping, exports, API.
+
+mod sample;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use axum::response::Response;
+use tower::ServiceExt as _;
+
+use self::sample::{PASSWORD, SCRIPT, alert_number, noon};
+use crate::{AppState, router};
+
+struct Site {
+    _folder: tempfile::TempDir,
+    state: AppState,
+    router: Router,
+}
+
+fn site() -> Site {
+    let folder = tempfile::tempdir().unwrap();
+    let state = sample::state(folder.path(), noon(), 10, 20);
+    Site { router: router(state.clone()), state, _folder: folder }
+}
+
+impl Site {
+    async fn send(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str, session: &str) -> (StatusCode, String) {
+        let request = Request::get(path).header(header::COOKIE, format!("sekisho_session={session}"));
+        read(self.send(request.body(Body::empty()).unwrap()).await).await
+    }
+
+    /// Opens a session without the form: hashing a password is slow.
+    fn session(&self, name: &str) -> String {
+        self.state.database.create_session(name, noon(), 3600).unwrap()
+    }
+
+    async fn post(&self, path: &str, session: &str, form: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
+        let mut request = Request::post(path)
+            .header(header::COOKIE, format!("sekisho_session={session}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(self.send(request.body(Body::from(form.to_owned())).unwrap()).await).await
+    }
+}
+
+async fn read(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let bytes = to_bytes(response.into_body(), 64 << 20).await.unwrap();
+    (status, String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn pages_want_a_session_and_the_api_answers_401() {
+    let site = site();
+    for path in ["/", "/search", "/alerts", "/sources", "/rules", "/zones", "/nothing"] {
+        let response = site.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{path}");
+        assert!(response.headers()[header::LOCATION].to_str().unwrap().starts_with("/sign-in?next="));
+    }
+    for path in ["/api/v1/search", "/api/v1/alerts", "/api/v1/accounting", "/api/v1/rules"] {
+        let response = site.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+    }
+    let fragment = Request::get("/board/figures").header("hx-request", "true").body(Body::empty()).unwrap();
+    assert_eq!(site.send(fragment).await.status(), StatusCode::UNAUTHORIZED);
+    for path in ["/live", "/ready", "/metrics", "/sign-in", "/assets/app.css"] {
+        assert_eq!(site.get(path, "").await.0, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn sign_in_gives_a_strict_cookie_and_wrong_passwords_lock() {
+    let site = site();
+    let form = |password: &str| format!("name=tanaka&password={}&next=%2Falerts", crate::format::encode(password));
+    let attempt = |password: &str| {
+        Request::post("/sign-in")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .body(Body::from(form(password)))
+            .unwrap()
+    };
+    let response = site.send(attempt(PASSWORD)).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()[header::LOCATION], "/alerts");
+    let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    for _ in 0..5 {
+        assert_eq!(site.send(attempt("wrong")).await.status(), StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(site.send(attempt(PASSWORD)).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    let foreign = Request::post("/sign-in")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header("sec-fetch-site", "cross-site")
+        .body(Body::from(form(PASSWORD)))
+        .unwrap();
+    assert_eq!(site.send(foreign).await.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn forged_posts_change_nothing() {
+    let site = site();
+    let session = site.session("tanaka");
+    let id = alert_number(1);
+    let path = format!("/alerts/{id}/acknowledge");
+    let token = crate::auth::csrf_token(&session);
+    let good = format!("csrf={token}");
+    let refused: [(&str, &[(&str, &str)]); 4] = [
+        ("", &[]),
+        ("csrf=wrong", &[("sec-fetch-site", "same-origin")]),
+        (&good, &[("sec-fetch-site", "cross-site")]),
+        (&good, &[("origin", "https://evil.example"), ("host", "sekisho.example")]),
+    ];
+    for (form, headers) in refused {
+        assert_eq!(site.post(&path, &session, form, headers).await.0, StatusCode::FORBIDDEN);
+    }
+    let state = |id: &str| site.state.database.alert(&["town".into()], id).unwrap().unwrap().state;
+    assert_eq!(state(&id), store::AlertState::New);
+    let headers = [("origin", "http://sekisho.example"), ("host", "sekisho.example")];
+    assert_eq!(site.post(&path, &session, &good, &headers).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(state(&id), store::AlertState::Acknowledged);
+    let auditor = site.session("kansa");
+    let form = format!("csrf={}", crate::auth::csrf_token(&auditor));
+    assert_eq!(site.post(&path, &auditor, &form, &[]).await.0, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn closing_needs_a_verdict_and_a_reason() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (id, token) = (alert_number(1), crate::auth::csrf_token(&session));
+    let close = format!("/alerts/{id}/close");
+    for form in
+        [format!("csrf={token}"), format!("csrf={token}&comment=x"), format!("csrf={token}&verdict=true_positive")]
+    {
+        assert_eq!(site.post(&close, &session, &form, &[]).await.0, StatusCode::BAD_REQUEST);
+    }
+    let form = format!("csrf={token}&verdict=true_positive&comment=%E7%AB%AF%E6%9C%AB");
+    assert_eq!(site.post(&close, &session, &form, &[]).await.0, StatusCode::SEE_OTHER);
+    let (_, page) = site.get(&format!("/alerts/{id}"), &session).await;
+    assert!(page.contains("真の検知") && page.contains("端末") && page.contains("再開"));
+}
+
+#[tokio::test]
+async fn a_tenant_never_sees_another() {
+    let site = site();
+    let (town, village, admin) = (site.session("tanaka"), site.session("mori"), site.session("admin"));
+    let foreign = format!("/alerts/{}", alert_number(9));
+    assert_eq!(site.get(&foreign, &town).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(site.get(&foreign, &village).await.0, StatusCode::OK);
+    assert_eq!(site.get(&foreign, &admin).await.0, StatusCode::OK);
+    let form = format!("csrf={}", crate::auth::csrf_token(&town));
+    assert_eq!(site.post(&format!("{foreign}/acknowledge"), &town, &form, &[]).await.0, StatusCode::NOT_FOUND);
+
+    let hits =
+        |body: &str| serde_json::from_str::<serde_json::Value>(body).unwrap()["hits"].as_array().unwrap().clone();
+    let (_, seen) = site.get("/api/v1/search?range=24h&limit=1000", &village).await;
+    let seen = hits(&seen);
+    assert_eq!(seen.len(), 1);
+    let id = seen[0]["_id"].as_str().unwrap().to_owned();
+    assert_eq!(site.get(&format!("/search/event/{id}"), &village).await.0, StatusCode::OK);
+    assert_eq!(site.get(&format!("/search/event/{id}"), &town).await.0, StatusCode::NOT_FOUND);
+    // Neither a chosen tenant nor a query widens what is seen.
+    for query in ["tenant=village", "tenant=*", "q=sekisho.tenant:village"] {
+        let (status, body) = site.get(&format!("/api/v1/search?range=24h&{query}"), &town).await;
+        assert_eq!((status, hits(&body).len()), (StatusCode::OK, 0), "{query}");
+    }
+    for path in [
+        "/",
+        "/board/alerts",
+        "/board/figures",
+        "/sources",
+        "/zones",
+        "/alerts",
+        "/alerts/export.csv",
+        "/api/v1/accounting",
+        "/api/v1/alerts",
+    ] {
+        let (status, body) = site.get(path, &town).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(!body.contains("village") && !body.contains("見本村"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_text_never_becomes_markup() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (_, found) = site.get("/api/v1/search?range=24h&limit=1", &session).await;
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(found["hits"][0]["user.name"], SCRIPT);
+    let id = found["hits"][0]["_id"].as_str().unwrap().to_owned();
+    let encoded = crate::format::encode(SCRIPT);
+    let paths = [
+        "/search/hits?range=24h".to_owned(),
+        "/search/facets?range=24h".to_owned(),
+        format!("/search/event/{id}"),
+        format!("/search?q={encoded}&f=user.name%3A{encoded}&from={encoded}&tenant={encoded}"),
+        format!("/search/hits?q={encoded}&range=24h"),
+        format!("/alerts?rule={encoded}&state={encoded}"),
+        format!("/alerts/{}", alert_number(1)),
+        "/board/matrix?range=24h".to_owned(),
+        format!("/sign-in?next={encoded}"),
+    ];
+    for path in paths {
+        let (status, body) = site.get(&path, &session).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        assert!(!body.contains("<script>alert") && !body.contains("<img src"), "{path}");
+        assert!(!body.contains(" style=") && !body.contains("onclick="), "inline style or script in {path}");
+    }
+    let (_, event) = site.get(&format!("/search/event/{id}"), &session).await;
+    assert!(event.contains("&lt;script&gt;alert"));
+}
+
+#[tokio::test]
+async fn answers_carry_the_security_headers() {
+    let site = site();
+    let response = site.send(Request::get("/sign-in").body(Body::empty()).unwrap()).await;
+    let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'self';") && !policy.contains("unsafe"));
+    assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let (_, page) = read(response).await;
+    assert!(page.contains("lang=\"ja\"") && !page.contains("https://") && !page.contains("//cdn"));
+}
+
+#[tokio::test]
+async fn exports_are_whole_guarded_and_audited() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (status, csv) = site.get("/search/export?format=csv&range=24h", &session).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(csv.starts_with('\u{feff}') && csv.contains("\r\n"));
+    assert!(csv.contains("'=cmd|") && !csv.contains(",=cmd") && !csv.contains(",\"=cmd"));
+    let (_, ndjson) = site.get("/search/export?format=ndjson&range=24h", &session).await;
+    let all = site
+        .state
+        .searcher
+        .count(&store::SearchRequest { tenants: vec!["town".into()], ..Default::default() })
+        .unwrap();
+    assert_eq!(ndjson.lines().count() as u64, all);
+    assert_eq!(csv.lines().count() as u64, all + 1);
+    let (_, alerts) = site.get("/alerts/export.csv", &session).await;
+    assert!(alerts.contains("LGWAN系からマイナンバー系への許可外通信"));
+    let actions: Vec<String> =
+        site.state.database.audit_rows(None, 50).unwrap().into_iter().map(|row| row.action).collect();
+    for action in ["export.events", "export.alerts"] {
+        assert!(actions.iter().any(|done| done == action), "{actions:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_query_points_at_its_column() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (status, body) = site.get("/search/hits?q=source.ip%3A%2810.0.0.1&range=1h", &session).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(body.contains("検索式を読めません") && body.contains("^"), "{body}");
+    let (status, body) = site.get("/api/v1/search?q=source.ip%3A%2810.0.0.1", &session).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(body.contains("\"column\""));
+    let (status, _) = site.get("/search/export?q=source.ip%3A%2810.0.0.1", &session).await;
+    assert_eq!(status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn charts_count_what_the_search_counts() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (_, found) = site.get("/search/histogram.json?range=1h", &session).await;
+    let chart: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let sum: u64 = chart["total"].as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).sum();
+    let all = site
+        .state
+        .searcher
+        .count(&store::SearchRequest { tenants: vec!["town".into()], ..Default::default() })
+        .unwrap();
+    assert_eq!(sum, all);
+    let (_, board) = site.get("/board/chart.json?range=6h", &session).await;
+    let board: serde_json::Value = serde_json::from_str(&board).unwrap();
+    assert_eq!(board["interval"], 60);
+    assert_eq!(board["alerts"].as_array().unwrap().len(), 8);
+}
+
+#[tokio::test]
+async fn english_is_complete_where_it_is_chosen() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (_, page) = site.get("/?lang=en", &session).await;
+    assert!(page.contains("lang=\"en\"") && page.contains("Open alerts") && !page.contains("未対応アラート"));
+}
+
+#[tokio::test]
+async fn metrics_can_be_locked_and_tokens_read_the_api() {
+    let mut site = site();
+    let (_, text) = site.get("/metrics", "").await;
+    assert!(text.contains("sekisho_dashboards_busy_total 0"));
+    let config = crate::Config { metrics_token: Some("0123456789abcdef".into()), ..Default::default() };
+    site.state.config = std::sync::Arc::new(config);
+    site.router = router(site.state.clone());
+    assert_eq!(site.get("/metrics", "").await.0, StatusCode::UNAUTHORIZED);
+    let bearer = |path: &str, token: &str| {
+        Request::get(path).header(header::AUTHORIZATION, format!("Bearer {token}")).body(Body::empty()).unwrap()
+    };
+    assert_eq!(site.send(bearer("/metrics", "0123456789abcdef")).await.status(), StatusCode::OK);
+    assert_eq!(site.send(bearer("/api/v1/rules", "wrong")).await.status(), StatusCode::UNAUTHORIZED);
+    // A bearer token is for the API only.
+    assert_eq!(site.send(bearer("/alerts", "wrong")).await.status(), StatusCode::SEE_OTHER);
+}

@@ -300,7 +300,7 @@ fn about(context: &Context, row: &AlertRow, rule: Option<&RuleView>) -> Markup {
                 @if context.lang == Lang::En && !rule.title_en.is_empty() { p { (rule.title_en) } }
                 @if !rule.policy.is_empty() { p { span.note { (context.t(w::POLICY)) ": " } (rule.policy) } }
                 @if !rule.attack.is_empty() { p { span.note { (context.t(w::ATTACK)) ": " } (rule.attack.join(", ")) } }
-                @if !rule.false_positives.is_empty() { div { span.note { (context.t(w::FALSE_POSITIVES)) } ul { @for text in &rule.false_positives { li { "・" (text) } } } } }
+                @if !rule.false_positives.is_empty() { div { span.note { (context.t(w::FALSE_POSITIVES)) } ul { @for text in &rule.false_positives { li { (text) } } } } }
             }
             p.id { (alert.rule.id) " ・ " (context.t(w::RULE_VERSION)) " " (alert.rule.version) }
         }

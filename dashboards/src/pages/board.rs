@@ -21,6 +21,7 @@ use crate::{AppState, Error, Result, SourceLive};
 const DEFAULT_RANGE: &str = "1h";
 const ALERTS_SHOWN: usize = 20;
 const ZONES_MAX: usize = 8;
+const LABEL_CHARS_MAX: usize = 20;
 
 /// `GET /`
 pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Response {
@@ -84,16 +85,17 @@ async fn figures(state: &AppState, context: &Context) -> Markup {
         let states = vec![AlertState::New];
         let newest = AlertFilter { tenants, states, ..AlertFilter::default() };
         let waiting = state.database.alerts(&newest)?;
-        Ok((counts.new, waiting))
+        Ok((counts.new, waiting, state.database.outbox_stats()?.failed))
     });
-    let open = match read.await {
-        Ok((count, waiting)) => open_card(context, count, &waiting),
-        Err(error) => panel_error(context, &error),
+    let (open, undelivered) = match read.await {
+        Ok((count, waiting, undelivered)) => (open_card(context, count, &waiting), undelivered),
+        Err(error) => (panel_error(context, &error), 0),
     };
     let sources: Vec<SourceLive> =
         state.live.sources().into_iter().filter(|source| context.sees(&source.tenant)).collect();
     html! {
         (stale(context, state).unwrap_or_default())
+        @if undelivered > 0 { p.banner role="alert" { (icon("warning")) (context.t(w::UNDELIVERED)) " " (format::number(undelivered)) } }
         div.kpis {
             (open)
             (received_card(context, &sources))
@@ -214,11 +216,11 @@ fn matrix(state: &AppState, context: &Context, cells: &[MatrixCell]) -> Markup {
     };
     html! {
         table.matrix {
-            thead { tr { th scope="col" { (context.t(w::MATRIX_FROM_TO)) } @for to in &zones { th scope="col" { (context.zone(state, to)) } } } }
+            thead { tr { th scope="col" { (context.t(w::MATRIX_FROM_TO)) } @for to in &zones { th scope="col" { (format::cut(&context.zone(state, to), LABEL_CHARS_MAX)) } } } }
             tbody {
                 @for from in &zones {
                     tr {
-                        th scope="row" { (context.zone(state, from)) }
+                        th scope="row" { (format::cut(&context.zone(state, from), LABEL_CHARS_MAX)) }
                         @for to in &zones { td { (matrix_cell(context, from, to, find(from, to), most)) } }
                     }
                 }

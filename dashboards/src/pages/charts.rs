@@ -8,13 +8,15 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use store::{AlertFilter, Bucket, SearchRequest};
-use stream::fields::{EVENT_TYPE, SEKISHO_RULE_IDS};
+use stream::fields::{EVENT_ACTION, EVENT_TYPE, SEKISHO_RULE_IDS};
 
 use crate::context::Context;
 use crate::params::Range;
 use crate::{AppState, Result};
 
 const MARKS_MAX: usize = 500;
+const DENIED_ACTIONS: [&str; 9] =
+    ["deny", "denied", "block", "blocked", "drop", "dropped", "reject", "rejected", "refused"];
 
 #[derive(Serialize)]
 struct Chart {
@@ -28,10 +30,10 @@ struct Chart {
     alerts: Vec<(i64, &'static str)>,
 }
 
-/// `GET /board/chart.json`: about 360 steps, at least one minute each unless the range is short.
+/// `GET /board/chart.json`: at most 400 steps, one minute each up to six hours.
 pub(crate) async fn board(State(state): State<AppState>, context: Context) -> Response {
     let range = Range::read(&context.params, context.now, "1h");
-    let interval = if range.seconds() > 900 { range.interval(240).max(60) } else { range.interval(120) };
+    let interval = if range.seconds() > 900 { range.interval(400).max(60) } else { range.interval(120) };
     answer(&state, &context, range, interval, true).await
 }
 
@@ -72,13 +74,20 @@ async fn answer(state: &AppState, context: &Context, range: Range, interval: u64
     }
 }
 
+/// What the zone matrix counts as refused by the device.
+fn denied_condition() -> String {
+    let action = EVENT_ACTION.name();
+    let actions: Vec<String> = DENIED_ACTIONS.iter().map(|word| format!("{action}:{word}")).collect();
+    format!("({}:denied OR {})", EVENT_TYPE.name(), actions.join(" OR "))
+}
+
 fn build(state: &AppState, request: &SearchRequest, interval: u64, board: bool) -> Result<Chart> {
     let total = state.searcher.histogram(request, interval, None)?;
     let narrowed = |condition: String| -> Result<Vec<Bucket>> {
         let query = if request.query.is_empty() { condition } else { format!("({}) AND {condition}", request.query) };
         Ok(state.searcher.histogram(&SearchRequest { query, ..request.clone() }, interval, None)?)
     };
-    let denied = narrowed(format!("{}:denied", EVENT_TYPE.name()))?;
+    let denied = narrowed(denied_condition())?;
     let detections = if board { narrowed(format!("{}:*", SEKISHO_RULE_IDS.name()))? } else { Vec::new() };
     let start: Vec<i64> = total.iter().map(|bucket| bucket.start.seconds()).collect();
     let aligned = |buckets: &[Bucket]| {

@@ -6,8 +6,8 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::Value;
 use store::Hit;
-use stream::EventId;
 use stream::fields::{EVENT_ORIGINAL, SEKISHO_SOURCE_ID};
+use stream::{EventId, Kind, Timestamp};
 
 use super::alerts::text;
 use super::hits::around;
@@ -91,12 +91,22 @@ fn line(state: &AppState, context: &Context, name: &str, value: &Value) -> Marku
     };
     html! {
         @for value in &values {
-            @let words = shown(state, context, name, value);
+            @let instant = time_of(name, value);
+            @let words = instant.map_or_else(|| shown(state, context, name, value), format::time);
             div {
                 dt { @if let Some(word) = field_word(name, context.lang) { (word) } code { (name) } }
-                dd.mono { (format::cut(value, 8000)) @if words != *value && value.len() <= 100 { span.quiet { " （" (words) "）" } } }
-                (plus_minus(context, name, value))
+                @if instant.is_some() { dd.mono { (words) } span {} }
+                @else {
+                    dd.mono { (format::cut(value, 8000)) @if words != *value && value.len() <= 100 { span.quiet { " （" (words) "）" } } }
+                    (plus_minus(context, name, value))
+                }
             }
         }
     }
+}
+
+/// The instant of a time field: people read JST, never UTC.
+fn time_of(name: &str, value: &str) -> Option<Timestamp> {
+    let known = stream::fields::lookup(name).is_some_and(|field| field.kind() == Kind::Time);
+    if known { Timestamp::parse_rfc3339(value) } else { None }
 }

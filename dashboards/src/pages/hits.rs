@@ -20,6 +20,7 @@ use crate::params::{Params, Range};
 use crate::{AppState, Error, format};
 
 const PAGE_ROWS: usize = 100;
+const CELL_CHARS_MAX: usize = 32;
 
 /// `GET /search/hits`; the first page of a search is written to the audit log.
 pub(crate) async fn fragment(State(state): State<AppState>, context: Context) -> Markup {
@@ -120,7 +121,7 @@ fn row(state: &AppState, context: &Context, hit: &Hit) -> Markup {
             (value_cell(state, context, &hit.event, USER_NAME))
             (outcome_cell(context, &hit.event))
             (value_cell(state, context, &hit.event, SEKISHO_SOURCE_ID))
-            td.what { div.line { (format::cut(&content(&hit.event), 400)) } }
+            td.what { div.line title=(format::cut(&content(&hit.event), 1000)) { (format::cut(&content(&hit.event), 400)) } }
         }
     }
 }
@@ -137,6 +138,7 @@ fn zones(state: &AppState, context: &Context, event: &Map<String, Value>) -> Mar
             (true, true) => {},
             (false, true) => (name(&pair[0])),
             (true, false) => { "→ " (name(&pair[1])) },
+            (false, false) if pair[0] == pair[1] => (name(&pair[0])),
             (false, false) => { (name(&pair[0])) " → " (name(&pair[1])) },
         }
         @if !pair[0].is_empty() { (plus_minus(context, SEKISHO_SOURCE_ZONE.name(), &pair[0])) }
@@ -147,7 +149,7 @@ fn value_cell(state: &AppState, context: &Context, event: &Map<String, Value>, f
     let value = get(event, field);
     html! {
         @if value.is_empty() { td.blank {} }
-        @else { td.inline.mono { (shown(state, context, field.name(), &value)) (plus_minus(context, field.name(), &value)) } }
+        @else { td.inline.mono { span title=(format::cut(&value, 300)) { (format::cut(&shown(state, context, field.name(), &value), CELL_CHARS_MAX)) } (plus_minus(context, field.name(), &value)) } }
     }
 }
 

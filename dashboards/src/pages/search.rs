@@ -48,7 +48,7 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
             }
             div.stack {
                 section.card {
-                    details open {
+                    details.fold open {
                         summary { h2.visually-hidden { (context.t(w::HISTOGRAM)) } span.pane-title { (context.t(w::HISTOGRAM)) span { i.key.total {} (context.t(w::TOTAL)) " " b data-sum="total" { "–" } } span { i.key.deny {} (context.t(w::DENIED)) " " b data-sum="denied" { "–" } } span.note { (context.t(w::CHART_HINT)) } } }
                         div.chart #search-chart data-chart=(here("/search/histogram.json")) {
                             p.skeleton data-chart-state { (context.t(w::LOADING)) }
