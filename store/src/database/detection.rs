@@ -14,6 +14,7 @@ use crate::{Error, Result};
 
 /// One result of detection.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "a batch holds a handful, and a box would be one more thing to unwrap")]
 pub enum AlertChange {
     /// An alert that may be new.
     Alert(Alert),

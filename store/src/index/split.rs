@@ -62,7 +62,7 @@ pub(crate) fn write(
     schema: &IndexSchema,
     mut events: Vec<Packed<'_>>,
 ) -> Result<SplitMeta> {
-    events.sort_unstable_by(|a, b| (b.time, b.id).cmp(&(a.time, a.id)));
+    events.sort_unstable_by_key(|event| std::cmp::Reverse((event.time, event.id)));
     let path = splits.join(id);
     std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
     let failed = |error| Error::index("write", id)(error);
