@@ -56,6 +56,7 @@ impl Decoder {
         lane.context.received = record.received;
         let mut event = Event::new_in(arena);
         let parsed = lane.parser.parse(text, &lane.context, arena, &mut event);
+        make_room(&mut event);
         // Set last and over whatever the line claims: a line does not choose its tenant.
         event.set(fields::EVENT_ORIGINAL, Value::Str(text));
         event.set(fields::SEKISHO_TENANT, Value::Str(record.tenant));
@@ -78,6 +79,18 @@ impl Decoder {
             }
         }
         event
+    }
+}
+
+/// How many values the decoder itself may add to an event.
+const OWN_VALUES: usize = 10;
+
+/// A line with more values than an event holds gives up its last fields, so that those every event carries have room.
+/// What was given up is still in `event.original`.
+fn make_room(event: &mut Event<'_>) {
+    while event.len() > Event::FIELDS_MAX - OWN_VALUES {
+        let Some((last, _)) = event.iter().last() else { return };
+        event.remove(last);
     }
 }
 
@@ -125,6 +138,18 @@ mod tests {
         assert_eq!(event.get_str(fields::EVENT_ORIGINAL), Some("not a squid line"));
         assert!(event.has(fields::SEKISHO_PARSE_REASON));
         assert_eq!(event.time(), Timestamp::from_seconds(1_800_000_000));
+    }
+
+    #[test]
+    fn a_line_full_of_fields_cannot_push_out_its_tenant() {
+        let arena = Bump::new();
+        let source = SourceConfig::of_product("json", "UTC", "auto").unwrap();
+        let fields: Vec<String> = (0..2 * Event::FIELDS_MAX).map(|n| format!("\"filler_{n}\":{n}")).collect();
+        let raw = format!("{{{}}}", fields.join(","));
+        let event = Decoder::single(source).unwrap().decode(&record(raw.as_bytes()), &arena);
+        assert_eq!(event.get_str(fields::SEKISHO_TENANT), Some("t"));
+        assert_eq!(event.get_str(fields::EVENT_ORIGINAL), Some(raw.as_str()));
+        assert!(event.has(fields::EVENT_KIND) && event.has(fields::TIMESTAMP) && event.has(fields::EVENT_CREATED));
     }
 
     #[test]
