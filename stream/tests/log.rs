@@ -1,5 +1,7 @@
 //! The log on a real folder under `kill -9`, and, with `--features failpoints`, under injected failures.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic is the report")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};

@@ -21,7 +21,7 @@ pub(super) fn record_bytes(record: &Record) -> usize {
 
 /// Queues records for the flusher.
 pub(super) fn append(partition: &Arc<Partition>, records: Vec<Record>) -> Result<Ack> {
-    if let Some(bad) = records.iter().find_map(|record| over_limit(record)) {
+    if let Some(bad) = records.iter().find_map(over_limit) {
         return Err(refused("append to", &partition.dir, bad));
     }
     let bytes: usize = records.iter().map(record_bytes).sum();

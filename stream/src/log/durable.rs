@@ -42,7 +42,7 @@ fn parse<const N: usize>(bytes: &[u8]) -> Option<[u64; N]> {
     let text = std::str::from_utf8(bytes).ok()?;
     let at = text.trim_end().rfind(' ')? + 1;
     let crc = u32::from_str_radix(text[at..].trim_end(), 16).ok()?;
-    if crc32c::crc32c(text[..at].as_bytes()) != crc {
+    if crc32c::crc32c(&text.as_bytes()[..at]) != crc {
         return None;
     }
     let numbers: Vec<u64> = text[..at].split_whitespace().map(|word| word.parse().ok()).collect::<Option<_>>()?;

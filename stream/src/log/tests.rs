@@ -412,33 +412,48 @@ fn throughput() {
         let log = Log::open(LogConfig { codec, ..LogConfig::in_dir(dir.path()) }).unwrap();
         let batch: Vec<Record> =
             (0..1_000).map(|_| Record { raw: line.clone(), tenant: tenant.clone(), ..record(0) }).collect();
-        let (started, before) = (Instant::now(), cpu_ticks());
+        let meter = Meter::start();
         let mut bytes = 0u64;
         let mut last = None;
-        while started.elapsed() < Duration::from_secs(3) {
+        while meter.started.elapsed() < Duration::from_secs(3) {
             last = Some(log.append(RAW, 0, batch.clone()).unwrap());
             bytes += 500 * 1_000;
         }
         last.unwrap().wait().unwrap();
-        let (seconds, cpu) = (started.elapsed().as_secs_f64(), (cpu_ticks() - before) as f64 / 100.0);
-        let appended =
-            format!("{:.0} MB/s, {:.2} ns of CPU a byte", bytes as f64 / seconds / 1e6, cpu * 1e9 / bytes as f64);
-        let (started, before) = (Instant::now(), cpu_ticks());
+        let appended = meter.stop(bytes);
+        let meter = Meter::start();
         let mut reader = log.reader(RAW, 0, 0).unwrap();
         let mut read = 0u64;
         while let Some(batch) = reader.poll(Duration::ZERO).unwrap() {
             read += batch.iter().map(|record| record.raw.len() as u64).sum::<u64>();
         }
         assert_eq!(read, bytes);
-        let (seconds, cpu) = (started.elapsed().as_secs_f64(), (cpu_ticks() - before) as f64 / 100.0);
-        let speed = read as f64 / seconds / 1e6;
-        eprintln!("{codec:?}: append {appended}; read {speed:.0} MB/s, {:.2} ns", cpu * 1e9 / read as f64);
+        eprintln!("{codec:?}: append {appended}; read {}", meter.stop(read));
     }
 }
 
-/// User and system time of this process in hundredths of a second (proc(5), fields 14 and 15).
-fn cpu_ticks() -> u64 {
+struct Meter {
+    started: Instant,
+    user: u64,
+    kernel: u64,
+}
+
+impl Meter {
+    fn start() -> Self {
+        Meter { started: Instant::now(), user: cpu_ticks(false), kernel: cpu_ticks(true) }
+    }
+
+    fn stop(self, bytes: u64) -> String {
+        let speed = bytes as f64 / self.started.elapsed().as_secs_f64() / 1e6;
+        let nanos = |before, kernel| (cpu_ticks(kernel) - before) as f64 * 1e7 / bytes as f64;
+        let (user, kernel) = (nanos(self.user, false), nanos(self.kernel, true));
+        format!("{speed:.0} MB/s, {user:.2} ns a byte in the process and {kernel:.2} in the kernel")
+    }
+}
+
+/// User time of this process in hundredths of a second, with `kernel` the system time instead (proc(5), fields 14, 15).
+fn cpu_ticks(kernel: bool) -> u64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    fields[11 + usize::from(kernel)].parse().unwrap()
 }
