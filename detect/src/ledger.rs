@@ -57,14 +57,16 @@ impl LedgerRow {
     }
 }
 
+/// For each key column the rows by their text.
+type Keys = Vec<(&'static str, HashMap<Box<str>, Vec<u32>>)>;
+
 /// One register.
 #[derive(Debug)]
 pub struct Ledger {
     spec: &'static Spec,
     header: Vec<String>,
     rows: Vec<LedgerRow>,
-    /// Rows by the text of each key column.
-    keys: Vec<(&'static str, HashMap<Box<str>, Vec<u32>>)>,
+    keys: Keys,
 }
 
 impl Ledger {
@@ -132,7 +134,7 @@ impl Ledger {
 
     fn from_table(spec: &'static Spec, table: &Table, problems: &mut Problems) -> Ledger {
         let mut ledger = Ledger { header: table.header().to_vec(), ..Ledger::empty(spec) };
-        let mut keys: Vec<(&'static str, HashMap<Box<str>, Vec<u32>>)> = Vec::new();
+        let mut keys = Keys::new();
         for record in table.records() {
             let index = ledger.rows.len() as u32;
             let Some((start, end)) = spec.check(&record, problems) else { continue };
