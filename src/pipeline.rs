@@ -28,6 +28,8 @@ use crate::worker::{Parts, Worker};
 
 /// How often the clock goes into the stream.
 const TICK_EVERY: Duration = Duration::from_secs(10);
+/// How often retention is applied.
+const RETAIN_EVERY: Duration = Duration::from_secs(600);
 /// How often the accounting file is written.
 const BOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -91,11 +93,15 @@ impl Pipeline {
         database.set_channels(config.oncall.channel_names());
         let accounting = Arc::new(Accounting::open(&database, &log)?);
         let registry = prometheus::Registry::new();
+        stream::metrics::register(&registry)?;
+        store::metrics::register(&registry)?;
+        oncall::metrics::register(&registry)?;
         let (failed, failures) = mpsc::channel(8);
         let stop = Arc::new(AtomicBool::new(false));
         let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, collectors) = (TaskTracker::new(), TaskTracker::new());
 
+        let mut metrics = Some(detect::Metrics::new(&registry)?);
         let mut workers = Vec::new();
         for partition in 0..log.partitions(Topic::Raw) {
             let mut engine = Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.tenants));
@@ -108,13 +114,15 @@ impl Pipeline {
                 indexer: store.indexer(),
                 database: database.clone(),
                 accounting: Arc::clone(&accounting),
+                metrics: metrics.take(),
                 clock: now,
             };
             let worker = Worker::open(parts, partition)?;
             workers.push(spawn_worker(worker, partition, Arc::clone(&stop), failed.clone())?);
         }
         tasks.spawn(tick(log.clone(), listeners.clone()));
-        tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone()));
+        tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone(), failed));
+        tasks.spawn(retain(log.clone(), store.clone(), services.clone()));
         let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
         tasks.spawn(deliverer.run(services.clone()));
 
@@ -249,15 +257,46 @@ async fn tick(log: Log, stop: CancellationToken) {
     }
 }
 
-async fn keep_book(accounting: Arc<Accounting>, log: Log, path: std::path::PathBuf, stop: CancellationToken) {
+/// Writes the accounting file, and takes the process down when the log has stopped: it would only look alive.
+async fn keep_book(
+    accounting: Arc<Accounting>,
+    log: Log,
+    path: std::path::PathBuf,
+    stop: CancellationToken,
+    failed: mpsc::Sender<anyhow::Error>,
+) {
+    let mut told = false;
     loop {
         let stopping = tokio::select! {
             () = stop.cancelled() => true,
             () = tokio::time::sleep(BOOK_EVERY) => false,
         };
         write_book(&accounting, &log, &path);
+        if let Some((topic, partition, cause)) = log.stopped().into_iter().next().filter(|_| !told) {
+            told = true;
+            drop(failed.try_send(anyhow!("the stream stopped at {}/{partition}: {cause}", topic.name())));
+        }
         if stopping {
             return;
+        }
+    }
+}
+
+/// Removes what is older than its retention; failures are told and tried again.
+async fn retain(log: Log, store: Store, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(RETAIN_EVERY) => {}
+        }
+        let (log, store) = (log.clone(), store.clone());
+        let applied = tokio::task::spawn_blocking(move || -> Result<()> {
+            log.retain(now())?;
+            store.retain(now())?;
+            Ok(())
+        });
+        if let Ok(Err(error)) = applied.await {
+            tracing::error!(error = format!("{error:#}"), "retention could not be applied");
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Parts {
     pub database: Database,
     /// Live figures.
     pub accounting: Arc<Accounting>,
+    /// Metrics of detection, published by one worker of the process.
+    pub metrics: Option<detect::Metrics>,
     /// The wall clock, for latency figures only; never frozen.
     pub clock: fn() -> Timestamp,
 }
@@ -227,6 +229,9 @@ impl Worker {
         self.save_snapshot()?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
             self.save()?;
+            if let Some(metrics) = &mut self.parts.metrics {
+                metrics.publish(&self.parts.engine.stats());
+            }
         }
         Ok(())
     }

@@ -82,8 +82,8 @@ impl Decoder {
     }
 }
 
-/// How many values the decoder itself may add to an event.
-const OWN_VALUES: usize = 10;
+/// Room kept for what is added after the parser: the decoder's own fields, zones, the verdict and matched rules.
+const OWN_VALUES: usize = 48;
 
 /// A line with more values than an event holds gives up its last fields, so that those every event carries have room.
 /// What was given up is still in `event.original`.
