@@ -112,7 +112,8 @@ fn is_key_value(line: &str) -> bool {
         _ => line,
     };
     let word = rest.split([' ', '"']).next().unwrap_or("");
-    word.find('=').is_some_and(|at| at > 0 && word[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)))
+    word.find('=')
+        .is_some_and(|at| at > 0 && word[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)))
 }
 
 #[cfg(test)]
@@ -124,8 +125,14 @@ mod tests {
         for (line, guess) in [
             ("<189>date=2026-11-20 time=10:00:00 devname=\"fw\" devid=\"FG1\" logid=\"0000000013\"", Guess::Fortigate),
             ("Nov 20 10:00:00 fw date=2026-11-20 devid=FG1 logid=1 type=traffic", Guess::Fortigate),
-            ("1700000000.123    90 192.0.2.1 TCP_MISS/200 512 GET http://example.jp/ - DIRECT/198.51.100.1 -", Guess::Squid),
-            ("192.0.2.1 - - [20/Nov/2026:10:00:00 +0900] \"GET / HTTP/1.1\" 200 1 \"-\" \"x\" TCP_MISS:DIRECT", Guess::Squid),
+            (
+                "1700000000.123    90 192.0.2.1 TCP_MISS/200 512 GET http://example.jp/ - DIRECT/198.51.100.1 -",
+                Guess::Squid,
+            ),
+            (
+                "192.0.2.1 - - [20/Nov/2026:10:00:00 +0900] \"GET / HTTP/1.1\" 200 1 \"-\" \"x\" TCP_MISS:DIRECT",
+                Guess::Squid,
+            ),
             ("<38>Nov 20 10:00:00 host sshd[123]: Failed password for root from 192.0.2.1 port 1 ssh2", Guess::System),
             ("{\"winlog\":{\"event_id\":4625}}", Guess::Windows),
             ("<Event xmlns='http://schemas.microsoft.com/win/2004/08/events/event'>", Guess::Windows),

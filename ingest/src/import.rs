@@ -27,9 +27,7 @@ pub fn records(path: &Path) -> Result<Records> {
     Ok(match extension.as_str() {
         "evtx" => evtx(path)?,
         "gz" => lines(path, flate2::read::MultiGzDecoder::new(open()?)),
-        "zst" | "zstd" => {
-            lines(path, zstd::stream::read::Decoder::new(open()?).map_err(Error::io("unpack", path))?)
-        }
+        "zst" | "zstd" => lines(path, zstd::stream::read::Decoder::new(open()?).map_err(Error::io("unpack", path))?),
         _ => lines(path, open()?),
     })
 }

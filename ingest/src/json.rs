@@ -230,9 +230,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     fn word(&mut self) -> Result<Scalar<'a>, Reason> {
-        for (word, scalar) in
-            [("true", Scalar::Bool(true)), ("false", Scalar::Bool(false)), ("null", Scalar::Null)]
-        {
+        for (word, scalar) in [("true", Scalar::Bool(true)), ("false", Scalar::Bool(false)), ("null", Scalar::Null)] {
             if self.bytes()[self.at..].starts_with(word.as_bytes()) {
                 self.at += word.len();
                 return Ok(scalar);
@@ -310,7 +308,12 @@ mod tests {
         );
         assert_eq!(result, Ok(()));
         let expected = [
-            ("a.b", "1"), ("a.c", "true"), ("a.c", "null"), ("a.c.d", "x"), ("e", "-1500"), ("f", ""),
+            ("a.b", "1"),
+            ("a.c", "true"),
+            ("a.c", "null"),
+            ("a.c.d", "x"),
+            ("e", "-1500"),
+            ("f", ""),
             ("i", "18446744073709552000"),
         ];
         assert_eq!(pairs(&found), expected);
@@ -325,7 +328,23 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_json() {
-        for text in ["", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "[1", "[1,]", "\"x", "\"x\\", "tru", "1 2", "-", "1e999", "{a:1}"] {
+        for text in [
+            "",
+            "{",
+            "{\"a\"",
+            "{\"a\":",
+            "{\"a\":1",
+            "{\"a\":1,}",
+            "[1",
+            "[1,]",
+            "\"x",
+            "\"x\\",
+            "tru",
+            "1 2",
+            "-",
+            "1e999",
+            "{a:1}",
+        ] {
             assert!(flat(text).1.is_err(), "{text}");
         }
         assert_eq!(flat(&"[".repeat(100_000)).1, Err(Reason("JSON nested too deeply")));

@@ -152,7 +152,11 @@ mod tests {
         assert_eq!(
             scan(r#"date=2026-11-20 devname="fw 1" action="" srcip=192.0.2.1 x= y="a=b c""#),
             [
-                ("date", "2026-11-20"), ("devname", "fw 1"), ("action", ""), ("srcip", "192.0.2.1"), ("x", ""),
+                ("date", "2026-11-20"),
+                ("devname", "fw 1"),
+                ("action", ""),
+                ("srcip", "192.0.2.1"),
+                ("x", ""),
                 ("y", "a=b c"),
             ]
         );

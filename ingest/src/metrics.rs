@@ -59,7 +59,14 @@ pub(crate) static CONNECTIONS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
 /// When one of the names is registered already.
 pub fn register(registry: &Registry) -> prometheus::Result<()> {
     for counter in [
-        &RECEIVED_RECORDS, &RECEIVED_BYTES, &LOST_RECORDS, &CUT_RECORDS, &CUT_BYTES, &EMPTY, &REFUSED, &KERNEL_DROPS,
+        &RECEIVED_RECORDS,
+        &RECEIVED_BYTES,
+        &LOST_RECORDS,
+        &CUT_RECORDS,
+        &CUT_BYTES,
+        &EMPTY,
+        &REFUSED,
+        &KERNEL_DROPS,
         &HTTP_RESPONSES,
     ] {
         registry.register(Box::new(LazyLock::force(counter).clone()))?;

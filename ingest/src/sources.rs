@@ -121,7 +121,9 @@ impl TryFrom<Entry> for SourceConfig {
         let Some(charset) = Charset::from_name(&entry.charset) else {
             return Err(format!("no charset `{}`; write auto, utf-8, cp932 or euc-jp", entry.charset));
         };
-        if let Some(wrong) = entry.token_sha256.iter().find(|hash| hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit())) {
+        if let Some(wrong) =
+            entry.token_sha256.iter().find(|hash| hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        {
             return Err(format!("token_sha256 holds {} characters; write the 64 hex digits of SHA-256", wrong.len()));
         }
         Ok(SourceConfig {
@@ -230,8 +232,9 @@ fn time_zone(name: &str) -> Result<Zone, String> {
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text)
-        .ok_or_else(|| format!("last_received `{text}` is not a time; write RFC 3339, for example 2026-11-03T14:59:59Z"))
+    Timestamp::parse_rfc3339(text).ok_or_else(|| {
+        format!("last_received `{text}` is not a time; write RFC 3339, for example 2026-11-03T14:59:59Z")
+    })
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

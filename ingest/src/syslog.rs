@@ -42,9 +42,30 @@ pub struct Header<'a> {
 
 /// Names of the facilities by code (RFC 5424 table 1, in the words of syslog.conf).
 pub const FACILITIES: [&str; 24] = [
-    "kernel", "user-level", "mail", "system", "security/authorization", "syslogd", "line printer", "network news",
-    "uucp", "clock", "security/authorization", "ftp", "ntp", "log audit", "log alert", "clock", "local0", "local1",
-    "local2", "local3", "local4", "local5", "local6", "local7",
+    "kernel",
+    "user-level",
+    "mail",
+    "system",
+    "security/authorization",
+    "syslogd",
+    "line printer",
+    "network news",
+    "uucp",
+    "clock",
+    "security/authorization",
+    "ftp",
+    "ntp",
+    "log audit",
+    "log alert",
+    "clock",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
+    "local7",
 ];
 
 /// Names of the severities by code (RFC 5424 table 2).

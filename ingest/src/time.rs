@@ -112,8 +112,15 @@ impl Civil {
             return None;
         }
         let TimeOfDay { hour, minute, second, nanos } = time;
-        (hour < 24 && minute < 60 && second <= 60 && nanos < 1_000_000_000)
-            .then_some(Civil { year, month, day, hour, minute, second, nanos })
+        (hour < 24 && minute < 60 && second <= 60 && nanos < 1_000_000_000).then_some(Civil {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+            nanos,
+        })
     }
 
     /// The instant, for a clock that is `seconds` east of UTC.
@@ -389,10 +396,8 @@ fn abbreviation(name: &str) -> Option<i32> {
 /// Digits as a fraction of a second; at least one digit.
 fn fraction_nanos(bytes: &[u8]) -> Option<(u32, usize)> {
     let length = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
-    let mut nanos = 0;
-    for place in 0..9 {
-        nanos = nanos * 10 + if place < length { u32::from(bytes[place] - b'0') } else { 0 };
-    }
+    let digits = bytes[..length].iter().map(|digit| u32::from(digit - b'0'));
+    let nanos = digits.chain(std::iter::repeat(0)).take(9).fold(0, |nanos, digit| nanos * 10 + digit);
     (length > 0).then_some((nanos, length))
 }
 

@@ -56,8 +56,8 @@ fn samples(product: &str) -> Vec<Vec<u8>> {
 }
 
 fn mutate_all(product: &str, charset: &str, lines: &[Vec<u8>], count: usize) {
-    let source = SourceConfig::of_product(product, "Asia/Tokyo", charset).unwrap();
-    let mut decoder = Decoder::single(source).unwrap();
+    let source = SourceConfig::of_product(product, "Asia/Tokyo", charset).expect("the product exists");
+    let mut decoder = Decoder::single(source).expect("the product exists");
     let mut random = Random(0x5ec1_5400 + product.len() as u64);
     let mut arena = Bump::new();
     let mut json = Vec::new();

@@ -82,16 +82,13 @@ async fn ingest(
     response
 }
 
-async fn accept(
-    app: &App,
-    source: &str,
-    peer: SocketAddr,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<u64, Problem> {
+async fn accept(app: &App, source: &str, peer: SocketAddr, headers: &HeaderMap, body: Body) -> Result<u64, Problem> {
     let source = authorise(app, source, headers)?;
     let encoding = Encoding::of(headers)?;
-    let _permit = app.requests.try_acquire().map_err(|_| Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests at once"))?;
+    let _permit = app
+        .requests
+        .try_acquire()
+        .map_err(|_| Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests at once"))?;
     let limits = &app.shared.limits;
     let wait = Duration::from_secs(limits.http_body_seconds_max);
     let body = match tokio::time::timeout(wait, axum::body::to_bytes(body, limits.http_body_bytes_max)).await {
@@ -166,9 +163,9 @@ fn authorise<'a>(app: &'a App, id: &'a str, headers: &HeaderMap) -> Result<&'a S
 fn equal(hex: &str, digest: &[u8]) -> bool {
     let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(16);
     let pairs = hex.as_bytes().chunks_exact(2);
-    let difference = pairs.zip(digest).fold(0, |difference, (pair, byte)| {
-        difference | ((digit(pair[0]) << 4 | digit(pair[1])) ^ u32::from(*byte))
-    });
+    let difference = pairs
+        .zip(digest)
+        .fold(0, |difference, (pair, byte)| difference | ((digit(pair[0]) << 4 | digit(pair[1])) ^ u32::from(*byte)));
     difference == 0 && hex.len() == digest.len() * 2
 }
 
@@ -191,13 +188,16 @@ impl Encoding {
     }
 
     fn decode(self, body: Bytes, bytes_max: usize) -> Result<Bytes, Problem> {
-        let wrong = |error: std::io::Error| Problem::new(StatusCode::BAD_REQUEST, &format!("decompress the body: {error}"));
+        let wrong =
+            |error: std::io::Error| Problem::new(StatusCode::BAD_REQUEST, &format!("decompress the body: {error}"));
         let mut plain = Vec::new();
         let limit = bytes_max as u64 + 1;
         match self {
             Encoding::Identity if body.len() > bytes_max => return Err(too_large(bytes_max, "decompressed")),
             Encoding::Identity => return Ok(body),
-            Encoding::Gzip => flate2::read::MultiGzDecoder::new(&*body).take(limit).read_to_end(&mut plain).map_err(wrong)?,
+            Encoding::Gzip => {
+                flate2::read::MultiGzDecoder::new(&*body).take(limit).read_to_end(&mut plain).map_err(wrong)?
+            }
             Encoding::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(&*body).map_err(wrong)?;
                 decoder.take(limit).read_to_end(&mut plain).map_err(wrong)?

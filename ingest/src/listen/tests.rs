@@ -191,7 +191,8 @@ async fn http_answers_when_records_are_durable() {
     assert_eq!(status, 503, "{answer}");
     assert!(answer.contains("\"accepted\":0") && answer.contains("disk is full"), "{answer}");
     let texts: Vec<_> = running.stop().await;
-    let expected = ["{\"a\":1}", "{\"b\":2}", "{\"c\":1}", "{\"d\":1}"].map(|text| ("t/web".to_owned(), text.to_owned()));
+    let expected =
+        ["{\"a\":1}", "{\"b\":2}", "{\"c\":1}", "{\"d\":1}"].map(|text| ("t/web".to_owned(), text.to_owned()));
     assert_eq!(texts, expected);
 }
 
@@ -209,4 +210,19 @@ async fn the_embedded_log_is_a_sink() {
     };
     Sink::append(&log, vec![record; 3]).await.unwrap();
     assert_eq!(log.end_offset(stream::Topic::Raw, 0), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn udp_keeps_up_with_a_burst() {
+    let running = start("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\ntenant='t'\nsource='fw'\n").await;
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let line = [b'x'; 500];
+    for _ in 0..20_000 {
+        socket.send_to(&line, running.bound[0].address).await.unwrap();
+    }
+    let address = running.bound[0].address.to_string();
+    let received = running.stop().await.len() as u64;
+    // What did not arrive is exactly what the kernel says it dropped.
+    let dropped = metrics::KERNEL_DROPS.with_label_values(&[&address]).get();
+    assert_eq!(received + dropped, 20_000);
 }

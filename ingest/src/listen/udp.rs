@@ -146,9 +146,8 @@ impl Drops {
     fn of(socket: &UdpSocket, address: SocketAddr) -> Self {
         use std::os::fd::AsRawFd as _;
         let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd()));
-        let inode = link.ok().and_then(|link| {
-            Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
-        });
+        let inode =
+            link.ok().and_then(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()));
         let table = if address.is_ipv6() { "/proc/net/udp6" } else { "/proc/net/udp" };
         Drops { inode, table, listener: address.to_string(), counted: 0 }
     }
@@ -159,7 +158,11 @@ impl Drops {
         let Some(drops) = drops_in(&text, inode) else { return };
         let new = drops.saturating_sub(self.counted);
         if new > 0 {
-            tracing::error!(listener = self.listener, datagrams = new, "the kernel dropped datagrams: raise net.core.rmem_max, or use TCP");
+            tracing::error!(
+                listener = self.listener,
+                datagrams = new,
+                "the kernel dropped datagrams: raise net.core.rmem_max, or use TCP"
+            );
         }
         metrics::KERNEL_DROPS.with_label_values(&[&self.listener]).inc_by(new);
         self.counted = drops.max(self.counted);
