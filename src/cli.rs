@@ -9,7 +9,9 @@ use crate::generate::Kind;
 /// 関所 — central security-monitoring log pipeline for Japanese local governments.
 #[derive(Debug, Parser)]
 #[command(name = "sekisho", version, about, propagate_version = true, max_term_width = 110)]
-#[command(after_help = "Examples:\n  sekisho demo                                   see the whole pipeline at work in a browser\n  sekisho init ./town --model alpha              write a commented configuration for a town\n  sekisho run --config ./town/sekisho.toml       collect, judge, index, alert\n\nExit status: 0 done, 1 a check failed, 2 usage or configuration, 70 internal error.")]
+#[command(
+    after_help = "Examples:\n  sekisho demo                                   see the whole pipeline at work in a browser\n  sekisho init ./town --model alpha              write a commented configuration for a town\n  sekisho run --config ./town/sekisho.toml       collect, judge, index, alert\n\nExit status: 0 done, 1 a check failed, 2 usage or configuration, 70 internal error."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -20,37 +22,57 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the whole pipeline on generated traffic with planted incidents, in a temporary folder.
-    #[command(after_help = "Examples:\n  sekisho demo\n  sekisho demo --port 9000 --rate 500\n  sekisho demo --headless --duration 30s        no pages; prints what happened and exits")]
+    #[command(
+        after_help = "Examples:\n  sekisho demo\n  sekisho demo --port 9000 --rate 500\n  sekisho demo --headless --duration 30s        no pages; prints what happened and exits"
+    )]
     Demo(Demo),
     /// Write a commented configuration, ledgers and rules to start from.
-    #[command(after_help = "Examples:\n  sekisho init ./town --model alpha\n  sekisho init ./kumiai --model internet-only\n  sekisho init ./ken --model prefecture")]
+    #[command(
+        after_help = "Examples:\n  sekisho init ./town --model alpha\n  sekisho init ./kumiai --model internet-only\n  sekisho init ./ken --model prefecture"
+    )]
     Init(Init),
     /// Collect, judge, index, alert and serve until stopped.
-    #[command(after_help = "Examples:\n  sekisho run --config ./town/sekisho.toml\n\nSIGTERM or Ctrl-C stops it: listeners first, then everything received is indexed and committed.")]
+    #[command(
+        after_help = "Examples:\n  sekisho run --config ./town/sekisho.toml\n\nSIGTERM or Ctrl-C stops it: listeners first, then everything received is indexed and committed."
+    )]
     Run(Configured),
     /// Validate the configuration, ledgers, sources and rules.
-    #[command(after_help = "Examples:\n  sekisho check --config ./town/sekisho.toml    exit 1 with file:line:column and what to do")]
+    #[command(
+        after_help = "Examples:\n  sekisho check --config ./town/sekisho.toml    exit 1 with file:line:column and what to do"
+    )]
     Check(Configured),
     /// Parse raw lines to ECS, one JSON object per line, in order.
-    #[command(after_help = "Examples:\n  sekisho parse --source fortigate < fw.log\n  sekisho parse --source squid --tz UTC access.log | jq .\n  sekisho parse --source windows Security.evtx")]
+    #[command(
+        after_help = "Examples:\n  sekisho parse --source fortigate < fw.log\n  sekisho parse --source squid --tz UTC access.log | jq .\n  sekisho parse --source windows Security.evtx"
+    )]
     Parse(Parse),
     /// Import log files into the stream of a configuration; resumes where it stopped.
-    #[command(after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz")]
+    #[command(
+        after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz"
+    )]
     Import(Import),
     /// Run zones and rules over files: deterministic, offline, the engine of `run`.
-    #[command(after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate")]
+    #[command(
+        after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate"
+    )]
     Detect(Detect),
     /// Search indexed events.
-    #[command(after_help = "Examples:\n  sekisho search 'source.ip:10.1.0.0/16 event.outcome:failure' --data ./data\n  sekisho search '\"failed password\"' --from 2026-11-20 --histogram 1h\n  sekisho search 'event.type:denied' --top source.ip --limit 10")]
+    #[command(
+        after_help = "Examples:\n  sekisho search 'source.ip:10.1.0.0/16 event.outcome:failure' --data ./data\n  sekisho search '\"failed password\"' --from 2026-11-20 --histogram 1h\n  sekisho search 'event.type:denied' --top source.ip --limit 10"
+    )]
     Search(Search),
     /// Look after detection rules.
     #[command(subcommand)]
     Rules(Rules),
     /// Generate native-format logs with planted incidents; the same seed gives the same bytes.
-    #[command(after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D\n  sekisho generate --profile town --seed 1 --events 50000 --scenario spray,silent_firewall --out D")]
+    #[command(
+        after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D\n  sekisho generate --profile town --seed 1 --events 50000 --scenario spray,silent_firewall --out D"
+    )]
     Generate(Generate),
     /// Show for each source what was received, indexed and is in flight.
-    #[command(after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance")]
+    #[command(
+        after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance"
+    )]
     Accounting(DataDir),
     /// Manage who may sign in.
     #[command(subcommand)]
@@ -308,7 +330,9 @@ pub enum Profile {
 #[derive(Debug, Subcommand)]
 pub enum User {
     /// Add an account; its first password is printed once.
-    #[command(after_help = "Examples:\n  sekisho user add tanaka --role analyst --tenant town --config ./town/sekisho.toml")]
+    #[command(
+        after_help = "Examples:\n  sekisho user add tanaka --role analyst --tenant town --config ./town/sekisho.toml"
+    )]
     Add {
         /// Name to sign in with.
         name: String,

@@ -26,9 +26,6 @@ pub struct Config {
     /// Use cases that apply to no tenant here.
     #[serde(default)]
     pub rules_not_applicable: Vec<String>,
-    /// Use cases that are on although they are off by default.
-    #[serde(default)]
-    pub rules_on_extra: Vec<String>,
     /// The stream.
     #[serde(default)]
     pub stream: stream::log::LogConfig,

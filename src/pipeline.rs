@@ -106,6 +106,7 @@ impl Pipeline {
         for partition in 0..log.partitions(Topic::Raw) {
             let mut engine = Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.tenants));
             declare_silence(&mut engine, &loaded.sources);
+            engine.set_not_applicable(&config.rules_not_applicable);
             let parts = Parts {
                 log: log.clone(),
                 sources: Arc::clone(&loaded.sources),

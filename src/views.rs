@@ -30,9 +30,10 @@ pub struct LiveView {
 impl LiveView {
     /// Figures of this process.
     pub fn new(accounting: Arc<Accounting>, log: Log, store: Store, loaded: &Loaded, config: &Config) -> LiveView {
-        let silence = loaded.sources.iter().filter_map(|source| {
-            source.silence_after.map(|limit| ((source.tenant.clone(), source.id.clone()), limit))
-        });
+        let silence = loaded
+            .sources
+            .iter()
+            .filter_map(|source| source.silence_after.map(|limit| ((source.tenant.clone(), source.id.clone()), limit)));
         LiveView {
             silence: silence.collect(),
             accounting,
@@ -138,7 +139,12 @@ pub fn rules(rules: &RuleSet) -> Vec<RuleView> {
                 what: rule.what.clone(),
                 why: rule.why.clone(),
                 first: rule.first.lines().map(str::to_owned).collect(),
-                attack: rule.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t")).map(|t| format!("T{t}")).collect(),
+                attack: rule
+                    .tags
+                    .iter()
+                    .filter_map(|tag| tag.strip_prefix("attack.t"))
+                    .map(|t| format!("T{t}"))
+                    .collect(),
                 false_positives: rule.falsepositives.clone(),
                 policy: rule.clause.clone(),
                 enabled: rule.problem.is_none(),
@@ -172,7 +178,12 @@ pub fn tenants(tenants: &Tenants) -> Vec<TenantView> {
 fn flow_table(tenant: &Tenant) -> Vec<[String; 6]> {
     let header = tenant.flows().header();
     let cell = |row: &FlowRow, name: &str| -> String {
-        header.iter().position(|column| column == name).and_then(|at| row.cells.get(at)).map(ToString::to_string).unwrap_or_default()
+        header
+            .iter()
+            .position(|column| column == name)
+            .and_then(|at| row.cells.get(at))
+            .map(ToString::to_string)
+            .unwrap_or_default()
     };
     let side = |row: &FlowRow, zone: &str, addresses: &str| {
         let (zone, addresses) = (tenant.zone_label(&cell(row, zone)), cell(row, addresses));

@@ -79,7 +79,10 @@ impl Worker {
         let indexed = parts.indexer.durable(partition);
         let mut detected = 0;
         if let Some((offset, snapshot)) = parts.database.detection_state(partition)? {
-            parts.engine.restore(&snapshot).context("restore the correlation state; `sekisho reindex` is not needed")?;
+            parts
+                .engine
+                .restore(&snapshot)
+                .context("restore the correlation state; `sekisho reindex` is not needed")?;
             detected = offset;
         }
         let counted = parts.database.counted(partition)?;
@@ -171,13 +174,8 @@ impl Worker {
         let id = EventId::new(self.partition, record.offset);
         let mut event = self.decoder.decode(record, arena);
         self.parts.tenants.judge(&mut event, arena);
-        let meta = Meta {
-            id,
-            tenant: record.tenant,
-            source: record.source,
-            received: record.received,
-            raw: record.raw,
-        };
+        let meta =
+            Meta { id, tenant: record.tenant, source: record.source, received: record.received, raw: record.raw };
         self.parts.engine.observe(&meta, &mut event, &mut self.outcomes);
         if record.offset >= self.indexed {
             self.parts.indexer.add(id, &event);

@@ -115,6 +115,8 @@ pub struct Engine {
     newest: BTreeMap<String, Timestamp>,
     /// Counts of full alerts not told yet.
     untold: BTreeMap<String, u64>,
+    /// Use cases that apply to no tenant; a configuration, not state.
+    not_applicable: Vec<String>,
     /// By tenant, which rules do not apply.
     excluded: HashMap<String, Box<[bool]>>,
     stats: Stats,
@@ -164,6 +166,7 @@ impl Engine {
             limits: BTreeMap::new(),
             newest: BTreeMap::new(),
             untold: BTreeMap::new(),
+            not_applicable: Vec::new(),
             excluded: HashMap::new(),
             stats: Stats::default(),
         }
@@ -173,6 +176,12 @@ impl Engine {
     pub fn set_silence(&mut self, tenant: &str, source: &str, limit: Duration) {
         let nanos = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
         self.limits.entry(tenant.to_owned()).or_default().insert(source.to_owned(), nanos);
+    }
+
+    /// Declares use cases that apply to no tenant (`rules_not_applicable` of sekisho.toml). Call before the first event.
+    pub fn set_not_applicable(&mut self, usecases: &[String]) {
+        self.not_applicable = usecases.to_vec();
+        self.excluded.clear();
     }
 
     /// Judges one event: pushes what it sets off, and puts the ids of the alerts' rules into `sekisho.rule.ids`.
@@ -303,7 +312,8 @@ impl Engine {
         if self.excluded.contains_key(tenant) {
             return;
         }
-        let excluded = alert::excluded(&self.tenants, tenant);
+        let mut excluded = alert::excluded(&self.tenants, tenant);
+        excluded.extend(self.not_applicable.iter().cloned());
         let of = self
             .rules
             .rules

@@ -72,7 +72,7 @@ impl<R: Read> Iterator for Lines<R> {
 
 /// Events of a Windows event log, read on a thread of their own, in the order of the file.
 fn evtx(path: &Path) -> Result<Records> {
-    let settings = evtx::ParserSettings::default().indent(false).num_threads(1);
+    let settings = evtx::ParserSettings::default().indent(false);
     let parser = evtx::EvtxParser::from_path(path)
         .map_err(|error| Error::Config(format!("open {}: {error}", path.display())))?;
     let mut parser = parser.with_configuration(settings);

@@ -40,7 +40,12 @@ pub fn run(place: &DataDir) -> Result<u8> {
             row.tenant, row.source, row.received, row.indexed, row.filtered, row.in_flight, row.parse_failures
         )?;
     }
-    writeln!(out, "{total} received as of {}; {}", book.as_of, if book.balanced { "balanced" } else { "NOT BALANCED" })?;
+    writeln!(
+        out,
+        "{total} received as of {}; {}",
+        book.as_of,
+        if book.balanced { "balanced" } else { "NOT BALANCED" }
+    )?;
     out.flush()?;
     Ok(if book.balanced { DONE } else { FAILED })
 }

@@ -22,6 +22,7 @@ const ARENA_BYTES_KEPT: usize = 8 << 20;
 pub fn run(args: &Detect) -> Result<u8> {
     let setup = Setup::load(args)?;
     let mut engine = Engine::new(Arc::clone(&setup.rules), Arc::clone(&setup.tenants));
+    engine.set_not_applicable(&setup.not_applicable);
     for source in &setup.sources {
         if let Some(limit) = source.silence_after {
             engine.set_silence(&source.tenant, &source.id, limit);
@@ -58,6 +59,7 @@ struct Setup {
     tenants: Arc<Tenants>,
     sources: Vec<SourceConfig>,
     base: PathBuf,
+    not_applicable: Vec<String>,
 }
 
 impl Setup {
@@ -72,12 +74,18 @@ impl Setup {
         let tenants = match (&args.tenant_dir, &config) {
             (Some(dir), _) => setup::tenant(dir)?,
             (None, Some(config)) => setup::tenants(&config.tenants)?,
-            (None, None) if folder && args.input.join("tenants").is_dir() => setup::tenants(&args.input.join("tenants"))?,
+            (None, None) if folder && args.input.join("tenants").is_dir() => {
+                setup::tenants(&args.input.join("tenants"))?
+            }
             (None, None) => Tenants::default(),
         };
         let sources: Vec<SourceConfig> = if folder {
             let path = args.input.join("sources.toml");
-            ensure!(path.is_file(), "{} holds no sources.toml; name a file, or a folder that `generate` wrote", args.input.display());
+            ensure!(
+                path.is_file(),
+                "{} holds no sources.toml; name a file, or a folder that `generate` wrote",
+                args.input.display()
+            );
             Sources::load(&path)?.iter().cloned().collect()
         } else {
             let product = match args.input_format.split_once(':') {
@@ -85,14 +93,16 @@ impl Setup {
                 None if args.input_format == "ndjson" => "json",
                 _ => bail!("--input-format {}: write ndjson or raw:PRODUCT", args.input_format),
             };
-            let tenant = args.tenant_dir.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+            let tenant =
+                args.tenant_dir.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
             let mut source = SourceConfig::of_product(product, "Asia/Tokyo", "auto")?;
             source.tenant = tenant.unwrap_or_default();
             source.file = Some(args.input.clone());
             vec![source]
         };
         let base = if folder { args.input.clone() } else { PathBuf::new() };
-        Ok(Setup { rules, tenants: Arc::new(tenants), sources, base })
+        let not_applicable = config.map(|config| config.rules_not_applicable).unwrap_or_default();
+        Ok(Setup { rules, tenants: Arc::new(tenants), sources, base, not_applicable })
     }
 
     fn feeds(&self) -> Result<Vec<Feed>> {
@@ -172,7 +182,8 @@ impl Feed {
             raw: line,
         };
         engine.observe(&meta, &mut event, out);
-        self.event_id = stream::fields::lookup("_id").and_then(|field| event.get(field)).map(|id| id.text().into_owned());
+        self.event_id =
+            stream::fields::lookup("_id").and_then(|field| event.get(field)).map(|id| id.text().into_owned());
     }
 }
 

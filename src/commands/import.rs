@@ -44,12 +44,13 @@ struct Progress {
 pub fn run(args: &Import) -> Result<u8> {
     let config = Config::load(&args.config)?;
     let sources = ingest::Sources::load(&config.sources)?;
-    let source = sources.get(&args.tenant, &args.source).with_context(|| {
-        format!("{} declares no source {}/{}", config.sources.display(), args.tenant, args.source)
-    })?;
+    let source = sources
+        .get(&args.tenant, &args.source)
+        .with_context(|| format!("{} declares no source {}/{}", config.sources.display(), args.tenant, args.source))?;
     std::fs::create_dir_all(&config.data).with_context(|| format!("create {}", config.data.display()))?;
-    let log = Log::open(config.stream.clone())
-        .context("open the stream; while `sekisho run` uses this data folder, stop it or send the file to its HTTP listener")?;
+    let log = Log::open(config.stream.clone()).context(
+        "open the stream; while `sekisho run` uses this data folder, stop it or send the file to its HTTP listener",
+    )?;
     let mut import = Importer {
         partition: log.partition_for(Topic::Raw, &args.tenant, &args.source),
         path: config.data.join("import.json"),
@@ -182,7 +183,8 @@ impl Checkpoint {
             return Ok(Checkpoint::default());
         }
         let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged; remove it to import from the start", path.display()))
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} is damaged; remove it to import from the start", path.display()))
     }
 }
 

@@ -13,7 +13,8 @@ use crate::config::Config;
 /// Writes an example configuration with its ledgers and rules, and makes the first account.
 pub fn run(args: &Init) -> Result<u8> {
     let dir = &args.dir;
-    let taken = dir.exists() && std::fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?.next().is_some();
+    let taken =
+        dir.exists() && std::fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))?.next().is_some();
     ensure!(!taken, "{} is not empty; give init a new folder", dir.display());
     let (example, model) = match args.model {
         Model::Alpha => ("alpha-town", "alpha"),
@@ -35,7 +36,10 @@ pub fn run(args: &Init) -> Result<u8> {
     let mut out = output(None)?;
     writeln!(out, "admin\n{password}")?;
     out.flush()?;
-    eprintln!("Wrote {}. The name and password above are for the first sign-in; the password is shown only now.", dir.display());
+    eprintln!(
+        "Wrote {}. The name and password above are for the first sign-in; the password is shown only now.",
+        dir.display()
+    );
     eprintln!("Next:\n  sekisho check --config {0}\n  sekisho run --config {0}", path.display());
     Ok(DONE)
 }

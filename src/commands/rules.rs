@@ -30,7 +30,11 @@ fn check(dir: Option<&PathBuf>) -> Result<u8> {
     let check = detect::check(&dir);
     setup::report(&check.problems);
     let (broken, sampled) = (check.rules.iter().filter(|rule| rule.problem.is_some()).count(), check.samples.len());
-    eprintln!("{} rules, {broken} broken, {sampled} with samples, {} problems", check.rules.len(), check.problems.len());
+    eprintln!(
+        "{} rules, {broken} broken, {sampled} with samples, {} problems",
+        check.rules.len(),
+        check.problems.len()
+    );
     Ok(if check.problems.is_empty() { DONE } else { FAILED })
 }
 
@@ -39,7 +43,13 @@ fn list(dir: Option<&PathBuf>) -> Result<u8> {
     let (rules, problems) = setup::load_rules(&dirs)?;
     let mut out = output(None)?;
     for rule in rules.rules() {
-        let state = if rule.problem.is_some() { "BROKEN" } else if rule.page { "page" } else { "" };
+        let state = if rule.problem.is_some() {
+            "BROKEN"
+        } else if rule.page {
+            "page"
+        } else {
+            ""
+        };
         writeln!(out, "{:<14} {:<7} {:<12} {}  {}", rule.level, state, rule.usecase.join(","), rule.id, rule.title_ja)?;
     }
     out.flush()?;

@@ -109,9 +109,7 @@ fn cell(event: &Map<String, Value>, field: &str) -> String {
 
 /// Control characters, which could speak to the terminal, are shown as tokens.
 fn visible(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .collect()
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 
 /// A cell that a spreadsheet would read as a formula gets a quote in front.

@@ -16,9 +16,11 @@ pub fn run(command: &User) -> Result<u8> {
     match command {
         User::Add { name, role, tenant, place } => {
             let database = Database::open(data_dir(place)?.join("sekisho.db"))?;
-            let role: Role = role.parse().map_err(|()| anyhow::anyhow!(
-                "no role `{role}`; write operator, analyst, oncall, auditor, tenant_admin or system_admin"
-            ))?;
+            let role: Role = role.parse().map_err(|()| {
+                anyhow::anyhow!(
+                    "no role `{role}`; write operator, analyst, oncall, auditor, tenant_admin or system_admin"
+                )
+            })?;
             if tenant.is_empty() && role != Role::SystemAdmin {
                 bail!("say which tenants {name} may see: --tenant ID");
             }
@@ -28,7 +30,14 @@ pub fn run(command: &User) -> Result<u8> {
         User::List { place } => {
             for account in Database::open(data_dir(place)?.join("sekisho.db"))?.list_users()? {
                 let state = if account.disabled { "disabled" } else { "active" };
-                writeln!(out, "{:<20} {:<14} {:<9} {}", account.name, account.role.as_str(), state, account.tenants.join(","))?;
+                writeln!(
+                    out,
+                    "{:<20} {:<14} {:<9} {}",
+                    account.name,
+                    account.role.as_str(),
+                    state,
+                    account.tenants.join(",")
+                )?;
             }
         }
         User::Disable { name, place } => {

@@ -82,7 +82,11 @@ impl Summary {
         writeln!(out, "pages delivered      {:>10} of {} ({} sent twice)", self.delivered, self.pages_due, self.twice)?;
         let ms = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
         writeln!(out, "received->searchable {:>10} ms p50, {} ms p99", ms(self.p50_ms), ms(self.p99_ms))?;
-        writeln!(out, "accounting           {:<8} {:<10} {:>9} {:>9} {:>9} {:>9}", "tenant", "source", "received", "indexed", "filtered", "in flight")?;
+        writeln!(
+            out,
+            "accounting           {:<8} {:<10} {:>9} {:>9} {:>9} {:>9}",
+            "tenant", "source", "received", "indexed", "filtered", "in flight"
+        )?;
         for row in &self.book.sources {
             writeln!(
                 out,

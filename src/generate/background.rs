@@ -78,14 +78,7 @@ fn core(time: Timestamp, serial: u64, first_day: bool, random: &mut Random) -> S
     line::fortigate(time, &s)
 }
 
-fn edge(
-    time: Timestamp,
-    serial: u64,
-    device: (&str, &str),
-    proxy: &str,
-    public: &str,
-    random: &mut Random,
-) -> String {
+fn edge(time: Timestamp, serial: u64, device: (&str, &str), proxy: &str, public: &str, random: &mut Random) -> String {
     let (_, site) = *random.pick(WEB_SITES);
     let visitor = format!("203.0.113.{}", random.between(160, 250));
     let mut s = match random.below(100) {
@@ -122,7 +115,9 @@ fn proxy(time: Timestamp, terminal: impl Fn(usize) -> String, random: &mut Rando
     let (result, bytes) = match (refused, tunnel) {
         (true, _) => ("TCP_DENIED/403", 3_900),
         (false, true) => ("TCP_TUNNEL/200", random.between(1_000, 900_000)),
-        (false, false) => (*random.pick(&["TCP_MISS/200", "TCP_MISS/304", "TCP_MEM_HIT/200"]), random.between(300, 90_000)),
+        (false, false) => {
+            (*random.pick(&["TCP_MISS/200", "TCP_MISS/304", "TCP_MEM_HIT/200"]), random.between(300, 90_000))
+        }
     };
     let request = Request {
         elapsed: random.between(3, 30_000),
@@ -157,14 +152,26 @@ fn server(time: Timestamp, host: &str, admin: &str, serial: u64, random: &mut Ra
     let port = random.between(30_000, 60_000);
     let (tag, message) = match random.below(100) {
         0..30 => ("CRON", "(root) CMD (/usr/local/bin/rotate-report)".to_owned()),
-        30..60 => ("sshd", format!("Accepted publickey for deploy from {admin} port {port} ssh2: ED25519 SHA256:q5s1uY0mZ3kWb8Tn4VxE2hJr7cLdPaGfOi9XsRwUyBk")),
+        30..60 => (
+            "sshd",
+            format!(
+                "Accepted publickey for deploy from {admin} port {port} ssh2: ED25519 SHA256:q5s1uY0mZ3kWb8Tn4VxE2hJr7cLdPaGfOi9XsRwUyBk"
+            ),
+        ),
         60..80 => ("sshd", format!("Disconnected from user deploy {admin} port {port}")),
         80..92 => ("systemd-logind", format!("New session {} of user deploy.", serial % 100_000)),
-        92..97 => ("sudo", "  deploy : TTY=pts/0 ; PWD=/home/deploy ; USER=root ; COMMAND=/usr/bin/systemctl reload nginx".to_owned()),
+        92..97 => (
+            "sudo",
+            "  deploy : TTY=pts/0 ; PWD=/home/deploy ; USER=root ; COMMAND=/usr/bin/systemctl reload nginx".to_owned(),
+        ),
         // A stray knock from an address that does not come back: far below any threshold.
         _ => (
             "sshd",
-            format!("Failed password for invalid user {} from 203.0.113.{} port {port} ssh2", random.pick(&["test", "guest", "oracle"]), random.between(100, 140)),
+            format!(
+                "Failed password for invalid user {} from 203.0.113.{} port {port} ssh2",
+                random.pick(&["test", "guest", "oracle"]),
+                random.between(100, 140)
+            ),
         ),
     };
     line::syslog(time, host, &format!("{tag}[{pid}]"), &message)

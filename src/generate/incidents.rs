@@ -139,7 +139,9 @@ pub fn plant_at(kind: Kind, at: Timestamp, random: &mut Random) -> Vec<Planted> 
             flows(at, random, 2, &terminal(20, 31), "port2", ("203.0.113.99", 443), "wan1", (52_000, 9_100))
         }
         Kind::WrongPort => flows(at, random, 4, &terminal(10, 30), "port1", (ELTAX, 8443), "wan1", (1_900, 2_400)),
-        Kind::ExpiredRow => flows(at, random, 2, EXPIRING_SERVER, "port1", (EXPIRING_PEER, 443), "wan1", (7_700, 5_100)),
+        Kind::ExpiredRow => {
+            flows(at, random, 2, EXPIRING_SERVER, "port1", (EXPIRING_PEER, 443), "wan1", (7_700, 5_100))
+        }
         Kind::BruteForceSuccess => brute_force(at, random),
         Kind::Spray => spray(at, random),
         Kind::ManyIds => many_ids(at, random),

@@ -35,15 +35,43 @@ pub fn write(dir: &Path, start: Timestamp) -> Result<()> {
     put("kumiai", "tenant.toml", tenant_toml("見本衛生組合", "internet-only", Some("ken")))?;
 
     put("town", "zones.csv", format!("{ZONES_HEADER}{}", town_zones(&from.to_string())))?;
-    put("kumiai", "zones.csv", format!("{ZONES_HEADER}172.16.0.0/16,internet,処理場,総務係,{from},,\n192.0.2.128/26,dmz,処理場,総務係,{from},,\n"))?;
-    put("ken", "zones.csv", format!("{ZONES_HEADER}172.20.0.0/16,internet,県庁,情報政策課,{from},,\n172.21.0.0/16,seccloud,データセンター,情報政策課,{from},,\n192.0.2.192/26,dmz,データセンター,情報政策課,{from},,\n"))?;
+    put(
+        "kumiai",
+        "zones.csv",
+        format!(
+            "{ZONES_HEADER}172.16.0.0/16,internet,処理場,総務係,{from},,\n192.0.2.128/26,dmz,処理場,総務係,{from},,\n"
+        ),
+    )?;
+    put(
+        "ken",
+        "zones.csv",
+        format!(
+            "{ZONES_HEADER}172.20.0.0/16,internet,県庁,情報政策課,{from},,\n172.21.0.0/16,seccloud,データセンター,情報政策課,{from},,\n192.0.2.192/26,dmz,データセンター,情報政策課,{from},,\n"
+        ),
+    )?;
 
-    put("town", "flows.csv", format!("{FLOWS_HEADER}{}", town_flows(&from.to_string(), &first_day.to_string(), &year_end.to_string())))?;
+    put(
+        "town",
+        "flows.csv",
+        format!("{FLOWS_HEADER}{}", town_flows(&from.to_string(), &first_day.to_string(), &year_end.to_string())),
+    )?;
     let small = internet_flows(&from.to_string(), &year_end.to_string());
     put("kumiai", "flows.csv", format!("{FLOWS_HEADER}{small}"))?;
-    put("ken", "flows.csv", format!("{FLOWS_HEADER}{small}M-06,internet,,seccloud,,tcp,443,outbound,,,,{from},{year_end},情報政策課,令和8情第3号,{year_end},セキュリティクラウドの管理\nM-07,seccloud,,external,,any,,outbound,,,,{from},{year_end},情報政策課,令和8情第3号,{year_end},監視サービスの外部通信\n"))?;
+    put(
+        "ken",
+        "flows.csv",
+        format!(
+            "{FLOWS_HEADER}{small}M-06,internet,,seccloud,,tcp,443,outbound,,,,{from},{year_end},情報政策課,令和8情第3号,{year_end},セキュリティクラウドの管理\nM-07,seccloud,,external,,any,,outbound,,,,{from},{year_end},情報政策課,令和8情第3号,{year_end},監視サービスの外部通信\n"
+        ),
+    )?;
 
-    put("town", "ledgers/sanitisers.csv", format!("name,ip,method,valid_from,valid_until\nファイル無害化 内側,10.20.200.10,file,{from},\nファイル無害化 外側,10.30.200.10,file,{from},\n"))?;
+    put(
+        "town",
+        "ledgers/sanitisers.csv",
+        format!(
+            "name,ip,method,valid_from,valid_until\nファイル無害化 内側,10.20.200.10,file,{from},\nファイル無害化 外側,10.30.200.10,file,{from},\n"
+        ),
+    )?;
     put("town", "ledgers/terminals.csv", terminals(&from.to_string()))?;
     put("town", "ledgers/accounts.csv", accounts(&from.to_string()))?;
     Ok(())

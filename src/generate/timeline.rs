@@ -117,9 +117,8 @@ impl Timeline {
         self.weight_done += self.weights[self.minute as usize];
         let share = u128::from(self.background_total) * u128::from(self.weight_done) / u128::from(self.weight_total);
         let first_day = self.minute < 24 * 60;
-        let mut lines: Vec<Line> = heartbeats(start, self.minute, self.silence)
-            .map(|source| self.heartbeat(source, from))
-            .collect();
+        let mut lines: Vec<Line> =
+            heartbeats(start, self.minute, self.silence).map(|source| self.heartbeat(source, from)).collect();
         while self.background_done < share as u64 {
             self.background_done += 1;
             lines.push(self.background(from, first_day));

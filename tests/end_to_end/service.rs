@@ -1,0 +1,268 @@
+//! A `sekisho run` in a folder of its own, and what tests ask of it.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The command under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_sekisho");
+/// Bearer token of source `http01`.
+pub const TOKEN: &str = "token-of-the-tests";
+/// Its SHA-256.
+const TOKEN_SHA256: &str = "7b1b98835d2b9475bb5c2f28a0a212b839d44a6fcb28ecfcb46d9c63ab76d6f2";
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// Runs the command to its end and gives its output; fails the test when it fails.
+pub fn sekisho(args: &[&str]) -> Vec<u8> {
+    let out = Command::new(BINARY).args(args).output().unwrap();
+    assert!(out.status.success(), "sekisho {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    out.stdout
+}
+
+/// Whether all programs are installed. Says so and gives false otherwise; with `SEKISHO_REQUIRE=all` that fails.
+pub fn needs(programs: &[&str]) -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = |program: &&str| path.split(':').chain(["/usr/sbin"]).any(|dir| Path::new(dir).join(program).is_file());
+    let Some(missing) = programs.iter().find(|program| !found(program)) else { return true };
+    assert_ne!(std::env::var("SEKISHO_REQUIRE").as_deref(), Ok("all"), "{missing} is not installed");
+    println!("skipped: needs {missing}");
+    false
+}
+
+/// A running service. Killed when dropped.
+pub struct Service {
+    dir: tempfile::TempDir,
+    process: Child,
+    /// Where the pages are.
+    pub url: String,
+    ports: BTreeMap<String, u16>,
+    password: String,
+    cookie: String,
+    files: Vec<(String, PathBuf)>,
+}
+
+impl Service {
+    /// One listener per generated source.
+    pub fn start(generated: &Path) -> Service {
+        let sources: toml::Table = std::fs::read_to_string(generated.join("sources.toml")).unwrap().parse().unwrap();
+        let (mut listeners, mut files) = (String::new(), Vec::new());
+        for source in sources["source"].as_array().unwrap() {
+            let text = |key: &str| source[key].as_str().unwrap().to_owned();
+            listeners.push_str(&format!(
+                "[[listen.listener]]\nkind = \"syslog_tcp\"\nbind = \"127.0.0.1:0\"\ntenant = \"{}\"\nsource = \"{}\"\n",
+                text("tenant"),
+                text("id")
+            ));
+            files.push((format!("{}/{}", text("tenant"), text("id")), generated.join(text("file"))));
+        }
+        let config =
+            format!("tenants = {:?}\nsources = {:?}\n", generated.join("tenants"), generated.join("sources.toml"));
+        Service::launch(&format!("{config}[dashboards]\nlisten = \"127.0.0.1:0\"\n{listeners}"), "", files)
+    }
+
+    /// A town with one Linux server, over every kind of listener.
+    pub fn start_plain() -> Service {
+        let sources = format!(
+            "[[source]]\ntenant = \"town\"\nid = \"linux01\"\nproduct = \"system\"\n\
+             [[source]]\ntenant = \"town\"\nid = \"http01\"\nproduct = \"system\"\ntoken_sha256 = [\"{TOKEN_SHA256}\"]\n"
+        );
+        let mut config = String::from("[dashboards]\nlisten = \"127.0.0.1:0\"\n");
+        for kind in ["syslog_udp", "syslog_tcp"] {
+            config.push_str(&format!(
+                "[[listen.listener]]\nkind = \"{kind}\"\nbind = \"127.0.0.1:0\"\ntenant = \"town\"\nsource = \"linux01\"\n"
+            ));
+        }
+        config.push_str("[[listen.listener]]\nkind = \"http\"\nbind = \"127.0.0.1:0\"\n");
+        Service::launch(&config, &sources, Vec::new())
+    }
+
+    fn launch(config: &str, sources: &str, files: Vec<(String, PathBuf)>) -> Service {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sekisho.toml");
+        std::fs::write(&path, config).unwrap();
+        if !sources.is_empty() {
+            std::fs::write(dir.path().join("sources.toml"), sources).unwrap();
+            let town = dir.path().join("tenants/town");
+            std::fs::create_dir_all(&town).unwrap();
+            std::fs::write(town.join("tenant.toml"), "name = \"見本町\"\nmodel = \"alpha\"\n").unwrap();
+            let zones = "prefix,zone,site,owner,valid_from,valid_until,note\n10.20.0.0/16,lgwan,,,,,\n";
+            std::fs::write(town.join("zones.csv"), zones).unwrap();
+        }
+        let out = sekisho(&["user", "add", "tester", "--role", "system_admin", "--config", path.to_str().unwrap()]);
+        let password = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
+        let mut process = Command::new(BINARY)
+            .args(["run", "--config"])
+            .arg(&path)
+            .env("NO_COLOR", "1")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (url, ports) = read_addresses(&mut process);
+        let mut service = Service { dir, process, url, ports, password, cookie: String::new(), files };
+        service.cookie = service.sign_in();
+        service
+    }
+
+    fn sign_in(&self) -> String {
+        let agent: ureq::Agent = ureq::Agent::config_builder().max_redirects(0).build().into();
+        let form = [("name", "tester"), ("password", self.password.as_str()), ("next", "/")];
+        let answer = agent.post(format!("{}sign-in", self.url)).send_form(form).unwrap();
+        let cookie = answer.headers().get("set-cookie").expect("a session cookie").to_str().unwrap();
+        cookie.split(';').next().unwrap().to_owned()
+    }
+
+    /// Name and password of the account.
+    pub fn account(&self) -> (&str, &str) {
+        ("tester", &self.password)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    /// The port of a listener kind, or of `tenant/source`.
+    pub fn port(&self, name: &str) -> u16 {
+        self.ports[name]
+    }
+
+    fn get(&self, path: &str) -> serde_json::Value {
+        let answer = ureq::get(format!("{}{path}", self.url)).header("cookie", &self.cookie).call();
+        serde_json::from_str(&answer.unwrap().body_mut().read_to_string().unwrap()).unwrap()
+    }
+
+    /// Sends every generated file to its listener, side by side.
+    pub fn send_all(&self) {
+        std::thread::scope(|scope| {
+            for (name, file) in &self.files {
+                let port = self.ports[name];
+                scope.spawn(move || {
+                    let mut wire = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    wire.write_all(&std::fs::read(file).unwrap()).unwrap();
+                    wire.shutdown(std::net::Shutdown::Write).unwrap();
+                    wire.read_to_end(&mut Vec::new()).ok();
+                });
+            }
+        });
+    }
+
+    /// Alerts so far.
+    pub fn alerts(&self) -> Vec<serde_json::Value> {
+        let rows = self.get("api/v1/alerts?limit=1000");
+        rows["alerts"].as_array().unwrap().iter().map(|row| row["alert"].clone()).collect()
+    }
+
+    /// Records received, all sources.
+    pub fn received(&self) -> u64 {
+        let book = self.get("api/v1/accounting");
+        book["sources"].as_array().unwrap().iter().map(|row| row["received"].as_u64().unwrap()).sum()
+    }
+
+    /// Waits until something holds.
+    pub fn wait_for(&self, what: &str, holds: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(60);
+        while !holds() {
+            assert!(Instant::now() < end, "waited a minute for {what}");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// Holds when a search for the word has a hit within the time.
+    pub fn found_within(&self, word: &str, limit: Duration) {
+        let began = Instant::now();
+        loop {
+            let found = self.get(&format!("api/v1/search?q={word}&range=1h"));
+            if !found["hits"].as_array().unwrap().is_empty() {
+                let took = began.elapsed();
+                assert!(took <= limit, "{word} was found only after {took:?}");
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(20), "{word} was never found");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    }
+
+    /// A real rsyslog that forwards what is written to its socket.
+    pub fn rsyslog(&self, port: u16, framing: &str) -> Rsyslog {
+        Rsyslog::start(port, framing)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Already gone is as good.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+/// Reads the log until the pages are up; the rest of it goes to the test's own output.
+fn read_addresses(process: &mut Child) -> (String, BTreeMap<String, u16>) {
+    let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
+    let (began, mut ports, mut seen) = (Instant::now(), BTreeMap::new(), String::new());
+    loop {
+        let Some(Ok(line)) = log.next() else { panic!("sekisho ended:\n{seen}") };
+        assert!(began.elapsed() < READY_MAX, "sekisho was not ready:\n{seen}");
+        if let Some(rest) = line.split("listener=").nth(1) {
+            let (kind, rest) = rest.split_once(" on ").unwrap();
+            let (address, name) = rest.split_once(" for ").unwrap_or((rest, kind));
+            let port = address.trim().rsplit(':').next().unwrap().parse().unwrap();
+            ports.insert(name.trim().to_owned(), port);
+            ports.entry(kind.to_owned()).or_insert(port);
+        }
+        if let Some(url) = line.split("url=\"").nth(1) {
+            std::thread::spawn(move || log.for_each(|line| drop(line.map(|line| println!("{line}")))));
+            return (url.split('"').next().unwrap().to_owned(), ports);
+        }
+        seen.push_str(&line);
+        seen.push('\n');
+    }
+}
+
+/// rsyslogd in a folder of its own. Ended when dropped.
+pub struct Rsyslog {
+    dir: tempfile::TempDir,
+    process: Child,
+}
+
+impl Rsyslog {
+    fn start(port: u16, framing: &str) -> Rsyslog {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let config = format!(
+            "global(workDirectory=\"{0}\")\nmodule(load=\"imuxsock\" SysSock.Use=\"off\")\n\
+             input(type=\"imuxsock\" Socket=\"{1}\" CreatePath=\"on\" UseSysTimeStamp=\"off\")\n\
+             action(type=\"omfwd\" target=\"127.0.0.1\" port=\"{port}\" protocol=\"tcp\" {framing} \
+             template=\"RSYSLOG_TraditionalForwardFormat\")\n",
+            dir.path().display(),
+            at("log"),
+        );
+        std::fs::write(at("rsyslog.conf"), config).unwrap();
+        let program = if Path::new("/usr/sbin/rsyslogd").is_file() { "/usr/sbin/rsyslogd" } else { "rsyslogd" };
+        let process = Command::new(program).args(["-n", "-f", &at("rsyslog.conf"), "-i", &at("pid")]).spawn().unwrap();
+        let rsyslog = Rsyslog { process, dir };
+        let end = Instant::now() + Duration::from_secs(20);
+        while !rsyslog.dir.path().join("log").exists() {
+            assert!(Instant::now() < end, "rsyslog did not open its socket");
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        rsyslog
+    }
+
+    /// Hands it a line, through `logger`.
+    pub fn write(&self, line: &str) {
+        let socket = self.dir.path().join("log");
+        let status = Command::new("logger").arg("-u").arg(socket).args(["-t", "sshd", line]).status().unwrap();
+        assert!(status.success());
+    }
+}
+
+impl Drop for Rsyslog {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
