@@ -48,7 +48,7 @@ pub(crate) mod w {
 
     words! {
         PRODUCT = "関所", "sekisho";
-        TAGLINE = "不正通信監視", "traffic and access watch";
+        TAGLINE = "不正通信監視", "access watch";
         BOARD = "監視ボード", "Board";
         SEARCH = "ログ検索", "Log search";
         ALERTS = "アラート", "Alerts";
@@ -222,7 +222,7 @@ pub(crate) mod w {
         REFUSED = "受け付けられません", "Refused";
         REFUSED_HINT = "画面を開き直して、もう一度操作してください。", "Reload the page and try again.";
         BACK = "戻る", "Back";
-        AGO = "前", "ago";
+        AGO = "前", " ago";
         FILTER_RULE = "ルール", "Rule";
         PAGE_NEXT = "次へ", "Next";
         PAGE_PREVIOUS = "前へ", "Previous";
@@ -237,7 +237,7 @@ pub(crate) fn zone_word(id: &str, lang: Lang) -> Option<&'static str> {
         "lgwan" => Word("LGWAN接続系", "LGWAN"),
         "internet" => Word("インターネット接続系", "Internet-connected"),
         "dmz" => Word("DMZ・公開系", "DMZ"),
-        "external" => Word("外部（インターネット）", "External"),
+        "external" => Word("外部", "External"),
         "remote" => Word("遠隔接続", "Remote access"),
         "seccloud" => Word("自治体セキュリティクラウド", "Security cloud"),
         "govcloud" => Word("ガバメントクラウド", "Government Cloud"),
@@ -247,6 +247,18 @@ pub(crate) fn zone_word(id: &str, lang: Lang) -> Option<&'static str> {
         _ => return None,
     };
     Some(lang.t(word))
+}
+
+/// A zone's name for narrow columns.
+pub(crate) fn zone_short(id: &str, lang: Lang) -> Option<&'static str> {
+    match (id, lang) {
+        ("mynumber", Lang::Ja) => Some("マイナンバー系"),
+        ("lgwan", Lang::Ja) => Some("LGWAN系"),
+        ("internet", Lang::Ja) => Some("インターネット系"),
+        ("dmz", Lang::Ja) => Some("DMZ"),
+        ("internet", Lang::En) => Some("Internet zone"),
+        _ => zone_word(id, lang),
+    }
 }
 
 /// Japanese or English label that stands beside an ECS name.

@@ -54,6 +54,8 @@ pub(crate) fn document(visitor: &Visitor, title: &str, charts: bool, body: Marku
 pub(crate) struct Page<'a> {
     pub(crate) path: &'static str,
     pub(crate) title: &'a str,
+    /// The window's title where it says more than the heading.
+    pub(crate) window: Option<String>,
     pub(crate) subtitle: String,
     pub(crate) tools: Markup,
     pub(crate) charts: bool,
@@ -61,7 +63,7 @@ pub(crate) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(crate) fn new(path: &'static str, title: &'a str) -> Self {
-        Page { path, title, subtitle: String::new(), tools: html! {}, charts: false }
+        Page { path, title, window: None, subtitle: String::new(), tools: html! {}, charts: false }
     }
 
     /// The whole page around its content.
@@ -80,7 +82,7 @@ impl<'a> Page<'a> {
                 }
             }
         };
-        document(context, self.title, self.charts, body)
+        document(context, self.window.as_deref().unwrap_or(self.title), self.charts, body)
     }
 }
 

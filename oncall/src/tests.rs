@@ -36,8 +36,11 @@ fn alert() -> Alert {
     }
 }
 
+/// Headers and body.
+type Received = (BTreeMap<String, String>, String);
+
 /// Serves one request per status and then stops; keeps what it got.
-fn http_server(statuses: Vec<u16>) -> (String, Arc<Mutex<Vec<(BTreeMap<String, String>, String)>>>) {
+fn http_server(statuses: Vec<u16>) -> (String, Arc<Mutex<Vec<Received>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let got = Arc::new(Mutex::new(Vec::new()));

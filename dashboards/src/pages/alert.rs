@@ -135,6 +135,12 @@ fn links(context: &Context, row: &AlertRow) -> Markup {
     }
     html! {
         div.toolbar {
+            @if context.may_handle() && matches!(row.state, AlertState::New | AlertState::Held) {
+                form method="post" action=(format!("/alerts/{}/acknowledge", row.alert.id)) {
+                    input type="hidden" name="csrf" value=(context.csrf);
+                    button.button.primary type="submit" { (context.t(w::ACKNOWLEDGE)) }
+                }
+            }
             a.button href=(base.href("/search")) { (context.t(w::AROUND)) }
             @if let Some(same) = same { a.button href=(day.adding("f", &same).href("/search")) { (context.t(w::SAME_SOURCE)) } }
             @if !row.alert.group.is_empty() { a.button href=(group.href("/search")) { (context.t(w::EVIDENCE_SEARCH)) } }
@@ -229,9 +235,6 @@ fn actions(context: &Context, row: &AlertRow) -> Markup {
         @if context.may_handle() {
             section.card.form {
                 h2 { (context.t(w::STATE)) ": " (state_word(row.state, context.lang)) @if let Some(who) = &row.assignee { " ・ " (who) } }
-                @if matches!(row.state, AlertState::New | AlertState::Held) {
-                    form method="post" action=(post("acknowledge")) { (csrf) button.button.primary type="submit" { (context.t(w::ACKNOWLEDGE)) } }
-                }
                 @if row.state == AlertState::Closed {
                     form.form method="post" action=(post("reopen")) { (csrf) label { (context.t(w::COMMENT)) input type="text" name="comment" maxlength="2000"; } button.button type="submit" { (context.t(w::REOPEN)) } }
                 } @else {

@@ -167,7 +167,7 @@ fn table_row(
             @if zone { td class=(if zones.is_empty() { "blank" } else { "" }) { (zones) } }
             td.mono class=(blank(&source)) { (source) }
             @if destination { td.mono class=(blank(&target)) { (target) } }
-            td class=(blank(&user)) { (user) }
+            td class=(format!("nowrap {}", blank(&user))) { (format::cut(&user, 32)) }
             td.num.inline data-label=(context.t(w::COUNT)) { (format::number(alert.event_count)) }
             td.inline { (state_mark(row.state, context.lang)) }
             td class=(if row.assignee.is_some() { "inline" } else { "blank" }) { (row.assignee.as_deref().unwrap_or("—")) }

@@ -13,14 +13,14 @@ use stream::{EventId, FieldId, Timestamp};
 use super::alerts::text;
 use super::search::{plus_minus, shown};
 use crate::context::Context;
-use crate::i18n::{Lang, Word, w};
+use crate::i18n::{Lang, Word, w, zone_short};
 use crate::icons::icon;
 use crate::layout::{panel_error, query_error};
 use crate::params::{Params, Range};
 use crate::{AppState, Error, format};
 
 const PAGE_ROWS: usize = 100;
-const CELL_CHARS_MAX: usize = 32;
+const CELL_CHARS_MAX: usize = 24;
 
 /// `GET /search/hits`; the first page of a search is written to the audit log.
 pub(crate) async fn fragment(State(state): State<AppState>, context: Context) -> Markup {
@@ -132,7 +132,10 @@ fn get(event: &Map<String, Value>, field: FieldId) -> String {
 
 fn zones(state: &AppState, context: &Context, event: &Map<String, Value>) -> Markup {
     let pair = [SEKISHO_SOURCE_ZONE, SEKISHO_DESTINATION_ZONE].map(|field| get(event, field));
-    let name = |id: &str| format::cut(&context.zone(state, id), 14);
+    let name = |id: &str| match zone_short(id, context.lang) {
+        Some(short) => short.to_owned(),
+        None => format::cut(&context.zone(state, id), 12),
+    };
     html! {
         @match (pair[0].is_empty(), pair[1].is_empty()) {
             (true, true) => {},

@@ -10,7 +10,7 @@ use stream::fields;
 use crate::context::Context;
 use crate::i18n::{field_word, w};
 use crate::icons::bar;
-use crate::layout::{Page, panel_error, presets, query_error, tenant_chips};
+use crate::layout::{Page, panel_error, presets, tenant_chips};
 use crate::params::{Filter, Range};
 use crate::{AppState, Error, format};
 
@@ -62,11 +62,9 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
         }
         dialog.drawer #drawer aria-label=(context.t(w::EVENT)) { div #drawer-body {} }
     };
-    let title = match context.params.query() {
-        query if query.is_empty() => context.t(w::SEARCH).to_owned(),
-        query => format!("{} ・ {}", context.t(w::SEARCH), format::cut(&query, 60)),
-    };
-    let mut page = Page::new(PATH, &title);
+    let mut page = Page::new(PATH, context.t(w::SEARCH));
+    let query = context.params.query();
+    page.window = (!query.is_empty()).then(|| format!("{} ・ {}", format::cut(&query, 60), context.t(w::SEARCH)));
     page.charts = true;
     page.tools = tenant_chips(&context, &state, PATH);
     page.render(&context, content).into_response()
@@ -141,9 +139,8 @@ pub(crate) async fn facets(State(state): State<AppState>, context: Context) -> M
     });
     let all = match read.await {
         Ok(all) => all,
-        Err(Error::Store(store::Error::Query { column, message, suggestion })) => {
-            return query_error(&context, column, &message, suggestion.as_deref());
-        }
+        // The hits point at the column; once is enough.
+        Err(Error::Store(store::Error::Query { .. })) => return html! { p.note { (context.t(w::QUERY_ERROR)) } },
         Err(error) => return panel_error(&context, &error),
     };
     html! {

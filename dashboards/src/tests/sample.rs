@@ -177,8 +177,11 @@ pub(crate) fn alert_number(number: usize) -> String {
     format!("{number:032x}")
 }
 
+/// Minutes ago, rule, source, destination, zones, user, events.
+type AlertLine = (i64, usize, &'static str, &'static str, &'static str, &'static str, &'static str, u64);
+
 fn alerts(now: Timestamp) -> Vec<Alert> {
-    let rows: [(i64, usize, &str, &str, &str, &str, &str, u64); 9] = [
+    let rows: [AlertLine; 9] = [
         (4, 1, "10.20.2.113", "10.10.1.66", "lgwan", "mynumber", "", 237),
         (29, 0, "10.10.0.19", "203.0.113.245", "mynumber", "external", "", 1),
         (19, 2, "10.20.5.154", "198.51.100.32", "lgwan", "external", "", 6),
