@@ -89,3 +89,57 @@ impl Config {
         self.data.join("accounting.json")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> PathBuf {
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    }
+
+    #[test]
+    fn every_example_loads_whole() {
+        for name in ["alpha-town", "internet-only", "prefecture"] {
+            let config = Config::load(&root().join("config").join(name).join("sekisho.toml")).unwrap();
+            let sources = ingest::Sources::load(&config.sources).unwrap();
+            config.listen.validate(&sources).unwrap();
+            let tenants = detect::Tenants::load(&config.tenants).unwrap();
+            for source in sources.iter() {
+                assert!(tenants.get(&source.tenant).is_some(), "{name}: {} is no tenant", source.tenant);
+            }
+        }
+    }
+
+    #[test]
+    fn every_toml_in_the_documents_loads() {
+        let mut blocks = 0;
+        for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "md") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            for block in text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+                let place = format!("{}:\n{block}", path.display());
+                if block.starts_with("# sekisho.toml") {
+                    toml::from_str::<Config>(block).unwrap_or_else(|error| panic!("{place}\n{error}"));
+                    blocks += 1;
+                } else if block.starts_with("# sources.toml") {
+                    let dir = tempfile::tempdir().unwrap();
+                    let file = dir.path().join("sources.toml");
+                    std::fs::write(&file, block).unwrap();
+                    ingest::Sources::load(&file).unwrap_or_else(|error| panic!("{place}\n{error}"));
+                    blocks += 1;
+                }
+            }
+        }
+        assert!(blocks > 0, "the documents show no configuration");
+    }
+
+    #[test]
+    fn a_wrong_key_is_named() {
+        let wrong = toml::from_str::<Config>("[store]\nretention = 3\n").unwrap_err().to_string();
+        assert!(wrong.contains("retention"), "{wrong}");
+    }
+}

@@ -92,6 +92,8 @@ impl Pipeline {
         let database = Database::open(config.database()).context("open the database")?;
         database.set_channels(config.oncall.channel_names());
         let accounting = Arc::new(Accounting::open(&database, &log)?);
+        // Before anything can be sent: what a crash left in the file is out of date.
+        accounting.book(&log, now()).write(&config.accounting())?;
         let registry = prometheus::Registry::new();
         stream::metrics::register(&registry)?;
         store::metrics::register(&registry)?;
