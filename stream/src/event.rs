@@ -314,7 +314,7 @@ fn decode_into<'a>(mut bytes: &'a [u8], original: &'a str, event: &mut Event<'a>
             TAG_TIME => Value::Time(Timestamp(i64::from_le_bytes(take_array(&mut bytes)?))),
             _ => return None,
         };
-        if let Some(field) = fields::intern(name) {
+        if let Some(field) = fields::intern_again(name) {
             event.push(field, value);
         }
     }

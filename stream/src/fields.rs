@@ -5,6 +5,7 @@
 //! at most [`DYNAMIC_MAX`] of them for the life of the process, after which [`intern`] gives `None` and the value stays
 //! in `event.original` only. Adding a field means adding a line to the table. Source: ECS field reference.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{OnceLock, RwLock};
 
@@ -503,7 +504,7 @@ fields! {
     SEKISHO_LOGSOURCE_CATEGORY = "sekisho.logsource.category", Keyword;
     SEKISHO_LOGSOURCE_SERVICE = "sekisho.logsource.service", Keyword;
     SEKISHO_PARSE_REASON = "sekisho.parse.reason", Keyword;
-    SEKISHO_PEER = "sekisho.peer", Keyword;
+    SEKISHO_PEER = "sekisho.peer", Ip;
     SEKISHO_CHARSET = "sekisho.charset", Keyword;
     SEKISHO_EVENT_ID = "sekisho.event.id", Keyword;
     SEKISHO_RULE_IDS = "sekisho.rule.ids", Keyword, list;
@@ -600,9 +601,61 @@ pub fn intern(name: &str) -> Option<FieldId> {
     Some(id)
 }
 
+/// Slots of a thread's [`Known`] names.
+const KNOWN_SLOTS: usize = 4096;
+
+/// What a thread remembers of the names, so that it asks the lock once per name and not once per value.
+struct Known {
+    /// By hash; a slot holds the last name that fell into it.
+    slots: Vec<Option<(&'static str, FieldId)>>,
+    /// A copy of the products' own names, as many as there were when it was made.
+    dynamic: Vec<&'static str>,
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = const { RefCell::new(Known { slots: Vec::new(), dynamic: Vec::new() }) };
+}
+
+/// As [`intern`], but a name that this thread met before costs no lock: for readers of stored events.
+pub(crate) fn intern_again(name: &str) -> Option<FieldId> {
+    KNOWN.with_borrow_mut(|known| {
+        if known.slots.is_empty() {
+            known.slots.resize(KNOWN_SLOTS, None);
+        }
+        let slot = &mut known.slots[slot_of(name.as_bytes())];
+        match slot {
+            Some((held, id)) if *held == name => Some(*id),
+            _ => {
+                let id = intern(name)?;
+                let names = names().read().unwrap_or_else(std::sync::PoisonError::into_inner);
+                *slot = names.by_name.get_key_value(name).map(|(kept, id)| (*kept, *id));
+                Some(id)
+            }
+        }
+    })
+}
+
+/// Hashes length, head and tail of a name. Names that collide only displace each other.
+fn slot_of(name: &[u8]) -> usize {
+    let word = |bytes: &[u8]| bytes.iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+    let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        _ => (word(name), 0),
+    };
+    let mixed = (head.rotate_left(23) ^ tail ^ name.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let middle = name.get(name.len() / 2).copied().map_or(0, u64::from);
+    ((mixed ^ middle << 52).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % KNOWN_SLOTS
+}
+
 fn dynamic_name(id: FieldId) -> &'static str {
-    let names = names().read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    names.dynamic.get(usize::from(id.0) - TABLE.len()).copied().unwrap_or("?")
+    KNOWN.with_borrow_mut(|known| {
+        let index = usize::from(id.0) - TABLE.len();
+        if index >= known.dynamic.len() {
+            let names = names().read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            known.dynamic.extend_from_slice(names.dynamic.get(known.dynamic.len()..).unwrap_or(&[]));
+        }
+        known.dynamic.get(index).copied().unwrap_or("?")
+    })
 }
 
 #[cfg(test)]
@@ -624,5 +677,10 @@ mod tests {
         assert_eq!(id.name(), "fortigate.sessionid");
         assert!(!id.is_static());
         assert_eq!(intern(&"x".repeat(NAME_BYTES_MAX + 1)), None);
+        assert_eq!(intern_again(&"x".repeat(NAME_BYTES_MAX + 1)), None);
+        for name in ["fortigate.sessionid", "source.ip", "a", "", "fortigate.other", "fortigate.sessionid"] {
+            assert_eq!(intern_again(name), intern(name), "{name}");
+            assert_eq!(intern_again(name).unwrap().name(), name);
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Packed<'a> {
 
 pub(crate) fn settings() -> IndexSettings {
     IndexSettings {
-        docstore_compression: Compressor::Zstd(ZstdCompressor { compression_level: Some(3) }),
+        docstore_compression: Compressor::Zstd(ZstdCompressor { compression_level: Some(1) }),
         docstore_compress_dedicated_thread: false,
         docstore_blocksize: 64 * 1024,
         ..IndexSettings::default()
