@@ -67,6 +67,8 @@ impl Config {
             toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.resolve(base);
+        let problems = config.problems();
+        anyhow::ensure!(problems.is_empty(), "{}: {}", path.display(), problems.join("; "));
         Ok(config)
     }
 
@@ -77,6 +79,20 @@ impl Config {
         }
         self.stream.dir = self.data.join("stream");
         self.store.dir = self.data.join("store");
+    }
+
+    /// What is out of range in the parts' own configurations.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems: Vec<String> = Vec::new();
+        problems.extend(self.stream.validate().err().map(|error| format!("[stream] {error}")));
+        problems.extend(self.store.validate().err().map(|error| format!("[store] {error}")));
+        problems.extend(self.dashboards.validate().err().map(|error| format!("[dashboards] {error}")));
+        problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
+        if self.stream.raw_partitions != 1 {
+            let given = self.stream.raw_partitions;
+            problems.push(format!("[stream] raw_partitions is {given}; the embedded stream has one, leave the key out"));
+        }
+        problems
     }
 
     /// The database file.

@@ -70,7 +70,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
     }
 }
 
-/// Our own log goes to stderr: text for people, JSON when stderr is not a terminal and the process is a service.
+/// Our own log goes to stderr, in colour when that is a terminal; `SEKISHO_LOG` sets the level (`info`, `store=debug`).
 fn start_logging(command: &Command) {
     let quiet = !matches!(command, Command::Run(_));
     let default = if quiet { "warn" } else { "info" };

@@ -115,7 +115,10 @@ impl Live for LiveView {
     }
 
     fn ready(&self) -> Result<(), String> {
-        Ok(())
+        match self.log.stopped().first() {
+            None => Ok(()),
+            Some((topic, partition, cause)) => Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name())),
+        }
     }
 }
 

@@ -78,12 +78,18 @@ impl Worker {
     pub fn open(mut parts: Parts, partition: u32) -> Result<Worker> {
         let indexed = parts.indexer.durable(partition);
         let mut detected = 0;
-        if let Some((offset, snapshot)) = parts.database.detection_state(partition)? {
-            parts
-                .engine
-                .restore(&snapshot)
-                .context("restore the correlation state; `sekisho reindex` is not needed")?;
-            detected = offset;
+        match parts.database.detection_state(partition)? {
+            // An index that was removed or restored from a backup is behind the state: what it lacks is indexed again,
+            // and detection starts afresh there. Alerts are inserted by id, so none is raised twice.
+            Some((offset, _)) if offset > indexed => {
+                tracing::warn!(partition, indexed, offset, "the index is behind; detection starts again at the index");
+                detected = indexed;
+            }
+            Some((offset, snapshot)) => {
+                parts.engine.restore(&snapshot).context("restore the correlation state")?;
+                detected = offset;
+            }
+            None => {}
         }
         let counted = parts.database.counted(partition)?;
         let next = detected;

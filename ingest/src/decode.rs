@@ -62,6 +62,9 @@ impl Decoder {
         event.set(fields::SEKISHO_TENANT, Value::Str(record.tenant));
         event.set(fields::SEKISHO_SOURCE_ID, Value::Str(record.source));
         event.set(fields::EVENT_CREATED, Value::Time(record.received));
+        if let Some(peer) = record.peer {
+            event.set(fields::SEKISHO_PEER, Value::Ip(peer));
+        }
         match event.get(fields::TIMESTAMP) {
             Some(Value::Time(_)) => {}
             _ => event.set(fields::TIMESTAMP, Value::Time(record.received)),

@@ -13,15 +13,31 @@ use crate::setup;
 pub fn run(args: &Configured) -> Result<u8> {
     let config = Config::load(&args.config)?;
     let mut wrong = 0;
-    match Tenants::load(&config.tenants) {
-        Ok(tenants) => eprintln!("{}: {} tenants", config.tenants.display(), tenants.ids().count()),
+    let tenants = match Tenants::load(&config.tenants) {
+        Ok(tenants) => {
+            eprintln!("{}: {} tenants", config.tenants.display(), tenants.ids().count());
+            Some(tenants)
+        }
         Err(problems) => {
             setup::report(&problems);
             wrong += problems.len();
+            None
         }
-    }
+    };
     match Sources::load(&config.sources) {
-        Ok(sources) => eprintln!("{}: {} sources", config.sources.display(), sources.iter().count()),
+        Ok(sources) => {
+            eprintln!("{}: {} sources", config.sources.display(), sources.iter().count());
+            if let Err(error) = config.listen.validate(&sources) {
+                eprintln!("{}: {error}", args.config.display());
+                wrong += 1;
+            }
+            let known = |id: &str| tenants.as_ref().is_none_or(|tenants| tenants.get(id).is_some());
+            for source in sources.iter().filter(|source| !known(&source.tenant)) {
+                let place = config.sources.display();
+                eprintln!("{place}: {}/{}: no folder tenants/{} exists; add it or correct `tenant`", source.tenant, source.id, source.tenant);
+                wrong += 1;
+            }
+        }
         Err(error) => {
             eprintln!("{error:#}");
             wrong += 1;
