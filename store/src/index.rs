@@ -11,3 +11,4 @@ pub(crate) mod range;
 pub(crate) mod schema;
 pub(crate) mod split;
 pub(crate) mod tokenizer;
+pub(crate) mod words;

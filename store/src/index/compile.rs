@@ -3,21 +3,22 @@
 //! Invariant: the candidates hold every match. When they may hold more (phrases, patterns over lines, comparisons of
 //! fields without a column), `exact` is false and each candidate is checked with the plain evaluator on the stored event.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use stream::{Kind, fields};
-use tantivy::Term;
+use tantivy::{DocId, Term};
 use tantivy::columnar::{Column as ColumnOf, DynamicColumn, HasAssociatedColumnType};
 use tantivy::index::SegmentReader;
 use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::docs::Docs;
-use super::document::NAME_END;
 use super::range::{ColumnRange, Item};
 use super::schema::{self, Column, IndexSchema, Shape};
+use super::words::{FIELDS_OF, KEY, KEYS_OF, MARK, NAME, has_plain_name, has_words};
 use crate::query::glob::Glob;
-use crate::query::text::is_lone_paired;
+use crate::query::text::{is_lone_paired, words};
 use crate::query::{FieldRef, Node, Test, fold_keyword};
 
 /// Candidates of a split.
@@ -70,7 +71,7 @@ impl Compiler<'_> {
                 })
             }
             Node::Words(needle) => self.words(needle),
-            Node::WordGlob(glob) => self.word_glob(glob).map(exact),
+            Node::WordGlob(glob) => Ok(exact(self.word_glob(glob)?)),
             Node::LineGlob(_) => Ok(all(false)),
             Node::Field(field, test) => self.field(field, test),
         }
@@ -129,36 +130,82 @@ impl Compiler<'_> {
     /// A word of the text, or the whole value of an explicit field: such words are not in the text's postings again.
     fn word(&self, word: &str) -> tantivy::Result<Box<dyn Query>> {
         let places = std::iter::once(self.schema.words).chain(self.schema.text_columns().map(|column| column.terms));
-        let mut clauses: Vec<(Occur, Box<dyn Query>)> = Vec::new();
-        for field in places {
-            let term = Term::from_field_text(field, word);
-            if self.reader.inverted_index(field)?.get_term_info(&term)?.is_some() {
-                clauses.push((Occur::Should, Box::new(TermQuery::new(term, IndexRecordOption::Basic))));
-            }
-        }
-        Ok(match clauses.len() {
-            0 => Box::new(EmptyQuery),
-            1 => clauses.remove(0).1,
-            _ => Box::new(BooleanQuery::new(clauses)),
-        })
+        let mut clauses = self.terms(places, word)?;
+        clauses.extend(self.templates(&format!("{KEY}{word}{MARK}"), KEYS_OF, |_| true)?);
+        Ok(any(clauses))
     }
 
-    /// Words that contain one character of a paired script.
+    /// A word of the value of any field.
+    fn word_anywhere(&self, word: &str) -> tantivy::Result<Box<dyn Query>> {
+        if is_lone_paired(word) {
+            let mut docs = self.containing_docs(word)?;
+            docs.extend(Docs::scan(self.reader, self.schema.others, b"", 0, |known| known.contains(word))?);
+            return Ok(Box::new(Docs::new(docs)));
+        }
+        let mut clauses = self.terms(std::iter::once(self.schema.others), word)?;
+        clauses.push((Occur::Should, self.word(word)?));
+        Ok(any(clauses))
+    }
+
+    fn terms(&self, places: impl Iterator<Item = Field>, word: &str) -> tantivy::Result<Vec<Clause>> {
+        let mut clauses: Vec<Clause> = Vec::new();
+        for field in places {
+            let found = Term::from_field_text(field, word);
+            if self.reader.inverted_index(field)?.get_term_info(&found)?.is_some() {
+                clauses.push((Occur::Should, Box::new(TermQuery::new(found, IndexRecordOption::Basic))));
+            }
+        }
+        Ok(clauses)
+    }
+
+    /// The documents of the lists that a term beginning with `prefix` is for; `passes` gets what is between the prefix
+    /// and the last mark.
+    fn templates(&self, prefix: &str, of: &str, passes: impl Fn(&str) -> bool) -> tantivy::Result<Vec<Clause>> {
+        let index = self.reader.inverted_index(self.schema.words)?;
+        let mut terms = index.terms().range().ge(prefix.as_bytes()).into_stream()?;
+        let mut found = BTreeSet::new();
+        while terms.advance() {
+            let Ok(key) = std::str::from_utf8(terms.key()) else { continue };
+            let Some(rest) = key.strip_prefix(prefix) else { break };
+            let (between, digest) = rest.rsplit_once(MARK).unwrap_or(("", rest));
+            if passes(between) {
+                found.insert(if digest.is_empty() { key.to_owned() } else { format!("{of}{digest}") });
+            }
+        }
+        let clause = |key: String| (Occur::Should, Box::new(term(self.schema.words, &key)) as Box<dyn Query>);
+        Ok(found.into_iter().map(clause).collect())
+    }
+
+    /// Words that contain one character of a paired script; keys of templates never do.
     fn containing(&self, character: &str) -> tantivy::Result<Box<dyn Query>> {
-        let mut docs = Docs::scan(self.reader, self.schema.words, b"", 0, |word| word.contains(character))?;
+        Ok(Box::new(Docs::new(self.containing_docs(character)?)))
+    }
+
+    fn containing_docs(&self, character: &str) -> tantivy::Result<Vec<DocId>> {
+        let passes = |word: &str| !word.starts_with(MARK) && word.contains(character);
+        let mut docs = Docs::scan(self.reader, self.schema.words, b"", 0, passes)?;
         for column in self.schema.text_columns() {
             docs.extend(Docs::scan(self.reader, column.terms, b"", 0, |value| value == character)?);
         }
-        Ok(Box::new(Docs::new(docs)))
+        Ok(docs)
     }
 
-    fn word_glob(&self, glob: &Glob) -> tantivy::Result<Docs> {
-        let prefix = glob.prefix();
-        let mut docs = Docs::scan(self.reader, self.schema.words, &prefix, 0, |word| glob.matches(word))?;
+    fn word_glob(&self, glob: &Glob) -> tantivy::Result<Box<dyn Query>> {
+        self.matching(&glob.prefix(), |word| glob.matches(word))
+    }
+
+    /// Documents with a word, or a whole value of an explicit field, that begins with `prefix` and passes.
+    fn matching(&self, prefix: &[u8], passes: impl Fn(&str) -> bool) -> tantivy::Result<Box<dyn Query>> {
+        let is_word = |word: &str| !word.starts_with(MARK) && passes(word);
+        let mut docs = Docs::scan(self.reader, self.schema.words, prefix, 0, is_word)?;
         for column in self.schema.text_columns() {
-            docs.extend(Docs::scan(self.reader, column.terms, &prefix, 0, |value| glob.matches(value))?);
+            docs.extend(Docs::scan(self.reader, column.terms, prefix, 0, &passes)?);
         }
-        Ok(Docs::new(docs))
+        // A prefix that ends inside a character stands in no key: all of them are looked at.
+        let prefix = std::str::from_utf8(prefix).unwrap_or("");
+        let mut clauses = self.templates(&format!("{KEY}{prefix}"), KEYS_OF, |rest| passes(&format!("{prefix}{rest}")))?;
+        clauses.push((Occur::Should, Box::new(Docs::new(docs))));
+        Ok(any(clauses))
     }
 
     fn field(&self, field: &FieldRef, test: &Test) -> tantivy::Result<Candidates> {
@@ -172,7 +219,7 @@ impl Compiler<'_> {
             },
             id => match id.and_then(|id| self.schema.column(id)) {
                 Some(column) => self.column(column, test),
-                None => self.pair(field, test),
+                None => self.other(field, test),
             },
         }
     }
@@ -236,26 +283,68 @@ impl Compiler<'_> {
         })
     }
 
-    fn pair(&self, field: &FieldRef, test: &Test) -> tantivy::Result<Candidates> {
-        let name = format!("{}{NAME_END}", field.name);
-        let scan = |passes: &dyn Fn(&str) -> bool| {
-            Docs::scan(self.reader, self.schema.pairs, name.as_bytes(), name.len(), passes).map(Docs::new)
+    /// A field without a column: the events that have it, and of those the ones that have the words of the value.
+    fn other(&self, field: &FieldRef, test: &Test) -> tantivy::Result<Candidates> {
+        if !has_plain_name(&field.name) {
+            return Ok(all(false));
+        }
+        let has = self.templates(&format!("{NAME}{}{MARK}", field.name), FIELDS_OF, |between| between.is_empty())?;
+        if has.is_empty() {
+            return Ok(none());
+        }
+        let mut clauses = vec![(Occur::Must, any(has))];
+        let net = match test {
+            Test::Net(net) if net.prefix_len() == net.max_prefix_len() => net.addr().to_canonical().to_string(),
+            _ => String::new(),
         };
-        let valued = matches!(field.kind(), Kind::Keyword | Kind::Bool | Kind::Int | Kind::Ip);
-        Ok(match test {
-            Test::Exists if matches!(field.kind(), Kind::Int | Kind::Ip) => maybe(scan(&|_| true)?),
-            Test::Exists => exact(scan(&|_| true)?),
-            Test::Equal(value) if valued => exact(term(self.schema.pairs, &format!("{name}{value}"))),
-            Test::Glob(glob) if valued => {
-                let prefix = [name.as_bytes(), &glob.prefix()].concat();
-                let passes = |value: &str| glob.matches(value);
-                exact(Docs::new(Docs::scan(self.reader, self.schema.pairs, &prefix, name.len(), passes)?))
-            }
-            Test::Net(net) if field.kind() == Kind::Ip && net.prefix_len() == net.max_prefix_len() => {
-                exact(term(self.schema.pairs, &format!("{name}{}", net.addr().to_canonical())))
-            }
-            _ => maybe(scan(&|_| true)?),
-        })
+        let number = match test {
+            Test::Int(low, high) if low == high => low.to_string(),
+            _ => String::new(),
+        };
+        let wanted: Vec<&str> = match test {
+            _ if !has_words(field.kind()) => Vec::new(),
+            Test::Equal(value) if value.len() < VALUE_BYTES_MAX => words(value).collect(),
+            Test::Words(needle) => needle.iter().map(String::as_str).collect(),
+            Test::Net(_) if field.kind() == Kind::Ip => words(&net).collect(),
+            Test::Int(..) if field.kind() == Kind::Int => words(&number).collect(),
+            _ => Vec::new(),
+        };
+        for word in wanted {
+            clauses.push((Occur::Must, self.word_anywhere(word)?));
+        }
+        if let Test::Glob(glob) = test
+            && has_words(field.kind())
+            && let Some(begins) = std::str::from_utf8(&glob.prefix()).ok().and_then(|prefix| words(prefix).next())
+            && begins.len() >= GLOB_WORD_MIN
+        {
+            let passes = |word: &str| word.starts_with(begins);
+            let mut found = vec![(Occur::Should, self.matching(begins.as_bytes(), passes)?)];
+            let docs = Docs::scan(self.reader, self.schema.others, begins.as_bytes(), 0, passes)?;
+            found.push((Occur::Should, Box::new(Docs::new(docs))));
+            clauses.push((Occur::Must, any(found)));
+        }
+        let query = match clauses.len() {
+            1 => clauses.remove(0).1,
+            _ => Box::new(BooleanQuery::new(clauses)),
+        };
+        let is_exact = matches!(test, Test::Exists) && !matches!(field.kind(), Kind::Int | Kind::Ip);
+        Ok(Candidates { query, exact: is_exact, all: false })
+    }
+}
+
+type Clause = (Occur, Box<dyn Query>);
+
+/// Longer values are cut before they are compared, so their last word may not be one of the event's.
+const VALUE_BYTES_MAX: usize = 16_000;
+/// A shorter word begins too many others to be worth looking up.
+const GLOB_WORD_MIN: usize = 2;
+
+/// Any of the clauses.
+fn any(mut clauses: Vec<Clause>) -> Box<dyn Query> {
+    match clauses.len() {
+        0 => Box::new(EmptyQuery),
+        1 => clauses.remove(0).1,
+        _ => Box::new(BooleanQuery::new(clauses)),
     }
 }
 

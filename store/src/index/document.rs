@@ -6,17 +6,13 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use bumpalo::Bump;
-use stream::{Event, EventId, FieldId, Kind, Value, fields};
+use stream::{Event, EventId, Value, fields};
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf};
 
-use super::schema::{IndexSchema, Shape};
-use super::tokenizer::SEPARATOR;
-use crate::query::text::{fold, is_word_byte, words};
+use super::schema::{Column, IndexSchema, Shape};
+use super::words::WordMaker;
 use crate::query::{as_int, as_ip, fold_keyword};
-
-/// Between a field's name and its value in `pairs`; a name cannot contain it.
-pub(crate) const NAME_END: char = '\0';
 
 /// Appends an event in its stored form.
 pub(crate) fn pack(event: &Event<'_>, out: &mut Vec<u8>) {
@@ -117,10 +113,10 @@ impl<'a> Iterator for Values<'a> {
     }
 }
 
-/// Makes documents; keeps its buffers from one event to the next.
+/// Makes the documents of one split; keeps its buffers from one event to the next.
 #[derive(Default)]
 pub(crate) struct DocumentMaker {
-    seen: Seen,
+    words: WordMaker,
 }
 
 impl DocumentMaker {
@@ -133,8 +129,8 @@ impl DocumentMaker {
         stored: &[u8],
     ) -> EventDocument {
         let mut document = EventDocument {
-            values: Vec::with_capacity(event.len() + 8),
-            text: String::with_capacity(stored.len() + 256),
+            values: Vec::with_capacity(48),
+            text: String::with_capacity(stored.len() / 2 + 256),
             stored: stored.to_vec(),
         };
         document.values.extend([
@@ -144,29 +140,31 @@ impl DocumentMaker {
             (schema.sub, Held::Number(u64::from(id.sub))),
             (schema.stored, Held::Stored),
         ]);
-        self.seen.clear();
+        self.words.start();
         for (field, value) in event.iter() {
-            self.add_field(schema, field, value, &mut document);
+            if let Some(column) = schema.column(field) {
+                self.add_column(column, value, &mut document);
+            }
         }
-        self.add_words(schema, event, &mut document);
+        let start = document.text.len();
+        self.words.text(schema, event, &mut document.text);
+        document.add_from(schema.words, start);
+        let start = document.text.len();
+        self.words.others(schema, event, &mut document.text);
+        document.add_from(schema.others, start);
         document
     }
 
-    fn add_field(&mut self, schema: &IndexSchema, field: FieldId, value: Value<'_>, document: &mut EventDocument) {
-        // The time has a column of its own, the tenant is the split's, and the text is in the words.
-        if [fields::TIMESTAMP, fields::SEKISHO_TENANT, fields::EVENT_ORIGINAL, fields::MESSAGE].contains(&field) {
-            return;
-        }
-        let Some(column) = schema.column(field) else {
-            add_pair(schema, field, value, document);
-            return;
-        };
+    fn add_column(&mut self, column: &Column, value: Value<'_>, document: &mut EventDocument) {
         match column.shape {
             Shape::Int => document.values.extend(as_int(value).map(|number| (column.values, Held::Int(number)))),
             Shape::Keyword => {
-                let held = document.hold(&value.text());
+                let held = match value {
+                    Value::Str(text) => document.hold(text),
+                    other => document.hold(&other.text()),
+                };
                 document.values.push((column.values, held));
-                self.seen.insert(&fold_keyword(value));
+                self.words.found_elsewhere(&fold_keyword(value));
             }
             Shape::Ip => {
                 let Some(ip) = as_ip(value) else { return };
@@ -177,31 +175,9 @@ impl DocumentMaker {
                 let text = ip.to_string();
                 let held = document.hold(&text);
                 document.values.extend([(column.values, Held::Ip(wide)), (column.terms, held)]);
-                self.seen.insert(&text);
+                self.words.found_elsewhere(&text);
             }
         }
-    }
-
-    /// The words of the line and the message, each once, without those that are a whole value of an explicit field:
-    /// a search looks for a word there too.
-    fn add_words(&mut self, schema: &IndexSchema, event: &Event<'_>, document: &mut EventDocument) {
-        let original = event.get_str(fields::EVENT_ORIGINAL).unwrap_or("");
-        let start = document.text.len();
-        for (field, value) in event.iter() {
-            let part = || matches!(value, Value::Str(text) if is_part(original, text));
-            let counts = field == fields::EVENT_ORIGINAL || (field == fields::MESSAGE && !part());
-            if !counts {
-                continue;
-            }
-            for word in words(&fold(&value.text())) {
-                if self.seen.insert(word) {
-                    document.text.push_str(word);
-                    document.text.push(char::from(SEPARATOR));
-                }
-            }
-        }
-        let end = document.text.len().saturating_sub(1).max(start);
-        document.values.push((schema.words, Held::Text(start as u32, end as u32)));
     }
 }
 
@@ -211,85 +187,12 @@ impl EventDocument {
         self.text.push_str(text);
         Held::Text(start as u32, self.text.len() as u32)
     }
-}
 
-fn add_pair(schema: &IndexSchema, field: FieldId, value: Value<'_>, document: &mut EventDocument) {
-    let start = document.text.len() as u32;
-    document.text.push_str(field.name());
-    document.text.push(NAME_END);
-    match field.kind() {
-        // Compared as text of one form, as numbers, or by words: only that it is there is indexed.
-        Kind::Time | Kind::Text | Kind::Float => {}
-        Kind::Ip => match as_ip(value) {
-            Some(ip) => document.text.push_str(&ip.to_string()),
-            None => document.text.push_str(&fold_keyword(value)),
-        },
-        Kind::Keyword | Kind::Int | Kind::Bool => document.text.push_str(&fold_keyword(value)),
-    }
-    document.values.push((schema.pairs, Held::Text(start, document.text.len() as u32)));
-}
-
-/// Whether `text` is a part of that very allocation and cut where words end, so that its words are the line's words.
-fn is_part(original: &str, text: &str) -> bool {
-    let Some(start) = (text.as_ptr() as usize).checked_sub(original.as_ptr() as usize) else { return false };
-    let end = start + text.len();
-    let breaks =
-        |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii() && !is_word_byte(*byte) && !b".-:".contains(byte));
-    let bytes = original.as_bytes();
-    end <= original.len() && breaks(start.checked_sub(1).and_then(|before| bytes.get(before))) && breaks(bytes.get(end))
-}
-
-/// The words of one event met so far. Looks at most [`Seen::PROBES`] places, so that crafted words cannot slow it down;
-/// a word it gives up on counts as new and is indexed twice, which changes nothing.
-struct Seen {
-    /// Index into `words` plus one; 0 is empty.
-    table: Vec<u32>,
-    words: Vec<(u32, u32)>,
-    text: String,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Seen { table: vec![0; Self::SLOTS], words: Vec::new(), text: String::new() }
-    }
-}
-
-impl Seen {
-    const SLOTS: usize = 2048;
-    const PROBES: usize = 8;
-
-    fn clear(&mut self) {
-        if !self.words.is_empty() {
-            self.table.fill(0);
+    /// Adds the words that the text has from `start` on, without the last separator.
+    fn add_from(&mut self, field: Field, start: usize) {
+        let end = self.text.len().saturating_sub(1);
+        if end > start {
+            self.values.push((field, Held::Text(start as u32, end as u32)));
         }
-        self.words.clear();
-        self.text.clear();
-    }
-
-    /// Whether the word is new.
-    fn insert(&mut self, word: &str) -> bool {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for byte in word.bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-        for probe in 0..Self::PROBES {
-            let slot = (hash as usize ^ (hash >> 32) as usize).wrapping_add(probe) % Self::SLOTS;
-            match self.table[slot] {
-                0 => {
-                    let start = self.text.len() as u32;
-                    self.text.push_str(word);
-                    self.words.push((start, self.text.len() as u32));
-                    self.table[slot] = self.words.len() as u32;
-                    return true;
-                }
-                known => {
-                    let (start, end) = self.words[known as usize - 1];
-                    if &self.text[start as usize..end as usize] == word {
-                        return false;
-                    }
-                }
-            }
-        }
-        true
     }
 }

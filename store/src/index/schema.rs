@@ -1,8 +1,9 @@
 //! The index's fields.
 //!
-//! Useful for: what people filter and group by, as columns with postings. Every other field is searchable through the
-//! one `pairs` field (`name`, NUL, folded value). The full text is indexed once, in `words`, without positions: a phrase
-//! is checked on the stored line, which is cheaper than 48 bytes of positions per event.
+//! Columns with postings are for what people filter and group by. The full text is indexed once, in `words`, without
+//! positions: a phrase is checked on the stored line, which is cheaper than 48 bytes of positions per event. A test on
+//! any other field takes the events that have the field and the words of its value, from `words` or from `others` (words
+//! of values that are not in the text), and checks them on the stored event. See [`super::words`] for the terms.
 
 use std::sync::{Arc, LazyLock};
 
@@ -113,7 +114,8 @@ pub(crate) struct IndexSchema {
     pub(crate) offset: Field,
     pub(crate) sub: Field,
     pub(crate) words: Field,
-    pub(crate) pairs: Field,
+    /// Words of values that neither the text nor a column has.
+    pub(crate) others: Field,
     pub(crate) stored: Field,
     columns: Vec<Option<Column>>,
 }
@@ -134,7 +136,7 @@ impl IndexSchema {
         let offset = builder.add_u64_field(OFFSET, fast());
         let sub = builder.add_u64_field(SUB, fast());
         let words = builder.add_text_field("words", terms(tokenizer::WORDS));
-        let pairs = builder.add_text_field("pairs", terms(tokenizer::WHOLE));
+        let others = builder.add_text_field("others", terms(tokenizer::WORDS));
         let stored = builder.add_bytes_field("stored", BytesOptions::from(STORED));
         let mut columns = vec![None; SHAPES.len()];
         for field in FieldId::all_static() {
@@ -157,7 +159,7 @@ impl IndexSchema {
             };
             columns[field.index()] = Some(Column { shape, name, values, terms });
         }
-        Arc::new(IndexSchema { schema: builder.build(), time, partition, offset, sub, words, pairs, stored, columns })
+        Arc::new(IndexSchema { schema: builder.build(), time, partition, offset, sub, words, others, stored, columns })
     }
 
     /// The column of a field, if it is one of the explicit ones.

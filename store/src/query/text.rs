@@ -72,6 +72,11 @@ impl<'a> Iterator for Words<'a> {
 }
 
 impl<'a> Words<'a> {
+    /// Where the last word ended, unless it was a pair: then where it is joined by the next.
+    pub(crate) fn end(&self) -> usize {
+        self.at
+    }
+
     /// The pair that starts with `c`, the character at the current place; `None` after the last pair of a run.
     fn pair(&mut self, c: char) -> Option<&'a str> {
         let start = self.at;

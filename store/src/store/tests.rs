@@ -55,7 +55,7 @@ fn plain(offset: u64) -> Made {
         values: vec![(fields::USER_NAME, if offset.is_multiple_of(2) { "sato" } else { "Suzuki" })],
         port: Some(offset as i64),
         ip: None,
-        original: format!("line {offset} denied by policy"),
+        original: format!("line {offset} denied by policy rule={} n{}=1", offset % 7, offset % 3),
     }
 }
 
@@ -152,7 +152,11 @@ fn small_splits_are_merged_in_order() {
         indexer.commit().unwrap();
     }
     assert!(store.stats().splits < 25, "{}", store.stats().splits);
-    assert_eq!(offsets(&store, ""), (0..280).rev().collect::<Vec<_>>());
+    for all in ["", "rule", "ru*", "_exists_:process.pid"] {
+        assert_eq!(offsets(&store, all), (0..280).rev().collect::<Vec<_>>(), "{all}");
+    }
+    assert_eq!(offsets(&store, "n2").len(), 93);
+    assert_eq!(offsets(&store, "process.pid:77"), [77]);
     let mut paged = Vec::new();
     let mut before = None;
     loop {
@@ -251,7 +255,7 @@ fn aggregates_are_the_same_in_tail_and_split() {
 
 fn made() -> impl Strategy<Value = Made> {
     let words =
-        prop::sample::select(vec!["deny", "Accept", "東京都庁", "10.1.0.5", "a.b", "x=1", "root", "東", "ＡＢ"]);
+        prop::sample::select(vec!["deny", "Accept", "東京都庁", "10.1.0.5", "a.b", "x=1", "root", "東", "ＡＢ", "root=deny", "\"deny\":7", "ab=東京"]);
     let value =
         prop::sample::select(vec!["deny", "Accept", "root", "東京都", "7", "a.b", "root user", "a\"b", "10.1.0.5"]);
     let field = prop::sample::select(vec![
@@ -303,6 +307,17 @@ fn query() -> impl Strategy<Value = String> {
         "tags:deny",
         "tags:*",
         "tags:r*t",
+        "tags:root*",
+        "tags:東京*",
+        "tags:10.1.0*",
+        "tags:\"root user\"",
+        "tags:7",
+        "host.hostname:東京都",
+        "host.hostname:?oot",
+        "x",
+        "ro*",
+        "\"root deny\"",
+        "x AND NOT tags:a.b",
         "tags:>5",
         "tags:[a TO e]",
         "message:root",
