@@ -17,7 +17,7 @@ pub struct StoreConfig {
     pub split_seconds_max: u64,
     /// A split is cut when this many events wait. Default 500,000; 1 to 5,000,000.
     pub split_events_max: usize,
-    /// A split is cut when the waiting events take this many bytes. Default 256 MiB.
+    /// A split is cut when the waiting events take half this many bytes. Default 64 MiB.
     pub tail_bytes_max: usize,
     /// Days an event stays searchable. Default 400; 0 keeps everything.
     pub retention_days: u32,
@@ -29,7 +29,7 @@ impl Default for StoreConfig {
             dir: PathBuf::from("data/store"),
             split_seconds_max: 30,
             split_events_max: 500_000,
-            tail_bytes_max: 256 << 20,
+            tail_bytes_max: 64 << 20,
             retention_days: 400,
         }
     }

@@ -1,10 +1,10 @@
-//! The memory tail: events published since the last cut, in their stored form, in chunks that never change.
+//! The memory tail: events published since the last cut, packed, in chunks that never change.
 
 use std::sync::Arc;
 
 use stream::{Event, EventId, fields};
 
-use crate::index::document::pack;
+use crate::index::document::pack_here;
 
 /// One published batch of one partition.
 #[derive(Default)]
@@ -33,7 +33,7 @@ pub(crate) struct TailEvent<'a> {
     pub(crate) time: i64,
     pub(crate) id: EventId,
     pub(crate) tenant: &'a Arc<str>,
-    pub(crate) stored: &'a [u8],
+    pub(crate) packed: &'a [u8],
 }
 
 impl Chunk {
@@ -47,7 +47,7 @@ impl Chunk {
             }
         };
         let (time, start) = (event.time().0, self.data.len());
-        pack(event, &mut self.data);
+        pack_here(event, &mut self.data);
         self.oldest = if self.entries.is_empty() { time } else { self.oldest.min(time) };
         self.newest = if self.entries.is_empty() { time } else { self.newest.max(time) };
         self.entries.push(Entry { time, id, tenant: tenant as u32, start, end: self.data.len() });
@@ -73,7 +73,7 @@ impl Chunk {
             time: entry.time,
             id: entry.id,
             tenant: &self.tenants[entry.tenant as usize],
-            stored: &self.data[entry.start..entry.end],
+            packed: &self.data[entry.start..entry.end],
         })
     }
 

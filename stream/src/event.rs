@@ -223,11 +223,23 @@ impl<'a> Event<'a> {
     /// Format: count as varint, then for each value: name length as varint, name, tag byte, payload. Text that lies
     /// within `original` is written as its offset and length there.
     pub fn encode(&self, original: &str, out: &mut Vec<u8>) {
-        put_varint(self.ids.len() as u64, out);
-        for (field, value) in self.iter() {
+        self.encode_with(original, out, |field, out| {
             let name = field.name();
             put_varint(name.len() as u64, out);
             out.extend_from_slice(name.as_bytes());
+        });
+    }
+
+    /// As [`Event::encode`], with numbers in place of names: less than half as long, and readable only by
+    /// [`Event::decode_here`] of this very process.
+    pub fn encode_here(&self, original: &str, out: &mut Vec<u8>) {
+        self.encode_with(original, out, |field, out| put_varint(field.index() as u64, out));
+    }
+
+    fn encode_with(&self, original: &str, out: &mut Vec<u8>, put_field: impl Fn(FieldId, &mut Vec<u8>)) {
+        put_varint(self.ids.len() as u64, out);
+        for (field, value) in self.iter() {
+            put_field(field, out);
             match value {
                 Value::Str(text) => match span_in(original, text) {
                     Some(start) => {
@@ -272,12 +284,31 @@ impl<'a> Event<'a> {
     /// [`Error::Damaged`] when the bytes are not such a form; nothing is read past their end.
     pub fn decode(bytes: &'a [u8], original: &'a str, arena: &'a Bump) -> Result<Event<'a>> {
         let mut event = Event::new_in(arena);
-        decode_into(bytes, original, &mut event).ok_or_else(|| Error::Damaged {
-            what: "event",
-            place: format!("{} stored bytes", bytes.len()),
-            reason: "not a stored event".into(),
-        })?;
+        decode_into(bytes, original, &mut event, |bytes| {
+            let length = take_varint(bytes)?;
+            Some(fields::intern_again(std::str::from_utf8(take(bytes, length)?).ok()?))
+        })
+        .ok_or_else(|| not_stored(bytes))?;
         Ok(event)
+    }
+
+    /// Reads what [`Event::encode_here`] wrote in this process, given the same `original`.
+    ///
+    /// # Errors
+    /// As [`Event::decode`].
+    pub fn decode_here(bytes: &'a [u8], original: &'a str, arena: &'a Bump) -> Result<Event<'a>> {
+        let mut event = Event::new_in(arena);
+        let take_field = |bytes: &mut &'a [u8]| Some(Some(FieldId::at(usize::try_from(take_varint(bytes)?).ok()?)?));
+        decode_into(bytes, original, &mut event, take_field).ok_or_else(|| not_stored(bytes))?;
+        Ok(event)
+    }
+}
+
+fn not_stored(bytes: &[u8]) -> Error {
+    Error::Damaged {
+        what: "event",
+        place: format!("{} stored bytes", bytes.len()),
+        reason: "not a stored event".into(),
     }
 }
 
@@ -290,11 +321,16 @@ const TAG_IP4: u8 = 5;
 const TAG_IP6: u8 = 6;
 const TAG_TIME: u8 = 7;
 
-fn decode_into<'a>(mut bytes: &'a [u8], original: &'a str, event: &mut Event<'a>) -> Option<()> {
+/// `take_field` gives `Some(None)` for a field that this process has no room for.
+fn decode_into<'a>(
+    mut bytes: &'a [u8],
+    original: &'a str,
+    event: &mut Event<'a>,
+    take_field: impl Fn(&mut &'a [u8]) -> Option<Option<FieldId>>,
+) -> Option<()> {
     let count = take_varint(&mut bytes)?;
     for _ in 0..count {
-        let length = take_varint(&mut bytes)?;
-        let name = std::str::from_utf8(take(&mut bytes, length)?).ok()?;
+        let field = take_field(&mut bytes)?;
         let tag = *take(&mut bytes, 1)?.first()?;
         let value = match tag {
             TAG_STR => {
@@ -314,7 +350,7 @@ fn decode_into<'a>(mut bytes: &'a [u8], original: &'a str, event: &mut Event<'a>
             TAG_TIME => Value::Time(Timestamp(i64::from_le_bytes(take_array(&mut bytes)?))),
             _ => return None,
         };
-        if let Some(field) = fields::intern_again(name) {
+        if let Some(field) = field {
             event.push(field, value);
         }
     }
@@ -444,6 +480,12 @@ mod tests {
         let mut bytes = Vec::new();
         event.encode(&original, &mut bytes);
         let copy = original.clone();
+        let mut short = Vec::new();
+        event.encode_here(&original, &mut short);
+        assert_eq!(format!("{:?}", Event::decode_here(&short, &copy, &arena).unwrap()), format!("{event:?}"));
+        for cut in 0..short.len() {
+            assert!(Event::decode_here(&short[..cut], &copy, &arena).is_err(), "cut at {cut}");
+        }
         let back = Event::decode(&bytes, &copy, &arena).unwrap();
         assert!(event.iter().eq(back.iter()));
         for cut in 0..bytes.len() {

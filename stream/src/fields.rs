@@ -541,6 +541,11 @@ impl FieldId {
         usize::from(self.0)
     }
 
+    /// The field with this number, if this process gave it to one.
+    pub(crate) fn at(index: usize) -> Option<FieldId> {
+        (index < TABLE.len() || dynamic_at(index).is_some()).then_some(FieldId(u16::try_from(index).ok()?))
+    }
+
     /// One more than the largest index that [`FieldId::index`] can give.
     pub fn bound() -> usize {
         TABLE.len() + DYNAMIC_MAX
@@ -648,13 +653,18 @@ fn slot_of(name: &[u8]) -> usize {
 }
 
 fn dynamic_name(id: FieldId) -> &'static str {
+    dynamic_at(usize::from(id.0)).unwrap_or("?")
+}
+
+/// The name of a product's own field by its number.
+fn dynamic_at(index: usize) -> Option<&'static str> {
     KNOWN.with_borrow_mut(|known| {
-        let index = usize::from(id.0) - TABLE.len();
+        let index = index.checked_sub(TABLE.len())?;
         if index >= known.dynamic.len() {
             let names = names().read().unwrap_or_else(std::sync::PoisonError::into_inner);
             known.dynamic.extend_from_slice(names.dynamic.get(known.dynamic.len()..).unwrap_or(&[]));
         }
-        known.dynamic.get(index).copied().unwrap_or("?")
+        known.dynamic.get(index).copied()
     })
 }
 

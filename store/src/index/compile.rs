@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use stream::{Kind, fields};
-use tantivy::{DocId, Term};
 use tantivy::columnar::{Column as ColumnOf, DynamicColumn, HasAssociatedColumnType};
 use tantivy::index::SegmentReader;
 use tantivy::query::{AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocId, Term};
 
 use super::docs::Docs;
 use super::range::{ColumnRange, Item};
@@ -203,7 +203,8 @@ impl Compiler<'_> {
         }
         // A prefix that ends inside a character stands in no key: all of them are looked at.
         let prefix = std::str::from_utf8(prefix).unwrap_or("");
-        let mut clauses = self.templates(&format!("{KEY}{prefix}"), KEYS_OF, |rest| passes(&format!("{prefix}{rest}")))?;
+        let mut clauses =
+            self.templates(&format!("{KEY}{prefix}"), KEYS_OF, |rest| passes(&format!("{prefix}{rest}")))?;
         clauses.push((Occur::Should, Box::new(Docs::new(docs))));
         Ok(any(clauses))
     }

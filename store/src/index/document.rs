@@ -1,7 +1,7 @@
 //! An event as the index takes it, and as it is stored.
 //!
 //! Stored form: length of the original line as a varint, the original line, [`Event::encode`]. The memory tail holds
-//! the same bytes, so a cut copies them without encoding again.
+//! the same with [`Event::encode_here`], which has numbers in place of names and takes less than half the memory.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -16,6 +16,17 @@ use crate::query::{as_int, as_ip, fold_keyword};
 
 /// Appends an event in its stored form.
 pub(crate) fn pack(event: &Event<'_>, out: &mut Vec<u8>) {
+    let original = put_original(event, out);
+    event.encode(original, out);
+}
+
+/// Appends an event in the form of the memory tail.
+pub(crate) fn pack_here(event: &Event<'_>, out: &mut Vec<u8>) {
+    let original = put_original(event, out);
+    event.encode_here(original, out);
+}
+
+fn put_original<'a>(event: &Event<'a>, out: &mut Vec<u8>) -> &'a str {
     let original = event.get_str(fields::EVENT_ORIGINAL).unwrap_or("");
     let mut length = original.len();
     while length >= 0x80 {
@@ -24,11 +35,22 @@ pub(crate) fn pack(event: &Event<'_>, out: &mut Vec<u8>) {
     }
     out.push(length as u8);
     out.extend_from_slice(original.as_bytes());
-    event.encode(original, out);
+    original
 }
 
 /// Reads an event from its stored form.
 pub(crate) fn unpack<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<Event<'a>> {
+    let (original, rest) = take_original(bytes)?;
+    Event::decode(rest, original, arena).ok()
+}
+
+/// Reads an event from the form of the memory tail.
+pub(crate) fn unpack_here<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<Event<'a>> {
+    let (original, rest) = take_original(bytes)?;
+    Event::decode_here(rest, original, arena).ok()
+}
+
+fn take_original(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let (mut length, mut shift, mut at) = (0usize, 0, 0);
     loop {
         let byte = *bytes.get(at)?;
@@ -40,8 +62,7 @@ pub(crate) fn unpack<'a>(bytes: &'a [u8], arena: &'a Bump) -> Option<Event<'a>> 
         }
     }
     let end = at.checked_add(length)?;
-    let original = std::str::from_utf8(bytes.get(at..end)?).ok()?;
-    Event::decode(bytes.get(end..)?, original, arena).ok()
+    Some((std::str::from_utf8(bytes.get(at..end)?).ok()?, bytes.get(end..)?))
 }
 
 /// An event to be written into a split.
@@ -120,19 +141,14 @@ pub(crate) struct DocumentMaker {
 }
 
 impl DocumentMaker {
-    /// The document of an event; `stored` is its stored form.
-    pub(crate) fn make(
-        &mut self,
-        schema: &IndexSchema,
-        id: EventId,
-        event: &Event<'_>,
-        stored: &[u8],
-    ) -> EventDocument {
+    /// The document of an event; `size` is about how many bytes its form in the tail has.
+    pub(crate) fn make(&mut self, schema: &IndexSchema, id: EventId, event: &Event<'_>, size: usize) -> EventDocument {
         let mut document = EventDocument {
             values: Vec::with_capacity(48),
-            text: String::with_capacity(stored.len() / 2 + 256),
-            stored: stored.to_vec(),
+            text: String::with_capacity(size),
+            stored: Vec::with_capacity(size * 3),
         };
+        pack(event, &mut document.stored);
         document.values.extend([
             (schema.time, Held::Int(event.time().0)),
             (schema.partition, Held::Number(u64::from(id.partition))),

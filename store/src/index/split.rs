@@ -15,7 +15,7 @@ use tantivy::schema::Value as _;
 use tantivy::store::{Compressor, StoreReader, ZstdCompressor};
 use tantivy::{Index, IndexSettings, TantivyDocument};
 
-use super::document::{DocumentMaker, EventDocument, unpack};
+use super::document::{DocumentMaker, EventDocument, unpack_here};
 use super::schema::{self, IndexSchema};
 use super::tokenizer;
 use crate::{Error, Result};
@@ -37,12 +37,12 @@ pub(crate) struct SplitMeta {
     pub(crate) offsets: Vec<(u32, u64, u64)>,
 }
 
-/// An event to be written: when, which, and its stored form.
+/// An event to be written: when, which, and its form in the memory tail.
 #[derive(Clone, Copy)]
 pub(crate) struct Packed<'a> {
     pub(crate) time: i64,
     pub(crate) id: EventId,
-    pub(crate) stored: &'a [u8],
+    pub(crate) tail: &'a [u8],
 }
 
 pub(crate) fn settings() -> IndexSettings {
@@ -76,14 +76,14 @@ pub(crate) fn write(
         .map_err(failed)?;
     let (mut maker, mut arena) = (DocumentMaker::default(), Bump::new());
     for packed in &events {
-        let Some(event) = unpack(packed.stored, &arena) else {
+        let Some(event) = unpack_here(packed.tail, &arena) else {
             return Err(Error::Damaged {
                 what: "event",
                 place: packed.id.to_string(),
                 reason: "cannot be read back".into(),
             });
         };
-        writer.add_document(maker.make(schema, packed.id, &event, packed.stored)).map_err(failed)?;
+        writer.add_document(maker.make(schema, packed.id, &event, packed.tail.len())).map_err(failed)?;
         drop(event);
         arena.reset();
     }

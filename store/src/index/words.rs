@@ -9,6 +9,7 @@
 //! split with that list says what is in it, with [`KEY`] or [`NAME`], the word, [`MARK`], the digest. At most
 //! [`TEMPLATES_MAX`] lists a split; the keys of further ones are given as words and the names as `NAME name MARK`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -40,7 +41,8 @@ const LIST_BYTES_MAX: usize = 8 * 1024;
 /// Lists met in this split, with the terms that stand for them.
 #[derive(Default)]
 struct Templates {
-    terms: HashMap<Box<str>, Box<str>>,
+    known: HashMap<Box<str>, usize>,
+    terms: Vec<String>,
 }
 
 enum Template<'a> {
@@ -51,21 +53,22 @@ enum Template<'a> {
 }
 
 impl Templates {
-    /// The term of a list of words that each end with [`MARK`].
-    fn of(&mut self, list: &str, before: &str) -> Template<'_> {
-        // Asked twice, because the borrow of a found term would last to the end otherwise.
-        if self.terms.contains_key(list) {
-            return self.terms.get(list).map_or(Template::Refused, |term| Template::Known(term));
+    /// The term of a list; `words` are its words, each ending with [`MARK`], from which the digest is made.
+    fn of<'l>(&mut self, list: &str, before: &str, words: impl FnOnce() -> Cow<'l, str>) -> Template<'_> {
+        if let Some(known) = self.known.get(list) {
+            return Template::Known(&self.terms[*known]);
         }
         if self.terms.len() >= TEMPLATES_MAX || list.len() > LIST_BYTES_MAX {
             return Template::Refused;
         }
         let mut term = String::from(before);
-        for byte in Sha256::digest(list.as_bytes()).iter().take(12) {
+        for byte in Sha256::digest(words().as_bytes()).iter().take(12) {
             let written = write!(term, "{byte:02x}");
             debug_assert!(written.is_ok(), "writing to memory cannot fail");
         }
-        Template::New(self.terms.entry(list.into()).or_insert(term.into()))
+        self.known.insert(list.into(), self.terms.len());
+        self.terms.push(term);
+        self.terms.last().map_or(Template::Refused, |term| Template::New(term))
     }
 }
 
@@ -113,14 +116,11 @@ impl WordMaker {
             }
         }
         self.give_keys(out);
+        // Within this process a field's number stands for its name, as the character with that number.
         self.list.clear();
-        for (field, _) in event.iter().filter(|(field, _)| is_other(schema, *field)) {
-            if has_plain_name(field.name()) {
-                self.list.push_str(field.name());
-                self.list.push(MARK);
-            }
-        }
-        self.give_names(out);
+        let others = event.iter().filter(|(field, _)| is_other(schema, *field));
+        self.list.extend(others.filter_map(|(field, _)| char::from_u32(field.index() as u32)));
+        self.give_names(schema, event, out);
     }
 
     fn give_keys(&mut self, out: &mut String) {
@@ -128,7 +128,7 @@ impl WordMaker {
         if self.list.is_empty() {
             return;
         }
-        match self.keys.of(&self.list, KEYS_OF) {
+        match self.keys.of(&self.list, KEYS_OF, || Cow::Borrowed(&self.list)) {
             Template::Known(term) => push(term, out),
             Template::New(term) => {
                 push(term, out);
@@ -145,12 +145,16 @@ impl WordMaker {
         }
     }
 
-    fn give_names(&mut self, out: &mut String) {
-        let names = || self.list.split_terminator(MARK);
+    fn give_names(&mut self, schema: &IndexSchema, event: &Event<'_>, out: &mut String) {
+        let names = || {
+            let names = event.iter().filter(|(field, _)| is_other(schema, *field)).map(|(field, _)| field.name());
+            names.filter(|name| has_plain_name(name))
+        };
+        let words = || Cow::Owned(names().flat_map(|name| [name, "\u{1}"]).collect());
         if self.list.is_empty() {
             return;
         }
-        match self.names.of(&self.list, FIELDS_OF) {
+        match self.names.of(&self.list, FIELDS_OF, words) {
             Template::Known(term) => push(term, out),
             Template::New(term) => {
                 push(term, out);
@@ -218,8 +222,7 @@ pub(crate) fn has_plain_name(name: &str) -> bool {
 
 /// Whether a field is found through `others` and the templates: no column, and neither time, tenant nor text.
 fn is_other(schema: &IndexSchema, field: FieldId) -> bool {
-    const OWN: [FieldId; 4] =
-        [fields::TIMESTAMP, fields::SEKISHO_TENANT, fields::EVENT_ORIGINAL, fields::MESSAGE];
+    const OWN: [FieldId; 4] = [fields::TIMESTAMP, fields::SEKISHO_TENANT, fields::EVENT_ORIGINAL, fields::MESSAGE];
     !OWN.contains(&field) && schema.column(field).is_none()
 }
 

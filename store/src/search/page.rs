@@ -8,7 +8,7 @@ use stream::{EventId, Timestamp};
 
 use super::scan::Scan;
 use super::{Hit, SearchRequest};
-use crate::index::document::unpack;
+use crate::index::document::{unpack, unpack_here};
 use crate::index::split::Opened;
 use crate::store::View;
 use crate::tail::Chunk;
@@ -153,14 +153,14 @@ fn hit((time, id): Key, place: &Place) -> Result<Hit> {
     let damaged = || Error::Damaged { what: "event", place: id.to_string(), reason: "not a stored event".into() };
     let arena = Bump::new();
     let stored;
-    let bytes = match place {
-        Place::Tail(chunk, index) => chunk.get(*index).ok_or_else(damaged)?.stored,
+    let event = match place {
+        Place::Tail(chunk, index) => unpack_here(chunk.get(*index).ok_or_else(damaged)?.packed, &arena),
         Place::Split(opened, doc) => {
             stored = opened.stored(*doc)?;
-            &stored
+            unpack(&stored, &arena)
         }
     };
-    let event = unpack(bytes, &arena).ok_or_else(damaged)?;
+    let event = event.ok_or_else(damaged)?;
     let mut json = Vec::new();
     event.write_json(&mut json);
     let event = serde_json::from_slice(&json).map_err(|_| damaged())?;

@@ -10,7 +10,7 @@ use tantivy::query::{EnableScoring, Scorer};
 
 use super::{SearchRequest, Searcher};
 use crate::index::compile::Compiler;
-use crate::index::document::unpack;
+use crate::index::document::{unpack, unpack_here};
 use crate::index::split::{Opened, Split};
 use crate::store::View;
 use crate::tail::TailEvent;
@@ -84,7 +84,7 @@ impl<'a> Scan<'a> {
 
     /// Calls when a tail event matches.
     pub(super) fn check(&self, held: &TailEvent<'_>, arena: &Bump, matched: impl FnOnce(&Event<'_>)) -> Result<bool> {
-        let event = unpack(held.stored, arena).ok_or_else(|| Error::Damaged {
+        let event = unpack_here(held.packed, arena).ok_or_else(|| Error::Damaged {
             what: "event",
             place: format!("memory tail, event {}", held.id),
             reason: "not a stored event".into(),

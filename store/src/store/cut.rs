@@ -25,7 +25,7 @@ pub(super) fn cut(inner: &Inner) -> Result<()> {
     }
     let mut groups: BTreeMap<(&str, i64), Vec<Packed<'_>>> = BTreeMap::new();
     for event in chunks.iter().flat_map(|chunk| chunk.iter()) {
-        let packed = Packed { time: event.time, id: event.id, stored: event.stored };
+        let packed = Packed { time: event.time, id: event.id, tail: event.packed };
         groups.entry((event.tenant, day(event.time))).or_default().push(packed);
     }
     let mut metas = Vec::new();

@@ -254,8 +254,20 @@ fn aggregates_are_the_same_in_tail_and_split() {
 }
 
 fn made() -> impl Strategy<Value = Made> {
-    let words =
-        prop::sample::select(vec!["deny", "Accept", "東京都庁", "10.1.0.5", "a.b", "x=1", "root", "東", "ＡＢ", "root=deny", "\"deny\":7", "ab=東京"]);
+    let words = prop::sample::select(vec![
+        "deny",
+        "Accept",
+        "東京都庁",
+        "10.1.0.5",
+        "a.b",
+        "x=1",
+        "root",
+        "東",
+        "ＡＢ",
+        "root=deny",
+        "\"deny\":7",
+        "ab=東京",
+    ]);
     let value =
         prop::sample::select(vec!["deny", "Accept", "root", "東京都", "7", "a.b", "root user", "a\"b", "10.1.0.5"]);
     let field = prop::sample::select(vec![
