@@ -152,7 +152,8 @@ impl Accounting {
             .collect();
         let in_flight: u64 = sources.iter().map(|row| row.in_flight).sum();
         // The two are read one after the other while records flow; only a drained log can be held to equality.
-        let balanced = log_in_flight > 0 || in_flight == 0;
+        let drained = || sources.iter().all(|row| row.received == row.indexed + row.filtered);
+        let balanced = log_in_flight > 0 || (in_flight == 0 && drained());
         Book { as_of: now.to_string(), balanced, log_in_flight, sources }
     }
 

@@ -90,7 +90,8 @@ impl Config {
         problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
         if self.stream.raw_partitions != 1 {
             let given = self.stream.raw_partitions;
-            problems.push(format!("[stream] raw_partitions is {given}; the embedded stream has one, leave the key out"));
+            problems
+                .push(format!("[stream] raw_partitions is {given}; the embedded stream has one, leave the key out"));
         }
         problems
     }

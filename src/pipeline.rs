@@ -28,6 +28,8 @@ use crate::worker::{Parts, Worker};
 
 /// How often the clock goes into the stream.
 const TICK_EVERY: Duration = Duration::from_secs(10);
+/// How long listeners and services may take to end.
+const STOP_MAX: Duration = Duration::from_secs(10);
 /// How often retention is applied.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
 /// How often the accounting file is written.
@@ -103,6 +105,11 @@ impl Pipeline {
         let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, collectors) = (TaskTracker::new(), TaskTracker::new());
 
+        anyhow::ensure!(
+            log.partitions(Topic::Raw) == 1,
+            "the stream below {} has several partitions of raw; the embedded stream has one",
+            config.data.display()
+        );
         let mut metrics = Some(detect::Metrics::new(&registry)?);
         let mut workers = Vec::new();
         for partition in 0..log.partitions(Topic::Raw) {
@@ -185,7 +192,10 @@ impl Pipeline {
     /// A worker failed while finishing; what it had not committed is done again at the next start.
     pub async fn stop(mut self) -> Result<()> {
         self.listeners.cancel();
-        self.collectors.wait().await;
+        // A client that never finishes its request must not keep what was received from being committed.
+        if tokio::time::timeout(STOP_MAX, self.collectors.wait()).await.is_err() {
+            tracing::warn!("a listener did not end in time; what it had not made durable was not acknowledged");
+        }
         self.stop.store(true, Ordering::Release);
         let workers = std::mem::take(&mut self.workers);
         tokio::task::spawn_blocking(move || {
@@ -197,7 +207,9 @@ impl Pipeline {
         })
         .await?;
         self.services.cancel();
-        self.tasks.wait().await;
+        if tokio::time::timeout(STOP_MAX, self.tasks.wait()).await.is_err() {
+            tracing::warn!("a page or a delivery did not end in time");
+        }
         let failure = self.failures.try_recv().ok();
         self.log.close();
         failure.map_or(Ok(()), Err)
@@ -224,7 +236,9 @@ fn spawn_worker(
     failed: mpsc::Sender<anyhow::Error>,
 ) -> Result<JoinHandle<()>> {
     let work = move || {
-        if let Err(error) = worker.run(&stop) {
+        // A panic is a failure like any other: the process must not go on receiving what nobody judges.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run(&stop)));
+        if let Err(error) = ended.unwrap_or_else(|_| Err(anyhow!("the worker panicked; this is a defect of sekisho"))) {
             tracing::error!(partition, error = format!("{error:#}"), "worker failed; the process stops");
             // Full only when eight workers failed before, and then the process is stopping already.
             drop(failed.try_send(error.context(format!("worker of partition {partition}"))));
@@ -294,8 +308,15 @@ async fn retain(log: Log, store: Store, stop: CancellationToken) {
         }
         let (log, store) = (log.clone(), store.clone());
         let applied = tokio::task::spawn_blocking(move || -> Result<()> {
-            log.retain(now())?;
-            store.retain(now())?;
+            let (log, store) = (log.retain(now())?, store.retain(now())?);
+            if store.splits > 0 {
+                tracing::info!(
+                    splits = store.splits,
+                    events = store.events,
+                    "events past their retention were removed"
+                );
+            }
+            tracing::debug!(?log, "retention of the stream");
             Ok(())
         });
         if let Ok(Err(error)) = applied.await {

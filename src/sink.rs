@@ -30,11 +30,16 @@ impl Sink for LogSink {
                 let count = counts.entry((Arc::clone(&record.tenant), Arc::clone(&record.source))).or_default();
                 *count = (count.0 + 1, record.received);
             }
-            Sink::append(&self.log, records).await?;
-            for ((tenant, source), (count, received)) in counts {
-                self.accounting.received(&tenant, &source, count, received);
-            }
-            Ok(())
+            // A task of its own: when the caller goes away in the middle, what becomes durable is still counted.
+            let (log, accounting) = (self.log.clone(), Arc::clone(&self.accounting));
+            let appended = tokio::spawn(async move {
+                Sink::append(&log, records).await?;
+                for ((tenant, source), (count, received)) in counts {
+                    accounting.received(&tenant, &source, count, received);
+                }
+                Ok(())
+            });
+            appended.await.map_err(|error| ingest::Error::Append(error.to_string()))?
         })
     }
 }

@@ -117,7 +117,9 @@ impl Live for LiveView {
     fn ready(&self) -> Result<(), String> {
         match self.log.stopped().first() {
             None => Ok(()),
-            Some((topic, partition, cause)) => Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name())),
+            Some((topic, partition, cause)) => {
+                Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name()))
+            }
         }
     }
 }

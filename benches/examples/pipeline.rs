@@ -58,8 +58,15 @@ fn main() {
     indexer.commit().expect("a commit");
     let wall = began.elapsed();
     let whole = stage.lap("all, indexed and durable", events);
-    println!("  zones {judge:.2}, rules {matched:.2}, index {:.2} us of CPU per event", whole - parse - judge - matched);
-    println!("{:.0} events per CPU-second, {:.0} per second of wall clock", 1e6 / whole, events as f64 / wall.as_secs_f64());
+    println!(
+        "  zones {judge:.2}, rules {matched:.2}, index {:.2} us of CPU per event",
+        whole - parse - judge - matched
+    );
+    println!(
+        "{:.0} events per CPU-second, {:.0} per second of wall clock",
+        1e6 / whole,
+        events as f64 / wall.as_secs_f64()
+    );
     let stats = store.stats();
     println!("{:.1} bytes per event on disk in {} splits", stats.bytes as f64 / events as f64, stats.splits);
     println!("{} MiB of memory at most", peak_mib());
@@ -148,14 +155,27 @@ fn freshness(store: &Store, indexer: &mut store::Indexer, next: u64) -> Duration
     let mut decoder = Decoder::single(source).expect("a decoder");
     let mut took: Vec<Duration> = (0..200)
         .map(|n| {
-            let line = format!("<86>Nov 20 12:00:00 web01 sshd[1]: Failed password for fresh{n} from 192.0.2.1 port 2 ssh2");
+            let line =
+                format!("<86>Nov 20 12:00:00 web01 sshd[1]: Failed password for fresh{n} from 192.0.2.1 port 2 ssh2");
             let received = Timestamp::parse_rfc3339("2026-11-20T12:00:00Z").expect("a time");
             let raw = line.as_bytes();
-            let record = RecordRef { offset: next + n, kind: RecordKind::Data, tenant: "town", source: "s", peer: None, received, raw };
+            let record = RecordRef {
+                offset: next + n,
+                kind: RecordKind::Data,
+                tenant: "town",
+                source: "s",
+                peer: None,
+                received,
+                raw,
+            };
             let began = Instant::now();
             indexer.add(EventId::new(0, next + n), &decoder.decode(&record, &arena));
             indexer.publish(0, next + n + 1);
-            let request = SearchRequest { tenants: vec![ALL_TENANTS.into()], query: format!("fresh{n}"), ..SearchRequest::default() };
+            let request = SearchRequest {
+                tenants: vec![ALL_TENANTS.into()],
+                query: format!("fresh{n}"),
+                ..SearchRequest::default()
+            };
             assert_eq!(searcher.search(&request).expect("a search").hits.len(), 1);
             began.elapsed()
         })

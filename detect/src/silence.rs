@@ -14,6 +14,9 @@ use stream::{EventId, Timestamp};
 /// The most sources watched by one rule.
 pub(crate) const SOURCES_MAX: usize = 100_000;
 
+/// Ticks further apart than this, in nanoseconds, mean that nobody was listening in between.
+const TICK_GAP_MAX: i64 = 60 * stream::NANOS_PER_SECOND;
+
 /// The last sign of life of a source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Life {
@@ -45,6 +48,9 @@ pub(crate) struct Silent {
 pub(crate) struct Watch {
     tenants: BTreeMap<String, BTreeMap<String, Life>>,
     count: usize,
+    /// The clock at the last tick. After a gap in the ticks (sekisho itself was down, or only importing) nobody was
+    /// listening, so sources are given their whole limit again.
+    ticked: Option<Timestamp>,
 }
 
 /// What an event tells about its source.
@@ -91,6 +97,12 @@ impl Watch {
 
     /// Takes the clock: every source whose last receipt is longer ago than its limit.
     pub(crate) fn tick(&mut self, now: Timestamp, limit_of: impl Fn(&str, &str) -> Option<i64>) -> Vec<Silent> {
+        let listening = self.ticked.is_some_and(|ticked| now.since(ticked) <= TICK_GAP_MAX);
+        self.ticked = Some(now);
+        if !listening {
+            let lives = self.tenants.values_mut().flat_map(BTreeMap::values_mut);
+            lives.for_each(|life| life.received = life.received.max(now));
+        }
         self.overdue(limit_of, |_, life| now.since(life.received))
     }
 
@@ -171,7 +183,9 @@ mod tests {
         assert_eq!(watch.sign(&sign(0), LIMIT), None);
         assert_eq!(watch.sign(&sign(100), LIMIT), None);
         let (mut by_tick, mut by_end, mut by_gap) = (watch.clone(), watch.clone(), watch);
-        assert!(by_tick.tick(Timestamp::from_seconds(1001), limit).is_empty());
+        for second in (101..=1001).step_by(60) {
+            assert!(by_tick.tick(Timestamp::from_seconds(second), limit).is_empty());
+        }
         let tick = by_tick.tick(Timestamp::from_seconds(1002), limit);
         assert_eq!(tick.len(), 1);
         assert!(by_tick.tick(Timestamp::from_seconds(9000), limit).is_empty(), "raised once");
@@ -181,6 +195,18 @@ mod tests {
         let gap = by_gap.sign(&sign(1001), LIMIT).unwrap();
         assert_eq!((gap.time, gap.life.id), (tick[0].time, tick[0].life.id));
         assert_eq!(gap.time, Timestamp::from_seconds(1000));
+    }
+
+    #[test]
+    fn when_nobody_was_listening_nobody_was_silent() {
+        let limit = |_: &str, _: &str| Some(LIMIT);
+        let mut watch = Watch::default();
+        watch.sign(&sign(0), LIMIT);
+        assert!(watch.tick(Timestamp::from_seconds(30), limit).is_empty());
+        assert!(watch.tick(Timestamp::from_seconds(90_000), limit).is_empty(), "down for a day");
+        let ticks = (90_060..92_000).step_by(60);
+        let found: usize = ticks.map(|second| watch.tick(Timestamp::from_seconds(second), limit).len()).sum();
+        assert_eq!(found, 1, "and still silent a limit later");
     }
 
     #[test]

@@ -34,7 +34,10 @@ pub fn run(args: &Configured) -> Result<u8> {
             let known = |id: &str| tenants.as_ref().is_none_or(|tenants| tenants.get(id).is_some());
             for source in sources.iter().filter(|source| !known(&source.tenant)) {
                 let place = config.sources.display();
-                eprintln!("{place}: {}/{}: no folder tenants/{} exists; add it or correct `tenant`", source.tenant, source.id, source.tenant);
+                eprintln!(
+                    "{place}: {}/{}: no folder tenants/{} exists; add it or correct `tenant`",
+                    source.tenant, source.id, source.tenant
+                );
                 wrong += 1;
             }
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use bumpalo::Bump;
 use detect::{Engine, Meta, Outcome, RuleSet, Tenants};
 use ingest::{Decoder, SourceConfig, Sources};
-use stream::{Alert, EventId, RecordKind, RecordRef, Timestamp};
+use stream::{Alert, EventId, RecordKind, RecordRef, Timestamp, fields};
 
 use crate::cli::{Detect, Emit};
 use crate::commands::{DONE, output};
@@ -146,18 +146,28 @@ impl Feed {
             scratch: Bump::new(),
         };
         feed.advance()?;
-        feed.number = 0;
+        feed.number -= 1;
         Ok(feed)
     }
 
     /// Goes to the next line and learns its time, by which the sources are merged.
     fn advance(&mut self) -> Result<()> {
-        self.line = self.lines.next().transpose()?;
-        self.number += 1;
+        loop {
+            self.line = self.lines.next().transpose()?;
+            self.number += 1;
+            // A blank line is no record, here as on the wire.
+            if self.line.as_ref().is_none_or(|line| !line.is_empty()) {
+                break;
+            }
+        }
         if let Some(line) = &self.line {
             self.scratch.reset();
             let record = record(&self.source, self.number, self.received, line);
-            self.time = self.decoder.decode(&record, &self.scratch).time();
+            let event = self.decoder.decode(&record, &self.scratch);
+            // A line without a time of its own stays where it stands among its neighbours.
+            if !event.has(fields::SEKISHO_PARSE_REASON) {
+                self.time = event.time();
+            }
         }
         Ok(())
     }

@@ -121,7 +121,7 @@ async fn walk(driver: &Driver, service: &Service) {
 
     client.goto(&format!("{}alerts", service.url)).await.unwrap();
     ready(&client).await;
-    let link = client.find(Locator::Css("[data-alert] a[href^='/alerts/'], a[href^='/alerts/']")).await.unwrap();
+    let link = client.find(Locator::Css("[data-row] a[href^='/alerts/']")).await.unwrap();
     link.click().await.unwrap();
     press(&client, "form[action$='/acknowledge'] button").await;
     client.wait().for_element(Locator::Css("form[action$='/close']")).await.unwrap();

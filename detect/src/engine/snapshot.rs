@@ -16,7 +16,7 @@ use crate::silence::Watch;
 use crate::suppress::Episode;
 use crate::{Error, Result};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 #[derive(Serialize)]
 struct Saved<'e> {
@@ -66,6 +66,7 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8]) -> Result<()> {
     let loaded: Loaded = postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))?;
     let mut fresh = Engine::new(std::sync::Arc::clone(&engine.rules), std::sync::Arc::clone(&engine.tenants));
     fresh.limits = std::mem::take(&mut engine.limits);
+    fresh.not_applicable = std::mem::take(&mut engine.not_applicable);
     let [events, matches, alerts, evidence] = loaded.stats;
     fresh.stats = Stats { events, matches, alerts, evidence, ..Stats::default() };
     fresh.newest = loaded.newest;

@@ -176,7 +176,7 @@ pub(super) fn insert(
     let inserted = transaction
         .prepare_cached(
             "INSERT OR IGNORE INTO outbox (alert_id, channel, idempotency_key, payload, state, attempts, created, next_at)
-             VALUES (?1, ?2, ?3, ?4, 'pending', 0, ?5, ?5)",
+             VALUES (?1, ?2, ?3, ?4, 'pending', 0, ?5, 0)",
         )
         .and_then(|mut statement| {
             statement.execute(params![alert_id, channel, format!("{alert_id}:{channel}"), payload, now.0])
