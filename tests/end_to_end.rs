@@ -3,7 +3,7 @@
 //! A sender or browser that is not installed is skipped by name, unless `SEKISHO_REQUIRE=all`.
 
 // `pub` in a test's modules means "for the test"; a panic in a helper is the report.
-#![allow(unreachable_pub, clippy::unwrap_used)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "end_to_end/browser.rs"]
 mod browser;
@@ -69,6 +69,7 @@ fn logger_and_rsyslog_reach_the_search_page_within_a_second() {
     let udp = service.port("syslog_udp").to_string();
     let logger = |word: &str, extra: &[&str]| {
         let mut command = Command::new("logger");
+        command.env("TZ", "UTC");
         command.args(["-n", "127.0.0.1", "-P", &udp, "-t", "sshd"]).args(extra);
         let line = format!("Failed password for {word} from 203.0.113.9 port 40000 ssh2");
         assert!(command.arg(line).status().unwrap().success());
@@ -89,7 +90,8 @@ fn logger_and_rsyslog_reach_the_search_page_within_a_second() {
 fn http_is_acknowledged_when_durable_and_refused_without_the_token() {
     let service = Service::start_plain();
     let url = format!("http://127.0.0.1:{}/ingest/v1/http01", service.port("http"));
-    let lines = "Nov 20 10:00:00 web sshd[1]: Failed password for overhttp from 203.0.113.9 port 4 ssh2\n".repeat(3);
+    let now = jiff::Timestamp::now().strftime("%b %e %H:%M:%S").to_string();
+    let lines = format!("{now} web sshd[1]: Failed password for overhttp from 203.0.113.9 port 4 ssh2\n").repeat(3);
     let post = |token: &str| ureq::post(&url).header("authorization", format!("Bearer {token}")).send(lines.as_bytes());
     assert!(post("wrong").is_err(), "a wrong token is refused");
     let answer = post(service::TOKEN).unwrap().body_mut().read_to_string().unwrap();

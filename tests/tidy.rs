@@ -1,5 +1,8 @@
 //! The tree keeps its own rules: crate edges, file lengths, headers, field names, no paths of a developer's machine.
 
+// A panic in a helper is the report.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

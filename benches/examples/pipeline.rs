@@ -4,6 +4,9 @@
 //! CPU-second, bytes per event on disk, memory, and how long an event takes from being handed over to being found.
 //! CPU time is that of the whole process (all threads), from /proc, in steps of 10 ms: use at least 200,000 events.
 
+// What it measures goes to stdout.
+#![allow(clippy::print_stdout)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

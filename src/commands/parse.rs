@@ -20,7 +20,6 @@ pub fn run(args: &Parse) -> Result<u8> {
     let mut out = output(None)?;
     let mut arena = Bump::new();
     let mut json = Vec::with_capacity(4096);
-    let mut offset = 0;
     let (input, received): (Box<dyn Iterator<Item = io::Result<Vec<u8>>>>, Timestamp) = match &args.file {
         None => (Box::new(lines(io::stdin().lock())), jiff::Timestamp::now().into()),
         Some(path) => {
@@ -30,7 +29,7 @@ pub fn run(args: &Parse) -> Result<u8> {
             (Box::new(ingest::import::records(path)?.map(|line| line.map_err(io::Error::other))), received.into())
         }
     };
-    for line in input {
+    for (offset, line) in (0..).zip(input) {
         let line = line.context("read the input")?;
         let record = RecordRef {
             offset,
@@ -45,7 +44,6 @@ pub fn run(args: &Parse) -> Result<u8> {
         decoder.decode(&record, &arena).write_json(&mut json);
         json.push(b'\n');
         out.write_all(&json)?;
-        offset += 1;
         if arena.allocated_bytes() > ARENA_BYTES_KEPT {
             arena = Bump::new();
         }

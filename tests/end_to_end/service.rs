@@ -66,8 +66,8 @@ impl Service {
     /// A town with one Linux server, over every kind of listener.
     pub fn start_plain() -> Service {
         let sources = format!(
-            "[[source]]\ntenant = \"town\"\nid = \"linux01\"\nproduct = \"system\"\n\
-             [[source]]\ntenant = \"town\"\nid = \"http01\"\nproduct = \"system\"\ntoken_sha256 = [\"{TOKEN_SHA256}\"]\n"
+            "[[source]]\ntenant = \"town\"\nid = \"linux01\"\nproduct = \"system\"\ntz = \"UTC\"\n\
+             [[source]]\ntenant = \"town\"\nid = \"http01\"\nproduct = \"system\"\ntz = \"UTC\"\ntoken_sha256 = [\"{TOKEN_SHA256}\"]\n"
         );
         let mut config = String::from("[dashboards]\nlisten = \"127.0.0.1:0\"\n");
         for kind in ["syslog_udp", "syslog_tcp"] {
@@ -242,7 +242,11 @@ impl Rsyslog {
         );
         std::fs::write(at("rsyslog.conf"), config).unwrap();
         let program = if Path::new("/usr/sbin/rsyslogd").is_file() { "/usr/sbin/rsyslogd" } else { "rsyslogd" };
-        let process = Command::new(program).args(["-n", "-f", &at("rsyslog.conf"), "-i", &at("pid")]).spawn().unwrap();
+        let process = Command::new(program)
+            .env("TZ", "UTC")
+            .args(["-n", "-f", &at("rsyslog.conf"), "-i", &at("pid")])
+            .spawn()
+            .unwrap();
         let rsyslog = Rsyslog { process, dir };
         let end = Instant::now() + Duration::from_secs(20);
         while !rsyslog.dir.path().join("log").exists() {
@@ -255,7 +259,8 @@ impl Rsyslog {
     /// Hands it a line, through `logger`.
     pub fn write(&self, line: &str) {
         let socket = self.dir.path().join("log");
-        let status = Command::new("logger").arg("-u").arg(socket).args(["-t", "sshd", line]).status().unwrap();
+        let status =
+            Command::new("logger").env("TZ", "UTC").arg("-u").arg(socket).args(["-t", "sshd", line]).status().unwrap();
         assert!(status.success());
     }
 }

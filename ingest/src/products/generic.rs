@@ -77,13 +77,13 @@ impl Lookup {
 
 /// The ECS field of this name that a log may set; `sekisho.*` and what the decoder sets is not a log's to say.
 fn ecs(name: &str) -> Option<FieldId> {
-    let taken = name.starts_with("sekisho.") || matches!(name, "event.original" | "event.created" | "event.ingested");
-    fields::lookup(name).filter(|field| field.is_static() && !taken)
+    fields::lookup(name).filter(|field| field.is_static() && !is_reserved(name))
 }
 
 /// Whether `name` is one that only sekisho itself sets.
 fn is_reserved(name: &str) -> bool {
-    name.starts_with("sekisho.") || matches!(name, "event.original" | "event.created" | "event.ingested")
+    const DECODERS: [FieldId; 3] = [fields::EVENT_ORIGINAL, fields::EVENT_CREATED, fields::EVENT_INGESTED];
+    name.starts_with("sekisho.") || DECODERS.iter().any(|field| field.name() == name)
 }
 
 /// Sets the field if the text fits its kind; whether it did.

@@ -154,7 +154,8 @@ fn the_outbox_delivers() {
     assert!(database.outbox_add("a1", "mail", "{}", NOW).unwrap());
     assert!(!database.outbox_add("a1", "mail", "{}", NOW).unwrap());
     assert!(database.outbox_add("a2", "mail", "{}", NOW).unwrap());
-    assert!(database.outbox_due(NOW.plus_nanos(-1), 10).unwrap().is_empty());
+    // A record's clock that runs ahead does not hold a page back.
+    assert_eq!(database.outbox_due(NOW.plus_nanos(-1), 10).unwrap().len(), 2);
     let due = database.outbox_due(NOW, 10).unwrap();
     assert_eq!(due[0].idempotency_key, "a1:mail");
     let later = NOW.plus_nanos(NANOS_PER_SECOND);
