@@ -6,10 +6,10 @@
 //! | `<PRI>Nov 20 10:00:00 host `, `<PRI>1 2026-11-20T10:00:00Z host - - - - ` | relays, `set format rfc5424` |
 //! | two host names and a stray `"` before the first key | boxes that a carrier operates |
 //!
-//! In CEF the vendor's `FTNTFGT<key>` and in JSON the members of the object are the same keys (see [`other`]).
+//! In CEF the vendor's `FTNTFGT<key>` and in JSON the members of the object are the same keys (see `other`).
 //!
 //! `@timestamp` is `date` + `time` in `tz`, else in the source's zone; `event.start` is `eventtime` (s, ms, us or ns).
-//! Known keys become ECS fields, the rest `fortigate.<key>` (see [`keys`]). `event.type` holds `allowed` or `denied`;
+//! Known keys become ECS fields, the rest `fortigate.<key>` (see `keys`). `event.type` holds `allowed` or `denied`;
 //! `event.action` is the vendor's `action`, for UTM logs `eventtype`. `N/A` and `(null)` are nothing.
 //! A key counts once, the first time. Source: FortiOS Log Message Reference.
 
