@@ -91,6 +91,9 @@ pub struct Stats {
     pub groups: u64,
 }
 
+/// A match to hand to a correlation: its rule index and step, the detection rule, and the events behind the match.
+type Step = (u32, u16, u32, Vec<Entry>);
+
 /// Judges events by a rule set.
 #[derive(Debug)]
 pub struct Engine {
@@ -101,6 +104,10 @@ pub struct Engine {
     judge: Judge,
     matched: Vec<u32>,
     matches: Vec<usize>,
+    /// Buffers of one event, kept for the next.
+    told: Vec<u32>,
+    queue: VecDeque<Step>,
+    key: String,
     /// By rule index: correlations that refer to it, with the step.
     feeds: Vec<Vec<(u32, u16)>>,
     /// By rule index, for rules with `suppress`.
@@ -159,6 +166,9 @@ impl Engine {
             judge: Judge::default(),
             matched: Vec::new(),
             matches: Vec::new(),
+            told: Vec::new(),
+            queue: VecDeque::new(),
+            key: String::new(),
             feeds,
             episodes,
             windows,
@@ -198,8 +208,8 @@ impl Engine {
             return;
         }
         self.exclude(meta.tenant);
-        let mut told = Vec::new();
-        let mut queue = VecDeque::new();
+        let mut told = std::mem::take(&mut self.told);
+        let mut queue = std::mem::take(&mut self.queue);
         let mut facts = Facts::new(meta, event);
         for at in 0..self.matched.len() {
             let index = self.matched[at];
@@ -235,9 +245,11 @@ impl Engine {
                 queue.extend(feeds.map(|(outer, step)| (*outer, *step, leaf, holds.clone())));
             }
         }
-        for index in told {
+        for index in told.drain(..) {
             event.push_unique(fields::SEKISHO_RULE_IDS, Value::Str(self.names[index as usize]));
         }
+        queue.clear();
+        (self.told, self.queue) = (told, queue);
     }
 
     /// Takes the clock of a tick record: raises the silences it shows and tells counts not told yet.
@@ -331,7 +343,8 @@ impl Engine {
             out.push(Outcome::Alert(alert));
             return;
         };
-        let (key, group) = facts.key(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
+        facts.key(suppress.by.iter().map(|(_, fields)| fields.as_slice()), &mut self.key);
+        let group = || facts.group(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
         let Some(table) = self.episodes.get_mut(&index) else { return };
         let quiet = suppress.quiet_nanos;
         let time = facts.time();
@@ -339,12 +352,12 @@ impl Engine {
             More(String, u64),
             New(Box<Alert>),
         }
-        let found = table.with(&key, time.0, |episode| {
+        let found = table.with(&self.key, time.0, |episode| {
             if episode.covers(time) {
                 let count = episode.extend(time);
                 return Found::More(episode.alert_id.clone(), count);
             }
-            let alert = facts.alert(info, group, vec![facts.entry(0)], None);
+            let alert = facts.alert(info, group(), vec![facts.entry(0)], None);
             if !episode.is_after(time) {
                 *episode = Episode::start(alert.id.clone(), time, time, quiet, 1);
             }
@@ -373,24 +386,23 @@ impl Engine {
     ) -> (bool, Vec<Entry>) {
         let Some(fields) = rule.leaves.get(&leaf) else { return (false, Vec::new()) };
         let names = rule.group_by.iter().map(String::as_str);
-        let (key, group) = facts.key(names.zip(fields.group.iter().map(Vec::as_slice)));
-        if group.is_empty() && !rule.group_by.is_empty() {
+        let any = facts.key(fields.group.iter().map(Vec::as_slice).take(rule.group_by.len()), &mut self.key);
+        if !any && !rule.group_by.is_empty() {
             return (false, Vec::new());
         }
-        let mut entry = facts.entry(step);
-        match rule.measure {
-            Measure::Values => match facts.values(&fields.measured) {
-                None => return (false, Vec::new()),
-                value => entry.value = value,
-            },
+        let number = match rule.measure {
+            Measure::Values if !facts.has_value(&fields.measured) => return (false, Vec::new()),
             Measure::Sum | Measure::Average | Measure::Percentile(_) => match facts.number(&fields.measured) {
                 None => return (false, Vec::new()),
-                Some(number) => entry.number = number,
+                Some(number) => number,
             },
-            Measure::Events | Measure::Steps { .. } => {}
-        }
+            Measure::Values | Measure::Events | Measure::Steps { .. } => 0.0,
+        };
+        let values = rule.measure == Measure::Values;
+        let entry =
+            || Entry { number, value: values.then(|| facts.values(&fields.measured)).flatten(), ..facts.entry(step) };
         let Some(windows) = self.windows.get_mut(&index) else { return (false, Vec::new()) };
-        let outcome = windows.take(rule, &key, entry, behind);
+        let outcome = windows.take(rule, &self.key, facts.time(), behind, entry);
         match outcome.effect {
             Effect::None => (false, outcome.holds),
             Effect::More { alert_id, count } => {
@@ -402,8 +414,9 @@ impl Engine {
                 let entries = std::mem::take(&mut fired.entries);
                 let count = entries.len() as u64;
                 let first = entries.first().map_or(fired.time, |entry| entry.time);
+                let group = facts.group(names.zip(fields.group.iter().map(Vec::as_slice)));
                 let alert = facts.alert(info, group, entries, Some((fired.time, fired.anchor)));
-                windows.started(&key, Episode::start(alert.id.clone(), first, fired.time, rule.span_nanos, count));
+                windows.started(&self.key, Episode::start(alert.id.clone(), first, fired.time, rule.span_nanos, count));
                 self.stats.alerts += 1;
                 out.push(Outcome::Alert(alert));
                 (true, outcome.holds)
@@ -415,9 +428,8 @@ impl Engine {
     fn more(&mut self, alert_id: String, count: u64, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
         self.stats.evidence += 1;
         if count <= Alert::EVIDENCE_MAX as u64 {
-            let entry = facts.entry(0);
-            let evidence = vec![Evidence { source: entry.source.into(), line: entry.line.into() }];
-            out.push(Outcome::Evidence { alert_id, events: vec![entry.id], evidence, count });
+            let evidence = vec![facts.evidence()];
+            out.push(Outcome::Evidence { alert_id, events: vec![facts.meta.id], evidence, count });
         } else if count.is_multiple_of(COUNT_STEP) {
             self.untold.remove(&alert_id);
             out.push(Outcome::Evidence { alert_id, events: Vec::new(), evidence: Vec::new(), count });

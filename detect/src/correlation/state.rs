@@ -121,33 +121,46 @@ impl Windows {
         self.table.restore(saved);
     }
 
-    /// Takes one event; for a step that is itself a correlation, also the events `behind` it that are new.
-    pub(crate) fn take(&mut self, rule: &Correlation, key: &str, mut entry: Entry, behind: Vec<Entry>) -> Outcome {
-        if !self.table.has_room(entry.line.len()) {
-            entry.line = "".into();
-        }
+    /// Takes one event of this time; for a step that is itself a correlation, also the events `behind` it that are
+    /// new. The entry is asked for only when the event is counted: most events of an episode are only evidence.
+    pub(crate) fn take(
+        &mut self,
+        rule: &Correlation,
+        key: &str,
+        time: Timestamp,
+        behind: Vec<Entry>,
+        entry: impl FnOnce() -> Entry,
+    ) -> Outcome {
         let (feeds, alerts) = (self.feeds, self.alerts);
-        self.table.with(key, entry.time.0, |window| {
+        let room = self.table.room();
+        self.table.with(key, time.0, |window| {
             window.span_nanos = rule.span_nanos;
-            let more = alerts && window.episode.covers(entry.time);
+            let more = alerts && window.episode.covers(time);
             let more = more.then(|| Effect::More {
-                count: window.episode.extend(entry.time),
+                count: window.episode.extend(time),
                 alert_id: window.episode.alert_id.clone(),
             });
             if !feeds && let Some(effect) = more {
                 return Outcome { effect, holds: Vec::new() };
             }
             let fires = alerts && more.is_none();
+            let mut entry = entry();
+            if entry.line.len() > room {
+                entry.line = "".into();
+            }
             let (fired, holds) = match rule.measure {
                 Measure::Steps { ordered } => {
                     let fired = window.step(rule, ordered, &entry, behind);
                     let holds = fired.as_ref().filter(|_| feeds).map_or(Vec::new(), |fired| fired.entries.clone());
                     (fired.filter(|_| fires), holds)
                 }
-                _ => window.count(rule, &entry).map_or((None, Vec::new()), |found| {
-                    let holds = if feeds { window.hand_on(&found, &entry) } else { Vec::new() };
-                    (fires.then(|| window.fire(&found)), holds)
-                }),
+                _ => {
+                    let order = entry.order();
+                    window.count(rule, entry).map_or((None, Vec::new()), |found| {
+                        let holds = if feeds { window.hand_on(&found, order) } else { Vec::new() };
+                        (fires.then(|| window.fire(&found)), holds)
+                    })
+                }
             };
             let effect = more.or(fired.map(Effect::Fired)).unwrap_or(Effect::None);
             if !feeds && matches!(effect, Effect::Fired(_)) {
@@ -171,10 +184,10 @@ impl Window {
     }
 
     /// The events of a window that were not handed on before, the new one always among them.
-    fn hand_on(&mut self, found: &Found, entry: &Entry) -> Vec<Entry> {
+    fn hand_on(&mut self, found: &Found, order: (Timestamp, Fingerprint, EventId)) -> Vec<Entry> {
         let new = self.entries[found.range.clone()].iter();
         let new: Vec<Entry> = new
-            .filter(|held| held.order() == entry.order() || self.handed.is_none_or(|handed| held.order() > handed))
+            .filter(|held| held.order() == order || self.handed.is_none_or(|handed| held.order() > handed))
             .cloned()
             .collect();
         self.handed = self.handed.max(new.last().map(Entry::order));
@@ -196,8 +209,9 @@ impl Window {
         self.entries.last().map_or(Timestamp::MIN, |entry| entry.time)
     }
 
-    fn count(&mut self, rule: &Correlation, entry: &Entry) -> Option<Found> {
-        self.insert(entry.clone());
+    fn count(&mut self, rule: &Correlation, entry: Entry) -> Option<Found> {
+        let at = entry.time;
+        self.insert(entry);
         let horizon = self.newest_time().plus_nanos(-rule.span_nanos - LATENESS_NANOS);
         let old = self.entries.partition_point(|held| held.time < horizon);
         self.entries.drain(..old);
@@ -209,8 +223,8 @@ impl Window {
             });
             self.entries.remove(again.unwrap_or(0));
         }
-        let mut end = self.entries.partition_point(|held| held.time < entry.time);
-        while end < self.entries.len() && self.entries[end].time.since(entry.time) <= rule.span_nanos {
+        let mut end = self.entries.partition_point(|held| held.time < at);
+        while end < self.entries.len() && self.entries[end].time.since(at) <= rule.span_nanos {
             let time = self.entries[end].time;
             end = self.entries.partition_point(|held| held.time <= time);
             let start = self.entries.partition_point(|held| held.time < time.plus_nanos(-rule.span_nanos));

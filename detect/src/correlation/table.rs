@@ -54,21 +54,22 @@ impl<G: Group> Table<G> {
         self.groups.len()
     }
 
-    /// Whether another line of that many bytes may be kept.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
-        self.line_bytes + bytes <= LINE_BYTES_MAX
+    /// The longest line that may still be kept, in bytes.
+    pub(crate) fn room(&self) -> usize {
+        LINE_BYTES_MAX.saturating_sub(self.line_bytes)
     }
 
     /// Changes the group of this key, which is made when it is new. `now` is the event's time.
     pub(crate) fn with<R>(&mut self, key: &str, now: i64, change: impl FnOnce(&mut G) -> R) -> R {
         self.newest = self.newest.max(now);
-        if !self.groups.contains_key(key) {
-            self.make_room();
-            self.groups.insert(key.to_owned(), G::default());
-        } else if self.line_bytes >= LINE_BYTES_MAX {
+        let full = self.groups.len() >= self.max || self.line_bytes >= LINE_BYTES_MAX;
+        if full && (self.line_bytes >= LINE_BYTES_MAX || !self.groups.contains_key(key)) {
             self.make_room();
         }
-        let group = self.groups.entry(key.to_owned()).or_default();
+        let group = match self.groups.get_mut(key) {
+            Some(group) => group,
+            None => self.groups.entry(key.to_owned()).or_default(),
+        };
         let before = group.line_bytes();
         let result = change(group);
         let after = group.line_bytes();

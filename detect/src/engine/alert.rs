@@ -31,12 +31,13 @@ const ANCHOR_FIELDS: [FieldId; 9] = [
 pub(super) struct Facts<'r, 'e> {
     pub(super) meta: &'r Meta<'r>,
     event: &'r Event<'e>,
+    time: Timestamp,
     print: OnceCell<Fingerprint>,
 }
 
 impl<'r, 'e> Facts<'r, 'e> {
     pub(super) fn new(meta: &'r Meta<'r>, event: &'r Event<'e>) -> Self {
-        Facts { meta, event, print: OnceCell::new() }
+        Facts { meta, event, time: event.time(), print: OnceCell::new() }
     }
 
     pub(super) fn event(&self) -> &'r Event<'e> {
@@ -44,43 +45,64 @@ impl<'r, 'e> Facts<'r, 'e> {
     }
 
     pub(super) fn time(&self) -> Timestamp {
-        self.event.time()
+        self.time
     }
 
     /// The event as an entry of a window, without measured values.
     pub(super) fn entry(&self, step: u16) -> Entry {
         let meta = self.meta;
-        let line = match self.event.get_str(fields::EVENT_ORIGINAL) {
-            Some(text) => cut(text).into(),
-            None => cut(&String::from_utf8_lossy(meta.raw)).into(),
-        };
         Entry {
-            time: self.time(),
-            print: *self.print.get_or_init(|| print_of(meta.tenant, meta.source, meta.raw, meta.id)),
+            time: self.time,
+            print: self.print(),
             id: meta.id,
             step,
             value: None,
             number: 0.0,
             source: meta.source.into(),
-            line,
+            line: self.line().into(),
         }
     }
 
-    /// The key of the event's group, tenant included, and the group itself: absent fields are left out of it.
-    pub(super) fn key<'n>(
-        &self,
-        names: impl Iterator<Item = (&'n str, &'n [FieldId])>,
-    ) -> (String, BTreeMap<String, String>) {
-        let mut key = format!("{}:{}", self.meta.tenant.len(), self.meta.tenant);
-        let mut group = BTreeMap::new();
-        for (name, fields) in names {
-            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
-            key.push_str(&format!("\u{1}{}:{value}", value.len()));
-            if !value.is_empty() {
-                group.insert(name.to_owned(), value.into_owned());
-            }
+    /// The event's line and source, as an alert shows them.
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence { source: self.meta.source.to_owned(), line: self.line() }
+    }
+
+    fn line(&self) -> String {
+        match self.event.get_str(fields::EVENT_ORIGINAL) {
+            Some(text) => cut(text).to_owned(),
+            None => cut(&String::from_utf8_lossy(self.meta.raw)).to_owned(),
         }
-        (key, group)
+    }
+
+    fn print(&self) -> Fingerprint {
+        let meta = self.meta;
+        *self.print.get_or_init(|| print_of(meta.tenant, meta.source, meta.raw, meta.id))
+    }
+
+    /// Writes the key of the event's group, tenant included, into `key`; false when the event has none of the fields.
+    pub(super) fn key<'n>(&self, names: impl Iterator<Item = &'n [FieldId]>, key: &mut String) -> bool {
+        key.clear();
+        put_part(self.meta.tenant, key);
+        let mut any = false;
+        for fields in names {
+            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
+            key.push('\u{1}');
+            put_part(&value, key);
+            any |= !value.is_empty();
+        }
+        any
+    }
+
+    /// The group as people see it: absent fields are left out of it.
+    pub(super) fn group<'n>(&self, names: impl Iterator<Item = (&'n str, &'n [FieldId])>) -> BTreeMap<String, String> {
+        let value = |fields| first_value(self.event, fields).map(Value::text).filter(|value| !value.is_empty());
+        names.filter_map(|(name, fields)| Some((name.to_owned(), value(fields)?.into_owned()))).collect()
+    }
+
+    /// Whether the event has one of the measured values.
+    pub(super) fn has_value(&self, measured: &[Vec<FieldId>]) -> bool {
+        measured.iter().any(|fields| fields.iter().any(|field| self.event.has(*field)))
     }
 
     /// A hash of the values to count; none when the event has none of them.
@@ -140,6 +162,22 @@ impl<'r, 'e> Facts<'r, 'e> {
                 .collect(),
         }
     }
+}
+
+/// Writes a text after its length in bytes.
+fn put_part(text: &str, out: &mut String) {
+    let (mut digits, mut left, mut at) = ([0; 20], text.len(), 20);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    digits[at..].iter().for_each(|digit| out.push(char::from(*digit)));
+    out.push(':');
+    out.push_str(text);
 }
 
 fn json(value: Value<'_>) -> serde_json::Value {

@@ -35,12 +35,15 @@ impl Partitions {
     /// The partition of an event, made when it is the first of its logsource.
     pub(super) fn of(&mut self, program: &Program, event: &Event<'_>) -> &Partition {
         self.key.clear();
-        for field in LOGSOURCE {
-            for value in event.all(field) {
-                self.key.push_str(&value.text());
-                self.key.push('\u{1}');
-            }
-            self.key.push('\u{2}');
+        for (field, value) in event.iter() {
+            let place = match field {
+                fields::SEKISHO_LOGSOURCE_PRODUCT => '\u{1}',
+                fields::SEKISHO_LOGSOURCE_CATEGORY => '\u{2}',
+                fields::SEKISHO_LOGSOURCE_SERVICE => '\u{3}',
+                _ => continue,
+            };
+            self.key.push(place);
+            self.key.push_str(&value.text());
         }
         let at = match self.known.get(&self.key) {
             Some(at) => *at,
@@ -94,7 +97,12 @@ pub(crate) fn may_judge(event: &Event<'_>, logsource: &super::program::Logsource
 #[derive(Debug, Default)]
 pub(super) struct Partition {
     always: Vec<u32>,
-    slots: HashMap<Slot, SlotIndex>,
+    /// By slot.
+    slots: Vec<Option<Box<SlotIndex>>>,
+    /// Slot by field index, of the fields that its rules use; `u16::MAX` for others.
+    slot_of: Vec<u16>,
+    /// Whether one of its rules has keywords, which look at every field.
+    keywords: bool,
 }
 
 #[derive(Debug, Default)]
@@ -108,8 +116,11 @@ struct SlotIndex {
 impl Partition {
     fn new(program: &Program, entries: impl Iterator<Item = u32>) -> Partition {
         let mut partition = Partition::default();
+        partition.slots.resize_with(program.slots, || None);
+        let mut used = vec![false; program.slots];
         let mut needles: HashMap<Slot, HashMap<String, Vec<u32>>> = HashMap::new();
         for entry in entries {
+            partition.keywords |= uses(&program.rules[entry as usize].condition, &program.predicates, &mut used);
             match witness(&program.rules[entry as usize].condition, &program.predicates) {
                 None => partition.always.push(entry),
                 Some(keys) => keys.into_iter().for_each(|key| partition.file(key, entry, &mut needles)),
@@ -117,23 +128,39 @@ impl Partition {
         }
         for (slot, needles) in needles {
             let (patterns, lists): (Vec<String>, Vec<Vec<u32>>) = needles.into_iter().unzip();
-            let index = partition.slots.entry(slot).or_default();
+            let index = partition.index(slot);
             match AhoCorasick::new(&patterns) {
                 Ok(automaton) => index.contains = Some((automaton, lists)),
                 Err(_) => index.present.extend(lists.into_iter().flatten()),
             }
         }
+        let kept = |slot: &u16| if used.get(usize::from(*slot)) == Some(&true) { *slot } else { u16::MAX };
+        partition.slot_of = program.slot_of.iter().map(kept).collect();
         partition
+    }
+
+    /// Slot by field index, of the fields that its rules use.
+    pub(super) fn slot_of(&self) -> &[u16] {
+        &self.slot_of
+    }
+
+    /// Whether its rules look at every field.
+    pub(super) fn keywords(&self) -> bool {
+        self.keywords
+    }
+
+    fn index(&mut self, slot: Slot) -> &mut SlotIndex {
+        self.slots[usize::from(slot)].get_or_insert_default()
     }
 
     fn file(&mut self, key: Key, entry: u32, needles: &mut HashMap<Slot, HashMap<String, Vec<u32>>>) {
         match key {
-            Key::Present(slot) => self.slots.entry(slot).or_default().present.push(entry),
+            Key::Present(slot) => self.index(slot).present.push(entry),
             Key::Equals(slot, text) => {
-                self.slots.entry(slot).or_default().equals.entry(text.into()).or_default().push(entry);
+                self.index(slot).equals.entry(text.into()).or_default().push(entry);
             }
             Key::Number(slot, number) => {
-                self.slots.entry(slot).or_default().numbers.entry(number).or_default().push(entry);
+                self.index(slot).numbers.entry(number).or_default().push(entry);
             }
             Key::Contains(slot, text) => {
                 needles.entry(slot).or_default().entry(text).or_default().push(entry);
@@ -146,7 +173,7 @@ impl Partition {
         self.always.iter().copied().for_each(&mut found);
         for at in 0..view.used() {
             let slot = view.used_slot(at);
-            let Some(index) = self.slots.get(&slot) else { continue };
+            let Some(index) = &self.slots[usize::from(slot)] else { continue };
             index.present.iter().copied().for_each(&mut found);
             let mut next = view.first(slot);
             while let Some(value) = next {
@@ -169,6 +196,27 @@ impl Partition {
                 next = view.next(value);
             }
         }
+    }
+}
+
+/// Marks the slots that an expression reads; tells whether it has keywords.
+fn uses(expr: &Expr, predicates: &[Predicate], used: &mut [bool]) -> bool {
+    match expr {
+        Expr::Is(predicate) => {
+            let Predicate { place, op } = &predicates[*predicate as usize];
+            if let Op::FieldRef { other, .. } = op {
+                other.iter().for_each(|slot| used[usize::from(*slot)] = true);
+            }
+            match place {
+                Place::Fields(slots) => slots.iter().for_each(|slot| used[usize::from(*slot)] = true),
+                Place::Anywhere => return true,
+            }
+            false
+        }
+        Expr::All(parts) | Expr::Any(parts) | Expr::AtLeast(_, parts) => {
+            parts.iter().filter(|part| uses(part, predicates, used)).count() > 0
+        }
+        Expr::Not(part) => uses(part, predicates, used),
     }
 }
 

@@ -86,7 +86,7 @@ impl Judge {
         self.memo.resize(program.predicates.len(), 0);
         self.marked.resize(program.rules.len(), 0);
         let partition = self.partitions.of(program, event);
-        let mut view = View::new(&mut self.scratch, event, &program.slot_of, program.slots);
+        let mut view = View::new(&mut self.scratch, event, partition.slot_of(), program.slots, partition.keywords());
         self.candidates.clear();
         let (candidates, marked, generation) = (&mut self.candidates, &mut self.marked, self.generation);
         partition.candidates(&mut view, |entry| {

@@ -37,8 +37,9 @@ fn recycle<'from, 'to>(mut values: Vec<Value<'from>>) -> Vec<Value<'to>> {
 }
 
 impl<'s, 'a> View<'s, 'a> {
-    /// Loads the event. `slot_of` gives each field's slot by its index; fields that no rule uses have none.
-    pub(crate) fn new(scratch: &'s mut Scratch, event: &Event<'a>, slot_of: &[u16], slots: usize) -> Self {
+    /// Loads what of the event the rules may ask for. `slot_of` gives each field's slot by its index; fields that no
+    /// rule of the event's logsource uses have none, and are loaded only when `all` are, for keywords.
+    pub(crate) fn new(scratch: &'s mut Scratch, event: &Event<'a>, slot_of: &[u16], slots: usize, all: bool) -> Self {
         let mut values: Vec<Value<'a>> = recycle(std::mem::take(&mut scratch.values));
         scratch.fields.clear();
         scratch.used.clear();
@@ -46,8 +47,10 @@ impl<'s, 'a> View<'s, 'a> {
         scratch.first.clear();
         scratch.first.resize(slots, NONE);
         for (field, value) in event.iter() {
-            scratch.fields.push(field);
-            values.push(value);
+            if all || slot_of.get(field.index()).is_some_and(|slot| *slot != NONE) {
+                scratch.fields.push(field);
+                values.push(value);
+            }
         }
         for list in [&mut scratch.texts, &mut scratch.folds] {
             list.clear();
