@@ -69,15 +69,34 @@ impl Drop for Driver {
 }
 
 async fn ready(client: &Client) {
-    client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css("html[data-ready='1']")).await.unwrap();
+    appears(client, "html[data-ready='1']").await;
 }
 
 async fn count(client: &Client, css: &str) -> usize {
     client.find_all(Locator::Css(css)).await.unwrap().len()
 }
 
+/// Waits for the element, then clicks it. A form's answer arrives some time after the click that sent it: what is
+/// found at once may belong to the page that is just going away, so a click that fails is tried again.
 async fn press(client: &Client, css: &str) {
-    client.find(Locator::Css(css)).await.unwrap_or_else(|_| panic!("{css}")).click().await.unwrap();
+    let patience = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let clicked = match client.find(Locator::Css(css)).await {
+            Ok(element) => element.click().await,
+            Err(error) => Err(error),
+        };
+        match clicked {
+            Ok(()) => return,
+            Err(error) if tokio::time::Instant::now() > patience => panic!("{css}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+/// Waits until the page has such an element: the way to know that a form's answer has arrived.
+async fn appears(client: &Client, css: &str) {
+    let found = client.wait().at_most(Duration::from_secs(20)).for_element(Locator::Css(css)).await;
+    found.unwrap_or_else(|error| panic!("{css}: {error}"));
 }
 
 #[test]
@@ -106,6 +125,7 @@ async fn walk(driver: &Driver, service: &Service) {
     client.find(Locator::Css("input[name=password]")).await.unwrap().send_keys(password).await.unwrap();
     press(&client, "form button[type=submit]").await;
 
+    appears(&client, "table.matrix").await;
     ready(&client).await;
     assert!(count(&client, "table.matrix td a").await > 3, "the matrix has cells that lead somewhere");
     assert!(count(&client, "#alerts [data-row], #alerts tr").await > 3, "the board lists alerts");
@@ -115,21 +135,20 @@ async fn walk(driver: &Driver, service: &Service) {
     let hits = count(&client, "#hits [data-row]").await;
     assert!(hits > 0, "the search has hits");
     press(&client, "#hits [data-open]").await;
-    client.wait().at_most(Duration::from_secs(10)).for_element(Locator::Css("dialog[open] #tab-table")).await.unwrap();
+    appears(&client, "dialog[open] #tab-table").await;
     client.active_element().await.unwrap().send_keys("\u{e00c}").await.unwrap();
     assert_eq!(count(&client, "dialog[open]").await, 0, "Escape closes the drawer");
 
     client.goto(&format!("{}alerts", service.url)).await.unwrap();
     ready(&client).await;
-    let link = client.find(Locator::Css("[data-row] a[href^='/alerts/']")).await.unwrap();
-    link.click().await.unwrap();
+    press(&client, "[data-row] a[href^='/alerts/']").await;
     press(&client, "form[action$='/acknowledge'] button").await;
-    client.wait().for_element(Locator::Css("form[action$='/close']")).await.unwrap();
+    appears(&client, "details[open] form[action$='/close']").await;
     press(&client, "input[name=verdict]").await;
     let comment = client.find(Locator::Css("form[action$='/close'] textarea")).await.unwrap();
     comment.send_keys("確認した").await.unwrap();
     press(&client, "form[action$='/close'] button[type=submit]").await;
-    client.wait().for_element(Locator::Css("form[action$='/reopen']")).await.unwrap();
+    appears(&client, "form[action$='/reopen']").await;
 
     for page in ["", "search", "alerts", "sources", "rules", "zones"] {
         client.goto(&format!("{}{page}", service.url)).await.unwrap();
