@@ -12,8 +12,13 @@
 //! `correlation::table` for state. Beyond the evidence bound only the count goes on, told every [`COUNT_STEP`] events, at
 //! ticks and at the end.
 
+mod absence;
 mod alert;
+mod correlate;
+mod evidence;
+mod single;
 mod snapshot;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -25,11 +30,10 @@ use stream::{Alert, Event, EventId, Evidence, FieldId, Timestamp, Value, fields,
 
 use self::alert::Facts;
 use crate::correlation::table::Table;
-use crate::correlation::{Correlation, Effect, Entry, Measure, Windows};
-use crate::rules::{Compiled, RuleSet};
-use crate::sigma::extension::Silence;
-use crate::sigma::{Judge, Rule, may_judge};
-use crate::silence::{Sign, Silent, Watch};
+use crate::correlation::{Entry, Windows};
+use crate::rules::RuleSet;
+use crate::sigma::Judge;
+use crate::silence::Watch;
 use crate::suppress::Episode;
 use crate::{Result, Tenants};
 
@@ -130,58 +134,6 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without history.
-    pub fn new(rules: Arc<RuleSet>, tenants: Arc<Tenants>) -> Engine {
-        let mut feeds = vec![Vec::new(); rules.rules.len()];
-        let mut windows = BTreeMap::new();
-        let mut episodes = BTreeMap::new();
-        let mut watches = BTreeMap::new();
-        for (index, compiled) in rules.compiled.iter().enumerate() {
-            match compiled {
-                Compiled::Correlation(rule) => {
-                    for (step, fed) in rule.steps.iter().enumerate() {
-                        feeds[*fed as usize].push((index as u32, step as u16));
-                    }
-                }
-                Compiled::Rule(rule) if rule.absence.is_some() => {
-                    watches.insert(index as u32, Watch::default());
-                }
-                Compiled::Rule(rule) if rule.suppress.is_some() => {
-                    episodes.insert(index as u32, Table::new(1));
-                }
-                Compiled::Rule(_) | Compiled::Broken => {}
-            }
-        }
-        for (index, compiled) in rules.compiled.iter().enumerate() {
-            if let Compiled::Correlation(rule) = compiled {
-                let alerts = rules.rules[index].alerts;
-                windows.insert(index as u32, Windows::new(rule, !feeds[index].is_empty(), alerts));
-            }
-        }
-        let names = rules.rules.iter().map(|rule| kept(&rule.id)).collect();
-        Engine {
-            rules,
-            tenants,
-            names,
-            judge: Judge::default(),
-            matched: Vec::new(),
-            matches: Vec::new(),
-            told: Vec::new(),
-            queue: VecDeque::new(),
-            key: String::new(),
-            feeds,
-            episodes,
-            windows,
-            watches,
-            limits: BTreeMap::new(),
-            newest: BTreeMap::new(),
-            untold: BTreeMap::new(),
-            not_applicable: Vec::new(),
-            excluded: HashMap::new(),
-            stats: Stats::default(),
-        }
-    }
-
     /// Declares how long a source may be silent (`silence_after` of its configuration); a configuration, not state.
     pub fn set_silence(&mut self, tenant: &str, source: &str, limit: Duration) {
         let nanos = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
@@ -196,85 +148,44 @@ impl Engine {
 
     /// Judges one event: pushes what it sets off, and puts the ids of the alerts' rules into `sekisho.rule.ids`.
     pub fn observe(&mut self, meta: &Meta<'_>, event: &mut Event<'_>, out: &mut Vec<Outcome>) {
+        let mut matched = std::mem::take(&mut self.matched);
+        matched.clear();
+        self.judge.judge(&self.rules.program, event, &mut matched);
+        self.observe_matched(meta, event, &matched, out);
+        self.matched = matched;
+    }
+
+    /// The ordered part of [`Engine::observe`]: takes an event with the indexes of the detection rules that match it,
+    /// ascending, as `Judge` found them, here or on another thread.
+    pub fn observe_matched(&mut self, meta: &Meta<'_>, event: &mut Event<'_>, matched: &[u32], out: &mut Vec<Outcome>) {
         self.stats.events += 1;
-        self.matched.clear();
         self.matches.clear();
-        let rules = Arc::clone(&self.rules);
-        self.judge.judge(&rules.program, event, &mut self.matched);
         if !self.watches.is_empty() {
             self.note_time(meta.tenant, event.time());
         }
-        if self.matched.is_empty() {
+        if matched.is_empty() {
             return;
         }
         self.exclude(meta.tenant);
         let mut told = std::mem::take(&mut self.told);
-        let mut queue = std::mem::take(&mut self.queue);
         let mut facts = Facts::new(meta, event);
-        for at in 0..self.matched.len() {
-            let index = self.matched[at];
-            let excluded = self.excluded.get(meta.tenant).is_some_and(|excluded| excluded[index as usize]);
-            let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
-            if excluded {
-                continue;
-            }
-            if let Some(limit) = rule.absence {
-                self.sign(index, limit, rule, &facts, out);
-                continue;
-            }
-            self.stats.matches += 1;
-            self.matches.push(index as usize);
-            if rules.rules[index as usize].alerts {
-                self.single(index, rule, &mut facts, out);
-                told.push(index);
-            }
-            queue.extend(self.feeds[index as usize].iter().map(|(outer, step)| (*outer, *step, index, Vec::new())));
-        }
-        for _ in 0..CHAIN_MAX {
-            let Some((index, step, leaf, behind)) = queue.pop_front() else { break };
-            if self.excluded.get(meta.tenant).is_some_and(|excluded| excluded[index as usize]) {
-                continue;
-            }
-            let Compiled::Correlation(rule) = &rules.compiled[index as usize] else { continue };
-            let (tells, holds) = self.correlate(index, rule, step, leaf, behind, &mut facts, out);
-            if tells {
-                told.push(index);
-            }
-            if !holds.is_empty() {
-                let feeds = self.feeds[index as usize].iter();
-                queue.extend(feeds.map(|(outer, step)| (*outer, *step, leaf, holds.clone())));
-            }
-        }
+        self.rules_of(matched, &mut facts, &mut told, out);
+        self.correlations(&mut facts, &mut told, out);
         for index in told.drain(..) {
             event.push_unique(fields::SEKISHO_RULE_IDS, Value::Str(self.names[index as usize]));
         }
-        queue.clear();
-        (self.told, self.queue) = (told, queue);
+        self.told = told;
     }
 
     /// Takes the clock of a tick record: raises the silences it shows and tells counts not told yet.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
-        let rules = Arc::clone(&self.rules);
-        let mut found = Vec::new();
-        for (index, watch) in &mut self.watches {
-            let limits = &self.limits;
-            let limit = |tenant: &str, source: &str| limit_of(limits, &rules, *index, tenant, source);
-            found.extend(watch.tick(now, limit).into_iter().map(|silent| (*index, silent)));
-        }
-        found.into_iter().for_each(|(index, silent)| self.silent(index, silent, out));
+        self.silences_at(now, out);
         self.tell_counts(out);
     }
 
     /// Ends an offline input: raises the silences that the tenant's other sources show and tells the last counts.
     pub fn finish(&mut self, out: &mut Vec<Outcome>) {
-        let rules = Arc::clone(&self.rules);
-        let mut found = Vec::new();
-        for (index, watch) in &mut self.watches {
-            let limits = &self.limits;
-            let limit = |tenant: &str, source: &str| limit_of(limits, &rules, *index, tenant, source);
-            found.extend(watch.finish(&self.newest, limit).into_iter().map(|silent| (*index, silent)));
-        }
-        found.into_iter().for_each(|(index, silent)| self.silent(index, silent, out));
+        self.silences_at_end(out);
         self.tell_counts(out);
     }
 
@@ -309,206 +220,6 @@ impl Engine {
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         snapshot::restore(self, bytes)
     }
-
-    fn note_time(&mut self, tenant: &str, time: Timestamp) {
-        match self.newest.get_mut(tenant) {
-            Some(newest) => *newest = time.max(*newest),
-            None => {
-                self.newest.insert(tenant.to_owned(), time);
-            }
-        }
-    }
-
-    /// Makes sure that it is known which rules do not apply to the tenant.
-    fn exclude(&mut self, tenant: &str) {
-        if self.excluded.contains_key(tenant) {
-            return;
-        }
-        let mut excluded = alert::excluded(&self.tenants, tenant);
-        excluded.extend(self.not_applicable.iter().cloned());
-        let of = self
-            .rules
-            .rules
-            .iter()
-            .map(|rule| !rule.usecase.is_empty() && rule.usecase.iter().all(|usecase| excluded.contains(usecase)));
-        self.excluded.insert(tenant.to_owned(), of.collect());
-    }
-
-    /// A detection rule that raises alerts matched.
-    fn single(&mut self, index: u32, rule: &Rule, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
-        let info = &self.rules.rules[index as usize];
-        let Some(suppress) = &rule.suppress else {
-            let alert = facts.alert(info, BTreeMap::new(), vec![facts.entry(0)], None);
-            self.stats.alerts += 1;
-            out.push(Outcome::Alert(alert));
-            return;
-        };
-        facts.key(suppress.by.iter().map(|(_, fields)| fields.as_slice()), &mut self.key);
-        let group = || facts.group(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
-        let Some(table) = self.episodes.get_mut(&index) else { return };
-        let quiet = suppress.quiet_nanos;
-        let time = facts.time();
-        enum Found {
-            More(String, u64),
-            New(Box<Alert>),
-        }
-        let found = table.with(&self.key, time.0, |episode| {
-            if episode.covers(time) {
-                let count = episode.extend(time);
-                return Found::More(episode.alert_id.clone(), count);
-            }
-            let alert = facts.alert(info, group(), vec![facts.entry(0)], None);
-            if !episode.is_after(time) {
-                *episode = Episode::start(alert.id.clone(), time, time, quiet, 1);
-            }
-            Found::New(Box::new(alert))
-        });
-        match found {
-            Found::More(alert_id, count) => self.more(alert_id, count, facts, out),
-            Found::New(alert) => {
-                self.stats.alerts += 1;
-                out.push(Outcome::Alert(*alert));
-            }
-        }
-    }
-
-    /// An event counts towards a correlation. Gives whether it told something, and the events to hand on.
-    #[expect(clippy::too_many_arguments, reason = "one call, from the queue of one event")]
-    fn correlate(
-        &mut self,
-        index: u32,
-        rule: &Correlation,
-        step: u16,
-        leaf: u32,
-        behind: Vec<Entry>,
-        facts: &mut Facts<'_, '_>,
-        out: &mut Vec<Outcome>,
-    ) -> (bool, Vec<Entry>) {
-        let Some(fields) = rule.leaves.get(&leaf) else { return (false, Vec::new()) };
-        let names = rule.group_by.iter().map(String::as_str);
-        let any = facts.key(fields.group.iter().map(Vec::as_slice).take(rule.group_by.len()), &mut self.key);
-        if !any && !rule.group_by.is_empty() {
-            return (false, Vec::new());
-        }
-        let number = match rule.measure {
-            Measure::Values if !facts.has_value(&fields.measured) => return (false, Vec::new()),
-            Measure::Sum | Measure::Average | Measure::Percentile(_) => match facts.number(&fields.measured) {
-                None => return (false, Vec::new()),
-                Some(number) => number,
-            },
-            Measure::Values | Measure::Events | Measure::Steps { .. } => 0.0,
-        };
-        let values = rule.measure == Measure::Values;
-        let entry =
-            || Entry { number, value: values.then(|| facts.values(&fields.measured)).flatten(), ..facts.entry(step) };
-        let Some(windows) = self.windows.get_mut(&index) else { return (false, Vec::new()) };
-        let outcome = windows.take(rule, &self.key, facts.time(), behind, entry);
-        match outcome.effect {
-            Effect::None => (false, outcome.holds),
-            Effect::More { alert_id, count } => {
-                self.more(alert_id, count, facts, out);
-                (true, outcome.holds)
-            }
-            Effect::Fired(mut fired) => {
-                let info = &self.rules.rules[index as usize];
-                let entries = std::mem::take(&mut fired.entries);
-                let count = entries.len() as u64;
-                let first = entries.first().map_or(fired.time, |entry| entry.time);
-                let group = facts.group(names.zip(fields.group.iter().map(Vec::as_slice)));
-                let alert = facts.alert(info, group, entries, Some((fired.time, fired.anchor)));
-                windows.started(&self.key, Episode::start(alert.id.clone(), first, fired.time, rule.span_nanos, count));
-                self.stats.alerts += 1;
-                out.push(Outcome::Alert(alert));
-                (true, outcome.holds)
-            }
-        }
-    }
-
-    /// The event is further evidence of a known alert.
-    fn more(&mut self, alert_id: String, count: u64, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
-        self.stats.evidence += 1;
-        if count <= Alert::EVIDENCE_MAX as u64 {
-            let evidence = vec![facts.evidence()];
-            out.push(Outcome::Evidence { alert_id, events: vec![facts.meta.id], evidence, count });
-        } else if count.is_multiple_of(COUNT_STEP) {
-            self.untold.remove(&alert_id);
-            out.push(Outcome::Evidence { alert_id, events: Vec::new(), evidence: Vec::new(), count });
-        } else {
-            self.untold.insert(alert_id, count);
-        }
-    }
-
-    fn tell_counts(&mut self, out: &mut Vec<Outcome>) {
-        for (alert_id, count) in std::mem::take(&mut self.untold) {
-            out.push(Outcome::Evidence { alert_id, events: Vec::new(), evidence: Vec::new(), count });
-        }
-    }
-
-    /// A source watched by an absence rule gave a sign of life.
-    fn sign(&mut self, index: u32, limit: Silence, rule: &Rule, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
-        let (meta, event) = (facts.meta, facts.event());
-        let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
-        let limit = match (declared, limit) {
-            (Some(nanos), _) => nanos,
-            (None, Silence::Nanos(nanos)) if may_judge(event, &rule.logsource) => nanos,
-            _ => return,
-        };
-        let Some(watch) = self.watches.get_mut(&index) else { return };
-        let sign = Sign {
-            tenant: meta.tenant,
-            source: meta.source,
-            time: event.time(),
-            received: meta.received,
-            id: meta.id,
-            raw: meta.raw,
-            text: event.get_str(fields::EVENT_ORIGINAL),
-        };
-        if let Some(silent) = watch.sign(&sign, limit) {
-            self.silent(index, silent, out);
-        }
-    }
-
-    fn silent(&mut self, index: u32, silent: Silent, out: &mut Vec<Outcome>) {
-        self.exclude(&silent.tenant);
-        if self.excluded.get(&silent.tenant).is_some_and(|excluded| excluded[index as usize]) {
-            return;
-        }
-        self.stats.alerts += 1;
-        out.push(Outcome::Alert(alert::of_silence(&self.rules.rules[index as usize], silent)));
-    }
-}
-
-/// The limit of a source: its own, else that of the rule.
-fn limit_of(
-    limits: &BTreeMap<String, BTreeMap<String, i64>>,
-    rules: &RuleSet,
-    index: u32,
-    tenant: &str,
-    source: &str,
-) -> Option<i64> {
-    let declared = limits.get(tenant).and_then(|sources| sources.get(source)).copied();
-    declared.or_else(|| match &rules.compiled[index as usize] {
-        Compiled::Rule(rule) => match rule.absence {
-            Some(Silence::Nanos(nanos)) => Some(nanos),
-            _ => None,
-        },
-        _ => None,
-    })
-}
-
-/// The text, kept for the life of the process; the same text once, so that reloading rules does not add up.
-fn kept(text: &str) -> &'static str {
-    use std::collections::HashSet;
-    use std::sync::{Mutex, PoisonError};
-    static KEPT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
-    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = kept.get_or_insert_default();
-    if let Some(held) = kept.get(text) {
-        return held;
-    }
-    let held: &'static str = Box::leak(text.to_owned().into_boxed_str());
-    kept.insert(held);
-    held
 }
 
 /// The first value of the fields a name stands for.

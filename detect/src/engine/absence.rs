@@ -1,0 +1,106 @@
+//! Absence rules: signs of life of sources, and the silences found by an event, a tick or the end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stream::{Timestamp, fields};
+
+use super::alert::{self, Facts};
+use super::{Engine, Outcome};
+use crate::rules::{Compiled, RuleSet};
+use crate::sigma::extension::Silence;
+use crate::sigma::{Rule, may_judge};
+use crate::silence::{Sign, Silent};
+
+impl Engine {
+    /// Raises the silences that the clock shows.
+    pub(super) fn silences_at(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
+        let rules = Arc::clone(&self.rules);
+        let mut found = Vec::new();
+        for (index, watch) in &mut self.watches {
+            let limits = &self.limits;
+            let limit = |tenant: &str, source: &str| limit_of(limits, &rules, *index, tenant, source);
+            found.extend(watch.tick(now, limit).into_iter().map(|silent| (*index, silent)));
+        }
+        found.into_iter().for_each(|(index, silent)| self.silent(index, silent, out));
+    }
+
+    /// Raises the silences that the tenant's other sources show at the end of an offline input.
+    pub(super) fn silences_at_end(&mut self, out: &mut Vec<Outcome>) {
+        let rules = Arc::clone(&self.rules);
+        let mut found = Vec::new();
+        for (index, watch) in &mut self.watches {
+            let limits = &self.limits;
+            let limit = |tenant: &str, source: &str| limit_of(limits, &rules, *index, tenant, source);
+            found.extend(watch.finish(&self.newest, limit).into_iter().map(|silent| (*index, silent)));
+        }
+        found.into_iter().for_each(|(index, silent)| self.silent(index, silent, out));
+    }
+
+    pub(super) fn note_time(&mut self, tenant: &str, time: Timestamp) {
+        match self.newest.get_mut(tenant) {
+            Some(newest) => *newest = time.max(*newest),
+            None => {
+                self.newest.insert(tenant.to_owned(), time);
+            }
+        }
+    }
+
+    /// A source watched by an absence rule gave a sign of life.
+    pub(super) fn sign(
+        &mut self,
+        index: u32,
+        limit: Silence,
+        rule: &Rule,
+        facts: &Facts<'_, '_>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let (meta, event) = (facts.meta, facts.event());
+        let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
+        let limit = match (declared, limit) {
+            (Some(nanos), _) => nanos,
+            (None, Silence::Nanos(nanos)) if may_judge(event, &rule.logsource) => nanos,
+            _ => return,
+        };
+        let Some(watch) = self.watches.get_mut(&index) else { return };
+        let sign = Sign {
+            tenant: meta.tenant,
+            source: meta.source,
+            time: event.time(),
+            received: meta.received,
+            id: meta.id,
+            raw: meta.raw,
+            text: event.get_str(fields::EVENT_ORIGINAL),
+        };
+        if let Some(silent) = watch.sign(&sign, limit) {
+            self.silent(index, silent, out);
+        }
+    }
+
+    fn silent(&mut self, index: u32, silent: Silent, out: &mut Vec<Outcome>) {
+        self.exclude(&silent.tenant);
+        if self.excluded.get(&silent.tenant).is_some_and(|excluded| excluded[index as usize]) {
+            return;
+        }
+        self.stats.alerts += 1;
+        out.push(Outcome::Alert(alert::of_silence(&self.rules.rules[index as usize], silent)));
+    }
+}
+
+/// The limit of a source: its own, else that of the rule.
+fn limit_of(
+    limits: &BTreeMap<String, BTreeMap<String, i64>>,
+    rules: &RuleSet,
+    index: u32,
+    tenant: &str,
+    source: &str,
+) -> Option<i64> {
+    let declared = limits.get(tenant).and_then(|sources| sources.get(source)).copied();
+    declared.or_else(|| match &rules.compiled[index as usize] {
+        Compiled::Rule(rule) => match rule.absence {
+            Some(Silence::Nanos(nanos)) => Some(nanos),
+            _ => None,
+        },
+        _ => None,
+    })
+}

@@ -1,0 +1,82 @@
+//! Single events: the detection rules that matched, and their episodes under `suppress`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stream::Alert;
+
+use super::alert::Facts;
+use super::{Engine, Outcome};
+use crate::rules::Compiled;
+use crate::sigma::Rule;
+use crate::suppress::Episode;
+
+impl Engine {
+    /// Takes the detection rules that match the event: signs of life, alerts, and what is handed to correlations.
+    pub(super) fn rules_of(
+        &mut self,
+        matched: &[u32],
+        facts: &mut Facts<'_, '_>,
+        told: &mut Vec<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rules = Arc::clone(&self.rules);
+        for &index in matched {
+            let excluded = self.excluded.get(facts.meta.tenant).is_some_and(|excluded| excluded[index as usize]);
+            let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
+            if excluded {
+                continue;
+            }
+            if let Some(limit) = rule.absence {
+                self.sign(index, limit, rule, facts, out);
+                continue;
+            }
+            self.stats.matches += 1;
+            self.matches.push(index as usize);
+            if rules.rules[index as usize].alerts {
+                self.single(index, rule, facts, out);
+                told.push(index);
+            }
+            let feeds = self.feeds[index as usize].iter();
+            self.queue.extend(feeds.map(|(outer, step)| (*outer, *step, index, Vec::new())));
+        }
+    }
+
+    /// A detection rule that raises alerts matched.
+    pub(super) fn single(&mut self, index: u32, rule: &Rule, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
+        let info = &self.rules.rules[index as usize];
+        let Some(suppress) = &rule.suppress else {
+            let alert = facts.alert(info, BTreeMap::new(), vec![facts.entry(0)], None);
+            self.stats.alerts += 1;
+            out.push(Outcome::Alert(alert));
+            return;
+        };
+        facts.key(suppress.by.iter().map(|(_, fields)| fields.as_slice()), &mut self.key);
+        let group = || facts.group(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
+        let Some(table) = self.episodes.get_mut(&index) else { return };
+        let quiet = suppress.quiet_nanos;
+        let time = facts.time();
+        enum Found {
+            More(String, u64),
+            New(Box<Alert>),
+        }
+        let found = table.with(&self.key, time.0, |episode| {
+            if episode.covers(time) {
+                let count = episode.extend(time);
+                return Found::More(episode.alert_id.clone(), count);
+            }
+            let alert = facts.alert(info, group(), vec![facts.entry(0)], None);
+            if !episode.is_after(time) {
+                *episode = Episode::start(alert.id.clone(), time, time, quiet, 1);
+            }
+            Found::New(Box::new(alert))
+        });
+        match found {
+            Found::More(alert_id, count) => self.more(alert_id, count, facts, out),
+            Found::New(alert) => {
+                self.stats.alerts += 1;
+                out.push(Outcome::Alert(*alert));
+            }
+        }
+    }
+}

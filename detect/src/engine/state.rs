@@ -1,0 +1,96 @@
+//! Making an engine, and what it keeps of the rules and tenants it was made with.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Engine, Stats, alert};
+use crate::Tenants;
+use crate::correlation::Windows;
+use crate::correlation::table::Table;
+use crate::rules::{Compiled, RuleSet};
+use crate::sigma::Judge;
+use crate::silence::Watch;
+
+impl Engine {
+    /// An engine without history.
+    pub fn new(rules: Arc<RuleSet>, tenants: Arc<Tenants>) -> Engine {
+        let mut feeds = vec![Vec::new(); rules.rules.len()];
+        let mut windows = BTreeMap::new();
+        let mut episodes = BTreeMap::new();
+        let mut watches = BTreeMap::new();
+        for (index, compiled) in rules.compiled.iter().enumerate() {
+            match compiled {
+                Compiled::Correlation(rule) => {
+                    for (step, fed) in rule.steps.iter().enumerate() {
+                        feeds[*fed as usize].push((index as u32, step as u16));
+                    }
+                }
+                Compiled::Rule(rule) if rule.absence.is_some() => {
+                    watches.insert(index as u32, Watch::default());
+                }
+                Compiled::Rule(rule) if rule.suppress.is_some() => {
+                    episodes.insert(index as u32, Table::new(1));
+                }
+                Compiled::Rule(_) | Compiled::Broken => {}
+            }
+        }
+        for (index, compiled) in rules.compiled.iter().enumerate() {
+            if let Compiled::Correlation(rule) = compiled {
+                let alerts = rules.rules[index].alerts;
+                windows.insert(index as u32, Windows::new(rule, !feeds[index].is_empty(), alerts));
+            }
+        }
+        let names = rules.rules.iter().map(|rule| kept(&rule.id)).collect();
+        Engine {
+            rules,
+            tenants,
+            names,
+            judge: Judge::default(),
+            matched: Vec::new(),
+            matches: Vec::new(),
+            told: Vec::new(),
+            queue: VecDeque::new(),
+            key: String::new(),
+            feeds,
+            episodes,
+            windows,
+            watches,
+            limits: BTreeMap::new(),
+            newest: BTreeMap::new(),
+            untold: BTreeMap::new(),
+            not_applicable: Vec::new(),
+            excluded: HashMap::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Makes sure that it is known which rules do not apply to the tenant.
+    pub(super) fn exclude(&mut self, tenant: &str) {
+        if self.excluded.contains_key(tenant) {
+            return;
+        }
+        let mut excluded = alert::excluded(&self.tenants, tenant);
+        excluded.extend(self.not_applicable.iter().cloned());
+        let of = self
+            .rules
+            .rules
+            .iter()
+            .map(|rule| !rule.usecase.is_empty() && rule.usecase.iter().all(|usecase| excluded.contains(usecase)));
+        self.excluded.insert(tenant.to_owned(), of.collect());
+    }
+}
+
+/// The text, kept for the life of the process; the same text once, so that reloading rules does not add up.
+fn kept(text: &str) -> &'static str {
+    use std::collections::HashSet;
+    use std::sync::{Mutex, PoisonError};
+    static KEPT: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = kept.get_or_insert_default();
+    if let Some(held) = kept.get(text) {
+        return held;
+    }
+    let held: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    kept.insert(held);
+    held
+}
