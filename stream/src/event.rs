@@ -169,6 +169,16 @@ impl<'a> Event<'a> {
         self.ids.iter().copied().zip(self.values.iter().copied())
     }
 
+    /// The fields alone, in the order in which they were set; one per value.
+    pub fn ids(&self) -> &[FieldId] {
+        &self.ids
+    }
+
+    /// The values alone, in the same order.
+    pub fn values(&self) -> &[Value<'a>] {
+        &self.values
+    }
+
     /// How many values it holds.
     pub fn len(&self) -> usize {
         self.ids.len()
