@@ -16,6 +16,7 @@ mod absence;
 mod alert;
 mod correlate;
 mod evidence;
+mod matcher;
 mod single;
 mod snapshot;
 mod state;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use stream::{Alert, Event, EventId, Evidence, FieldId, Timestamp, Value, fields, fingerprint};
 
 use self::alert::Facts;
+pub use self::matcher::Matcher;
 use crate::correlation::table::Table;
 use crate::correlation::{Entry, Windows};
 use crate::rules::RuleSet;
