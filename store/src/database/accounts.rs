@@ -16,6 +16,10 @@ use crate::{Error, Result};
 
 const FAILURES_MAX: i64 = 5;
 const FAILURES_WINDOW: i64 = 15 * 60 * NANOS_PER_SECOND;
+/// What is kept of a name that somebody typed; no account's name is longer.
+const NAME_CHARS_MAX: usize = 128;
+/// The actor of a failed sign-in whose name no account has.
+const NOBODY: &str = "(not signed in)";
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -134,10 +138,11 @@ impl Database {
     /// [`Error::Locked`] after too many wrong ones.
     pub fn verify_password(&self, name: &str, password: &str, now: Timestamp) -> Result<Option<Account>> {
         let failed = Error::database("check password");
+        let typed = typed_name(name);
         let (locked, stored) = {
             let connection = self.lock();
             let locked: Option<i64> = connection
-                .query_row("SELECT locked_until FROM login_failures WHERE name = ?1", [name], |row| row.get(0))
+                .query_row("SELECT locked_until FROM login_failures WHERE name = ?1", [&typed], |row| row.get(0))
                 .optional()
                 .map_err(&failed)?;
             let stored: Option<String> = connection
@@ -147,7 +152,7 @@ impl Database {
             (locked.map(Timestamp), stored)
         };
         if let Some(until) = locked.filter(|until| *until > now) {
-            return Err(Error::Locked { name: name.into(), until });
+            return Err(Error::Locked { name: typed, until });
         }
         // The lock is not held here: hashing takes tens of milliseconds.
         let right = match &stored {
@@ -157,8 +162,11 @@ impl Database {
         };
         self.write("record sign-in", |transaction| {
             if !right {
-                record_failure(transaction, name, now)?;
-                audit::insert(transaction, name, "sign_in.failed", "", now)?;
+                record_failure(transaction, &typed, now)?;
+                // Who typed a name that no account has is not known: the name is what was tried, not who did it.
+                let known = account(transaction, name)?.is_some();
+                let (actor, object) = if known { (name, "") } else { (NOBODY, typed.as_str()) };
+                audit::insert(transaction, actor, "sign_in.failed", object, now)?;
                 return Ok(None);
             }
             transaction.execute("DELETE FROM login_failures WHERE name = ?1", [name]).map_err(&failed)?;
@@ -252,6 +260,16 @@ pub(super) fn check_name(what: &'static str, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A name as somebody typed it at the sign-in, fit to be kept: at most [`NAME_CHARS_MAX`] characters, none of which
+/// moves a terminal's cursor or turns the direction of writing.
+fn typed_name(name: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    name.chars().take(NAME_CHARS_MAX).map(|c| if hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 pub(super) fn parse_role(text: &str) -> Role {
     // An unknown word can only come from a newer version; the least role is then the safe reading.
     text.parse().unwrap_or(Role::Operator)
@@ -277,7 +295,6 @@ fn hash_password(password: &str) -> Result<String> {
 
 fn record_failure(connection: &Connection, name: &str, now: Timestamp) -> Result<()> {
     let failed = Error::database("record failed sign-in");
-    let name: String = name.chars().take(128).collect();
     let stale = now.0.saturating_sub(FAILURES_WINDOW);
     connection
         .execute("DELETE FROM login_failures WHERE first_at < ?1 AND locked_until < ?2", params![stale, now.0])

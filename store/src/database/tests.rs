@@ -205,6 +205,28 @@ fn too_many_wrong_passwords_lock() {
 }
 
 #[test]
+fn a_failed_sign_in_writes_no_name_that_nobody_has_as_its_actor() {
+    let (_dir, database) = open();
+    database.add_user("sato", "correct horse battery", Role::Analyst, &tenants(&["t1"]), "init", NOW).unwrap();
+    let hostile = format!("system\u{1b}[2J\r\n\u{202e}{}", "x".repeat(50_000));
+    for name in [hostile.as_str(), "sato"] {
+        assert!(database.verify_password(name, "wrong", NOW).unwrap().is_none());
+    }
+    let rows = database.audit_rows(None, 2).unwrap();
+    assert_eq!((rows[0].actor.as_str(), rows[0].object.as_str()), ("sato", ""));
+    assert_eq!(rows[1].actor, "(not signed in)");
+    assert!(rows[1].object.starts_with("system\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}xxx"), "{}", rows[1].object);
+    assert_eq!(rows[1].object.chars().count(), 128);
+    // A long name locks like any other, and what is remembered of it is as short.
+    for _ in 0..4 {
+        assert!(database.verify_password(&hostile, "wrong", NOW).unwrap().is_none());
+    }
+    assert!(
+        matches!(database.verify_password(&hostile, "wrong", NOW), Err(Error::Locked { name, .. }) if name.len() < 600)
+    );
+}
+
+#[test]
 fn tokens_and_settings() {
     let (_dir, database) = open();
     let secret = database.create_token("grafana", Role::Operator, &tenants(&["t1"]), None, "admin", NOW).unwrap();
