@@ -16,8 +16,6 @@ use crate::channel::attempt;
 use crate::metrics::METRICS;
 use crate::{Channel, Config, Error, Result};
 
-/// Rows read from the outbox at once.
-const DUE_MAX: usize = 1000;
 /// Bytes kept of an error.
 const ERROR_CHARS_MAX: usize = 500;
 
@@ -76,18 +74,25 @@ impl Deliverer {
 
     async fn due(&self) -> Result<Vec<OutboxRow>> {
         let (database, now) = (self.database.clone(), (self.clock)());
+        // Rows that are being sent are still due: one share for them, one for what starts next.
+        let channel_rows_max = self.share() * 2;
         let read = tokio::task::spawn_blocking(move || {
             let stats = database.outbox_stats()?;
             METRICS.pending.set(i64::try_from(stats.pending).unwrap_or(i64::MAX));
             METRICS.failed.set(i64::try_from(stats.failed).unwrap_or(i64::MAX));
-            Ok(if stats.pending == 0 { Vec::new() } else { database.outbox_due(now, DUE_MAX)? })
+            Ok(if stats.pending == 0 { Vec::new() } else { database.outbox_due(now, channel_rows_max)? })
         });
         read.await.unwrap_or_else(|_| Err(Error::Refused("reading the outbox panicked".into())))
     }
 
+    /// Attempts that one channel may have at once.
+    fn share(&self) -> usize {
+        (self.config.deliveries_max / 2).max(1)
+    }
+
     /// Starts attempts for rows that are not running, within the limits.
     fn start(&self, rows: Vec<OutboxRow>, running: &mut Running) {
-        let share = (self.config.deliveries_max / 2).max(1);
+        let share = self.share();
         for row in rows {
             if running.rows.len() >= self.config.deliveries_max {
                 return;

@@ -5,7 +5,8 @@
 //! - A failed attempt is repeated with exponential back-off and jitter that is a function of key and attempt; after
 //!   [`Config::attempts_max`] attempts the row is `failed` and stays visible.
 //! - Bounded: at most [`Config::deliveries_max`] attempts at once, of which one channel takes at most half, so that a
-//!   channel that hangs does not hold up the others; each attempt ends after the channel's timeout.
+//!   channel that hangs does not hold up the others, nor does its queue: due rows are taken per channel. Each attempt
+//!   ends after the timeout of its channel.
 //! - Alerts carry text that attackers wrote: control characters never reach a header.
 
 mod backoff;

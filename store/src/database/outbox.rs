@@ -45,21 +45,31 @@ pub struct OutboxStats {
 }
 
 impl Database {
-    /// Rows that may be sent now, oldest first.
+    /// Rows that may be sent now: of each channel at most `channel_rows_max`, its oldest first, so that a channel that
+    /// accepts nothing never hides the rows of another.
     ///
     /// # Errors
     /// The database refused.
-    pub fn outbox_due(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxRow>> {
+    pub fn outbox_due(&self, now: Timestamp, channel_rows_max: usize) -> Result<Vec<OutboxRow>> {
         let failed = Error::database("read outbox");
         let connection = self.lock();
         let mut statement = connection
             .prepare_cached(
-                "SELECT id, alert_id, channel, idempotency_key, payload, attempts, created, next_at, error FROM outbox
-                 WHERE state = 'pending' AND next_at <= ?1 ORDER BY next_at, id LIMIT ?2",
+                // The first part walks the index from channel to channel without reading their rows.
+                "WITH RECURSIVE channels(name) AS (
+                     SELECT min(channel) FROM outbox WHERE state = 'pending'
+                     UNION ALL
+                     SELECT (SELECT min(channel) FROM outbox WHERE state = 'pending' AND channel > name)
+                     FROM channels WHERE name IS NOT NULL)
+                 SELECT id, alert_id, channel, idempotency_key, payload, attempts, created, next_at, error
+                 FROM channels JOIN outbox ON outbox.id IN (
+                     SELECT id FROM outbox WHERE state = 'pending' AND channel = name AND next_at <= ?1
+                     ORDER BY next_at, id LIMIT ?2)
+                 ORDER BY next_at, id",
             )
             .map_err(&failed)?;
         let rows = statement
-            .query_map(params![now.0, limit as i64], |row| {
+            .query_map(params![now.0, channel_rows_max as i64], |row| {
                 Ok(OutboxRow {
                     id: row.get(0)?,
                     alert_id: row.get(1)?,

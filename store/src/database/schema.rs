@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::{Error, Result};
 
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, OUTBOX_BY_CHANNEL];
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -132,6 +132,9 @@ CREATE TABLE settings (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 ";
+
+/// Due rows are taken per channel.
+const OUTBOX_BY_CHANNEL: &str = "CREATE INDEX outbox_due_by_channel ON outbox (state, channel, next_at);";
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let failed = Error::database("migrate");

@@ -171,6 +171,19 @@ fn the_outbox_delivers() {
 }
 
 #[test]
+fn a_channel_with_many_rows_does_not_hide_the_others() {
+    let (_dir, database) = open();
+    for number in 0..30 {
+        database.outbox_add(&format!("a{number}"), "dead", "{}", NOW).unwrap();
+    }
+    database.outbox_add("a30", "mail", "{}", NOW).unwrap();
+    let due = database.outbox_due(NOW, 10).unwrap();
+    let of = |channel: &str| due.iter().filter(|row| row.channel == channel).count();
+    assert_eq!((of("dead"), of("mail")), (10, 1));
+    assert_eq!(due[0].alert_id, "a0");
+}
+
+#[test]
 fn accounts_and_sessions() {
     let (_dir, database) = open();
     let add = |password| database.add_user("sato", password, Role::Analyst, &tenants(&["t1"]), "init", NOW);
