@@ -5,13 +5,17 @@
 //! characters inside strings, lone surrogates become U+FFFD) and strict where guessing would be needed.
 //!
 //! Bounds: depth [`DEPTH_MAX`], [`VALUES_MAX`] values reported, paths of [`PATH_BYTES_MAX`] bytes; values beyond the
-//! last two are read over and not reported. Source: RFC 8259.
+//! last two are read over and not reported. [`PATHS_MAX`] paths get a number. Source: RFC 8259.
+
+mod paths;
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
 use memchr::memchr2;
 use stream::Value;
 
+pub use self::paths::PATHS_MAX;
+use self::paths::{Paths, ROOT};
 use crate::parser::Reason;
 
 /// The deepest nesting; a deeper text is refused.
@@ -20,6 +24,10 @@ pub const DEPTH_MAX: usize = 64;
 pub const VALUES_MAX: usize = 4096;
 /// The longest path reported, in bytes.
 pub const PATH_BYTES_MAX: usize = 512;
+
+/// Digits that are sure to fit an integer.
+const INT_DIGITS: usize = 18;
+const NOT_CLOSED: Reason = Reason("JSON string not closed");
 
 /// One scalar.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,10 +65,21 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// Walks JSON texts; keeps its path buffer from one text to the next.
+/// Where a scalar stands: its path, and the path's number in the [`Walker`] that met it.
+#[derive(Clone, Copy, Debug)]
+pub struct Path<'p> {
+    /// The keys joined by dots.
+    pub name: &'p str,
+    /// The same for the same path as long as the walker lives, below [`PATHS_MAX`]; none for paths beyond that.
+    pub number: Option<u32>,
+}
+
+/// Walks JSON texts; keeps the paths it met from one text to the next.
 #[derive(Default)]
 pub struct Walker {
-    path: String,
+    paths: Paths,
+    spill: String,
+    plain: String,
 }
 
 impl Walker {
@@ -74,11 +93,24 @@ impl Walker {
         arena: &'a Bump,
         mut visit: impl FnMut(&str, Scalar<'a>),
     ) -> Result<(), Reason> {
-        let end = self.walk_prefix(text, arena, &mut visit)?;
-        if text[end..].trim_ascii().is_empty() { Ok(()) } else { Err(Reason("text after the JSON value")) }
+        self.walk_numbered(text, arena, |path, scalar| visit(path.name, scalar))
     }
 
-    /// The same for a value at the start of a text: gives how many bytes it took.
+    /// As [`Walker::walk`], with the paths' numbers, by which a caller may remember what a path means.
+    ///
+    /// # Errors
+    /// As [`Walker::walk`].
+    pub fn walk_numbered<'a>(
+        &mut self,
+        text: &'a str,
+        arena: &'a Bump,
+        mut visit: impl FnMut(Path<'_>, Scalar<'a>),
+    ) -> Result<(), Reason> {
+        let end = self.prefix(text, arena, &mut visit)?;
+        if text.as_bytes()[end..].trim_ascii().is_empty() { Ok(()) } else { Err(Reason("text after the JSON value")) }
+    }
+
+    /// As [`Walker::walk`] for a value at the start of a text: gives how many bytes it took.
     ///
     /// # Errors
     /// A [`Reason`] where the text is not JSON; what stood before was reported.
@@ -88,21 +120,46 @@ impl Walker {
         arena: &'a Bump,
         mut visit: impl FnMut(&str, Scalar<'a>),
     ) -> Result<usize, Reason> {
-        self.path.clear();
-        let mut walk = Walk { text, at: 0, arena, path: &mut self.path, values: 0, path_cut: 0 };
-        walk.value(&mut visit, 0)?;
+        self.prefix(text, arena, &mut |path, scalar| visit(path.name, scalar))
+    }
+
+    fn prefix<'a>(
+        &mut self,
+        text: &'a str,
+        arena: &'a Bump,
+        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
+    ) -> Result<usize, Reason> {
+        self.spill.clear();
+        let (paths, spill, plain) = (&mut self.paths, &mut self.spill, &mut self.plain);
+        let mut walk = Walk { text, at: 0, arena, paths, spill, plain, last: ROOT, values: 0 };
+        walk.value(visit, Place::Known(ROOT), 0)?;
         Ok(walk.at)
     }
+}
+
+/// Where the walk stands.
+#[derive(Clone, Copy)]
+enum Place {
+    /// At a path with a number.
+    Known(u32),
+    /// At the path in the spill buffer.
+    Spilled,
+    /// Below a path that is too long: nothing is reported.
+    Cut,
 }
 
 struct Walk<'a, 'p> {
     text: &'a str,
     at: usize,
     arena: &'a Bump,
-    path: &'p mut String,
+    paths: &'p mut Paths,
+    /// The path of [`Place::Spilled`].
+    spill: &'p mut String,
+    /// A text while its escapes are taken back.
+    plain: &'p mut String,
+    /// The path of the last key.
+    last: u32,
     values: usize,
-    /// How many enclosing keys did not fit into the path; while there are any, nothing is reported.
-    path_cut: usize,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -110,36 +167,51 @@ impl<'a> Walk<'a, '_> {
         self.text.as_bytes()
     }
 
+    #[inline]
     fn peek(&mut self) -> Option<u8> {
-        while let Some(byte) = self.bytes().get(self.at) {
-            match byte {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
-                byte => return Some(*byte),
+        loop {
+            match self.bytes().get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                byte => return byte.copied(),
             }
         }
-        None
     }
 
-    fn value(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+    fn value(
+        &mut self,
+        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
+        place: Place,
+        depth: usize,
+    ) -> Result<(), Reason> {
         if depth > DEPTH_MAX {
             return Err(Reason("JSON nested too deeply"));
         }
         let scalar = match self.peek() {
-            Some(b'{') => return self.object(visit, depth),
-            Some(b'[') => return self.array(visit, depth),
             Some(b'"') => Scalar::Str(self.string()?),
             Some(b'-' | b'0'..=b'9') => self.number()?,
+            Some(b'{') => return self.object(visit, place, depth),
+            Some(b'[') => return self.array(visit, place, depth),
             Some(_) => self.word()?,
             None => return Err(Reason("JSON ends early")),
         };
-        if self.values < VALUES_MAX && self.path_cut == 0 {
+        if self.values < VALUES_MAX {
+            let path = match place {
+                Place::Known(number) => Path { name: self.paths.name(number), number: Some(number) },
+                Place::Spilled => Path { name: self.spill, number: None },
+                Place::Cut => return Ok(()),
+            };
             self.values += 1;
-            visit(self.path, scalar);
+            visit(path, scalar);
         }
         Ok(())
     }
 
-    fn object(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+    fn object(
+        &mut self,
+        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
+        place: Place,
+        depth: usize,
+    ) -> Result<(), Reason> {
         self.at += 1;
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -149,23 +221,20 @@ impl<'a> Walk<'a, '_> {
             if self.peek() != Some(b'"') {
                 return Err(Reason("JSON key expected"));
             }
-            let key = self.string()?;
-            if self.peek() != Some(b':') {
-                return Err(Reason("JSON colon expected"));
-            }
-            self.at += 1;
-            let length = self.path.len();
-            let fits = length + 1 + key.len() <= PATH_BYTES_MAX;
-            if fits {
-                if length > 0 {
-                    self.path.push('.');
-                }
-                self.path.push_str(key);
-            }
-            self.path_cut += usize::from(!fits);
-            self.value(visit, depth + 1)?;
-            self.path_cut -= usize::from(!fits);
-            self.path.truncate(length);
+            let spilled = self.spill.len();
+            let member = match place {
+                Place::Known(parent) => match self.paths.expected(self.last, parent, &self.bytes()[self.at + 1..]) {
+                    Some((number, length)) => {
+                        self.at += 1 + length;
+                        self.last = number;
+                        Place::Known(number)
+                    }
+                    None => self.key(place)?,
+                },
+                _ => self.key(place)?,
+            };
+            self.value(visit, member, depth + 1)?;
+            self.spill.truncate(spilled);
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b'}') => break,
@@ -176,14 +245,56 @@ impl<'a> Walk<'a, '_> {
         Ok(())
     }
 
-    fn array(&mut self, visit: &mut impl FnMut(&str, Scalar<'a>), depth: usize) -> Result<(), Reason> {
+    /// Reads a key and its colon, and goes to the key's place.
+    #[cold]
+    fn key(&mut self, place: Place) -> Result<Place, Reason> {
+        let key = self.string()?;
+        if self.peek() != Some(b':') {
+            return Err(Reason("JSON colon expected"));
+        }
+        self.at += 1;
+        Ok(match place {
+            Place::Cut => Place::Cut,
+            Place::Known(parent) => {
+                let name = self.paths.name(parent);
+                if name.len() + 1 + key.len() > PATH_BYTES_MAX {
+                    return Ok(Place::Cut);
+                }
+                if let Some(number) = self.paths.child(self.last, parent, key) {
+                    self.last = number;
+                    return Ok(Place::Known(number));
+                }
+                self.spill.push_str(self.paths.name(parent));
+                self.spill_key(key)
+            }
+            Place::Spilled => self.spill_key(key),
+        })
+    }
+
+    fn spill_key(&mut self, key: &str) -> Place {
+        if self.spill.len() + 1 + key.len() > PATH_BYTES_MAX {
+            return Place::Cut;
+        }
+        if !self.spill.is_empty() {
+            self.spill.push('.');
+        }
+        self.spill.push_str(key);
+        Place::Spilled
+    }
+
+    fn array(
+        &mut self,
+        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
+        place: Place,
+        depth: usize,
+    ) -> Result<(), Reason> {
         self.at += 1;
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(());
         }
         loop {
-            self.value(visit, depth + 1)?;
+            self.value(visit, place, depth + 1)?;
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => break,
@@ -195,24 +306,65 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// The text that starts at the quote at `self.at`.
+    #[inline]
     fn string(&mut self) -> Result<&'a str, Reason> {
         let start = self.at + 1;
-        let mut from = start;
-        let mut escaped = false;
-        while let Some(found) = memchr2(b'"', b'\\', &self.bytes()[from.min(self.text.len())..]) {
-            let index = from + found;
-            if self.bytes()[index] == b'"' {
-                self.at = index + 1;
-                let raw = &self.text[start..index];
-                return Ok(if escaped { unescape(raw, self.arena) } else { raw });
-            }
-            escaped = true;
-            from = index + 2;
+        let found = memchr2(b'"', b'\\', &self.bytes()[start..]).ok_or(NOT_CLOSED)?;
+        let index = start + found;
+        if self.bytes()[index] == b'\\' {
+            return self.escaped(start, index);
         }
-        Err(Reason("JSON string not closed"))
+        self.at = index + 1;
+        Ok(&self.text[start..index])
+    }
+
+    /// The same for a text whose first escape stands at `escape`.
+    fn escaped(&mut self, start: usize, escape: usize) -> Result<&'a str, Reason> {
+        let bytes = self.bytes();
+        self.plain.clear();
+        let (mut from, mut index) = (start, escape);
+        loop {
+            match bytes.get(index + 1) {
+                // The escaped character stands for itself: it begins the next stretch.
+                Some(b'\\' | b'"' | b'/') => {
+                    self.plain.push_str(&self.text[from..index]);
+                    from = index + 1;
+                    index += 2;
+                }
+                _ => {
+                    self.plain.push_str(&self.text[from..index]);
+                    let (character, length) = escape_at(&bytes[index..]);
+                    self.plain.push(character);
+                    from = index + length;
+                    index = from;
+                }
+            }
+            index += memchr2(b'"', b'\\', bytes.get(index..).unwrap_or(&[])).ok_or(NOT_CLOSED)?;
+            if bytes[index] == b'"' {
+                self.plain.push_str(&self.text[from..index]);
+                self.at = index + 1;
+                return Ok(self.arena.alloc_str(self.plain));
+            }
+        }
     }
 
     fn number(&mut self) -> Result<Scalar<'a>, Reason> {
+        let bytes = &self.bytes()[self.at..];
+        let (mut whole, mut length) = (0_i64, 0);
+        while let Some(digit @ b'0'..=b'9') = bytes.get(length)
+            && length < INT_DIGITS
+        {
+            whole = whole * 10 + i64::from(digit - b'0');
+            length += 1;
+        }
+        if length > 0 && matches!(bytes.get(length), Some(b',' | b'}' | b']')) {
+            self.at += length;
+            return Ok(Scalar::Int(whole));
+        }
+        self.any_number()
+    }
+
+    fn any_number(&mut self) -> Result<Scalar<'a>, Reason> {
         let start = self.at;
         let length = self.bytes()[start..]
             .iter()
@@ -246,23 +398,28 @@ pub fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> &'a str {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         plain.push_str(&rest[..at]);
-        let (character, length) = match rest.as_bytes().get(at + 1) {
-            Some(b'"') => ('"', 2),
-            Some(b'\\') => ('\\', 2),
-            Some(b'/') => ('/', 2),
-            Some(b'b') => ('\u{8}', 2),
-            Some(b'f') => ('\u{c}', 2),
-            Some(b'n') => ('\n', 2),
-            Some(b'r') => ('\r', 2),
-            Some(b't') => ('\t', 2),
-            Some(b'u') => unicode_escape(&rest.as_bytes()[at..]).unwrap_or(('\\', 1)),
-            _ => ('\\', 1),
-        };
+        let (character, length) = escape_at(&rest.as_bytes()[at..]);
         plain.push(character);
         rest = &rest[at + length..];
     }
     plain.push_str(rest);
     plain.into_bump_str()
+}
+
+/// The character that the escape at the start stands for, and how many bytes it took.
+fn escape_at(bytes: &[u8]) -> (char, usize) {
+    match bytes.get(1) {
+        Some(b'"') => ('"', 2),
+        Some(b'\\') => ('\\', 2),
+        Some(b'/') => ('/', 2),
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{c}', 2),
+        Some(b'n') => ('\n', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b't') => ('\t', 2),
+        Some(b'u') => unicode_escape(bytes).unwrap_or(('\\', 1)),
+        _ => ('\\', 1),
+    }
 }
 
 /// Reads `\uXXXX`, or two of them that are a surrogate pair: the character, and how many bytes it took.
