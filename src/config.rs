@@ -11,6 +11,9 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The file it was read from.
+    #[serde(skip)]
+    pub file: PathBuf,
     /// Where everything is kept. Default `data`.
     #[serde(default = "default_data")]
     pub data: PathBuf,
@@ -67,6 +70,7 @@ impl Config {
             toml::from_str(&text).map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.resolve(base);
+        config.file = path.to_path_buf();
         let problems = config.problems();
         anyhow::ensure!(problems.is_empty(), "{}: {}", path.display(), problems.join("; "));
         Ok(config)

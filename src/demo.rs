@@ -20,8 +20,9 @@ use crate::cli::Demo;
 use crate::commands::{DONE, user};
 use crate::config::Config;
 use crate::generate::{SOURCES, sources_toml};
-use crate::pipeline::{Loaded, Pipeline};
-use crate::{builtin, generate};
+use crate::pipeline::Pipeline;
+use crate::revision::Loaded;
+use crate::{builtin, generate, setup};
 
 /// How long the demo waits, after the last line was sent, for everything to be indexed and delivered.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
@@ -39,6 +40,7 @@ async fn play(args: &Demo, folder: &Path) -> Result<u8> {
     let start = yesterday_midnight();
     let config = write_config(folder, args.port, pager.address, start)?;
     let loaded = Loaded::from(&config)?;
+    setup::report(&loaded.problems);
     let pipeline = Pipeline::start(config, loaded, !args.headless).await?;
     let password = user::add(&pipeline.database, "admin", Role::SystemAdmin, &[ALL_TENANTS.to_owned()])?;
     if let Some(address) = pipeline.pages {

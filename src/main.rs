@@ -14,6 +14,8 @@ mod demo;
 mod generate;
 mod lag;
 mod pipeline;
+mod reload;
+mod revision;
 mod run;
 mod setup;
 mod sink;

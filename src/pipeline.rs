@@ -10,8 +10,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use detect::{Engine, RuleSet, Tenants};
-use ingest::Sources;
 use store::{Database, Store};
 use stream::log::Log;
 use stream::{Record, RecordKind, Timestamp, Topic};
@@ -21,7 +19,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounting::Accounting;
 use crate::config::Config;
-use crate::setup;
+use crate::reload::Reloader;
+use crate::revision::{self, Loaded, Revisions};
 use crate::sink::LogSink;
 use crate::views;
 use crate::worker::{Parts, Worker};
@@ -49,6 +48,8 @@ pub struct Pipeline {
     pub bound: Vec<ingest::Bound>,
     /// Where the pages are.
     pub pages: Option<std::net::SocketAddr>,
+    /// Takes over changed rules and ledgers.
+    pub reloader: Arc<Reloader>,
     listeners: CancellationToken,
     services: CancellationToken,
     tasks: TaskTracker,
@@ -56,30 +57,6 @@ pub struct Pipeline {
     workers: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     failures: mpsc::Receiver<anyhow::Error>,
-}
-
-/// What was validated before anything is opened.
-pub struct Loaded {
-    /// Zones, flows, ledgers.
-    pub tenants: Arc<Tenants>,
-    /// Rules.
-    pub rules: Arc<RuleSet>,
-    /// Source declarations.
-    pub sources: Arc<Sources>,
-}
-
-impl Loaded {
-    /// Reads everything that the configuration names.
-    ///
-    /// # Errors
-    /// Anything in the ledgers or sources is wrong. Bad rules are reported and left out.
-    pub fn from(config: &Config) -> Result<Loaded> {
-        Ok(Loaded {
-            tenants: Arc::new(setup::tenants(&config.tenants)?),
-            rules: setup::rules(&config.rules)?,
-            sources: Arc::new(Sources::load(&config.sources)?),
-        })
-    }
 }
 
 impl Pipeline {
@@ -93,6 +70,9 @@ impl Pipeline {
         let store = Store::open(config.store.clone()).context("open the index")?;
         let database = Database::open(config.database()).context("open the database")?;
         database.set_channels(config.oncall.channel_names());
+        let revisions = Arc::new(Revisions::open(&config));
+        let loaded = Arc::new(loaded);
+        revisions.keep(&config, Arc::clone(&loaded)).context("keep the revision of rules and ledgers")?;
         let accounting = Arc::new(Accounting::open(&database, &log)?);
         // Before anything can be sent: what a crash left in the file is out of date.
         accounting.book(&log, now()).write(&config.accounting())?;
@@ -113,14 +93,10 @@ impl Pipeline {
         let mut metrics = Some(detect::Metrics::new(&registry)?);
         let mut workers = Vec::new();
         for partition in 0..log.partitions(Topic::Raw) {
-            let mut engine = Engine::new(Arc::clone(&loaded.rules), Arc::clone(&loaded.tenants));
-            declare_silence(&mut engine, &loaded.sources);
-            engine.set_not_applicable(&config.rules_not_applicable);
             let parts = Parts {
                 log: log.clone(),
-                sources: Arc::clone(&loaded.sources),
-                tenants: Arc::clone(&loaded.tenants),
-                engine,
+                loaded: Arc::clone(&loaded),
+                revisions: Arc::clone(&revisions),
                 indexer: store.indexer(),
                 database: database.clone(),
                 accounting: Arc::clone(&accounting),
@@ -130,6 +106,8 @@ impl Pipeline {
             let worker = Worker::open(parts, partition)?;
             workers.push(spawn_worker(worker, partition, Arc::clone(&stop), failed.clone())?);
         }
+        // From here on this revision judges; what is older is judged by the one that was announced before it.
+        revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
         tasks.spawn(tick(log.clone(), listeners.clone()));
         tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone(), failed));
         tasks.spawn(retain(log.clone(), store.clone(), services.clone()));
@@ -147,6 +125,7 @@ impl Pipeline {
         )
         .await
         .context("start the listeners")?;
+        let reloader = Arc::new(Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded)));
         let pages = if serve {
             let live = views::LiveView::new(Arc::clone(&accounting), log.clone(), store.clone(), &loaded, &config);
             let state = dashboards::AppState::new(
@@ -156,8 +135,7 @@ impl Pipeline {
                 Arc::new(live),
                 registry,
             )?;
-            state.rules.store(Arc::new(views::rules(&loaded.rules)));
-            state.tenants.store(Arc::new(views::tenants(&loaded.tenants)));
+            reloader.show_on(&state);
             Some(serve_pages(state, config.dashboards.listen, &tasks, services.clone()).await?)
         } else {
             None
@@ -171,6 +149,7 @@ impl Pipeline {
             accounting,
             bound,
             pages,
+            reloader,
             listeners,
             services,
             tasks,
@@ -218,15 +197,6 @@ impl Pipeline {
 
 fn now() -> Timestamp {
     jiff::Timestamp::now().into()
-}
-
-/// Tells the engine which sources must not be quiet for long.
-pub fn declare_silence(engine: &mut Engine, sources: &Sources) {
-    for source in sources.iter() {
-        if let Some(limit) = source.silence_after {
-            engine.set_silence(&source.tenant, &source.id, limit);
-        }
-    }
 }
 
 fn spawn_worker(

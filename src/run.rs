@@ -1,4 +1,6 @@
-//! `sekisho run`: until SIGTERM, Ctrl-C, or a failure.
+//! `sekisho run`: until SIGTERM, Ctrl-C, or a failure. SIGHUP takes over changed rules and ledgers.
+
+use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
@@ -6,7 +8,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::{Configured, Role};
 use crate::commands::DONE;
 use crate::config::Config;
-use crate::pipeline::{Loaded, Pipeline};
+use crate::pipeline::Pipeline;
+use crate::revision::Loaded;
+use crate::setup;
 
 /// Runs the pipeline of a configuration.
 pub fn run(args: &Configured) -> Result<u8> {
@@ -17,8 +21,10 @@ pub fn run(args: &Configured) -> Result<u8> {
     );
     let config = Config::load(&args.config)?;
     let loaded = Loaded::from(&config)?;
+    setup::report(&loaded.problems);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hangup = signal(SignalKind::hangup())?;
         let mut pipeline = Pipeline::start(config, loaded, true).await?;
         for bound in &pipeline.bound {
             tracing::info!(listener = %bound, "listening");
@@ -26,10 +32,17 @@ pub fn run(args: &Configured) -> Result<u8> {
         if let Some(address) = pipeline.pages {
             tracing::info!(url = format!("http://{address}/"), "pages");
         }
-        let failure = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = tokio::signal::ctrl_c() => None,
-            error = pipeline.failed() => Some(error),
+        let failure = loop {
+            tokio::select! {
+                _ = terminate.recv() => break None,
+                _ = tokio::signal::ctrl_c() => break None,
+                error = pipeline.failed() => break Some(error),
+                _ = hangup.recv() => {
+                    let reloader = Arc::clone(&pipeline.reloader);
+                    // The outcome is told in the log and on the pages.
+                    tokio::task::spawn_blocking(move || reloader.reload().ok());
+                }
+            }
         };
         tracing::info!("stopping: what was received is finished first");
         let stopped = pipeline.stop().await;

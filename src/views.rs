@@ -14,7 +14,7 @@ use stream::log::Log;
 
 use crate::accounting::Accounting;
 use crate::config::Config;
-use crate::pipeline::Loaded;
+use crate::revision::Loaded;
 
 /// Live figures, put together from accounting, log and store.
 pub struct LiveView {

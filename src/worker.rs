@@ -22,6 +22,7 @@ use stream::log::{Batch, Log, Reader};
 use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
 
 use crate::accounting::Accounting;
+use crate::revision::{self, Loaded, Revisions};
 
 /// How often progress is written when nothing urgent happens.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -34,12 +35,10 @@ const ARENA_BYTES_KEPT: usize = 32 << 20;
 pub struct Parts {
     /// The stream.
     pub log: Log,
-    /// Source declarations, by which records are decoded.
-    pub sources: Arc<ingest::Sources>,
-    /// Zones, flows and ledgers.
-    pub tenants: Arc<detect::Tenants>,
-    /// Rules and their state.
-    pub engine: Engine,
+    /// Sources, ledgers and rules by which records are judged until the stream says otherwise.
+    pub loaded: Arc<Loaded>,
+    /// The revisions that the stream may name.
+    pub revisions: Arc<Revisions>,
     /// The index.
     pub indexer: Indexer,
     /// Alerts, progress, accounting.
@@ -56,6 +55,7 @@ pub struct Parts {
 pub struct Worker {
     parts: Parts,
     partition: u32,
+    engine: Engine,
     decoder: ingest::Decoder,
     reader: Reader,
     next: u64,
@@ -77,7 +77,7 @@ impl Worker {
     /// The stored state cannot be read.
     pub fn open(mut parts: Parts, partition: u32) -> Result<Worker> {
         let indexed = parts.indexer.durable(partition);
-        let mut detected = 0;
+        let (mut detected, mut saved) = (0, None);
         match parts.database.detection_state(partition)? {
             // An index that was removed or restored from a backup is behind the state: what it lacks is indexed again,
             // and detection starts afresh there. Alerts are inserted by id, so none is raised twice.
@@ -85,11 +85,19 @@ impl Worker {
                 tracing::warn!(partition, indexed, offset, "the index is behind; detection starts again at the index");
                 detected = indexed;
             }
-            Some((offset, snapshot)) => {
-                parts.engine.restore(&snapshot).context("restore the correlation state")?;
+            Some((offset, sealed)) => {
+                let (revision, state) = revision::unseal(&sealed).context("the correlation state is damaged")?;
+                if revision != parts.loaded.revision {
+                    parts.loaded = known_or(&parts, revision);
+                }
+                saved = Some(state.to_vec());
                 detected = offset;
             }
             None => {}
+        }
+        let mut engine = parts.loaded.engine();
+        if let Some(state) = saved {
+            engine.restore(&state).context("restore the correlation state")?;
         }
         let counted = parts.database.counted(partition)?;
         let next = detected;
@@ -97,7 +105,8 @@ impl Worker {
         tracing::info!(partition, next, indexed, detected, counted, "worker starts");
         let now = Instant::now();
         Ok(Worker {
-            decoder: ingest::Decoder::new(Arc::clone(&parts.sources)),
+            decoder: ingest::Decoder::new(Arc::clone(&parts.loaded.sources)),
+            engine,
             parts,
             partition,
             reader,
@@ -134,8 +143,13 @@ impl Worker {
             self.keep_up()?;
         }
         self.parts.indexer.commit()?;
-        self.waiting = Some((self.next, self.parts.engine.snapshot()));
+        self.waiting = Some((self.next, self.state()));
         self.save_snapshot()
+    }
+
+    /// The state of detection with the revision it belongs to.
+    fn state(&self) -> Vec<u8> {
+        revision::seal(&self.parts.loaded.revision, &self.engine.snapshot())
     }
 
     fn batch(&mut self, batch: &Batch, arena: &Bump) -> Result<()> {
@@ -148,14 +162,14 @@ impl Worker {
         for record in batch.iter().filter(|record| record.offset >= from) {
             match record.kind {
                 RecordKind::Tick => {
-                    self.parts.engine.tick(record.received, &mut self.outcomes);
+                    self.engine.tick(record.received, &mut self.outcomes);
                 }
                 RecordKind::Data => {
                     self.record(&record, arena);
                     oldest = oldest.min(record.received);
                     events += 1;
                 }
-                RecordKind::Control => {}
+                RecordKind::Control => self.control(record.raw)?,
             }
             self.received = self.received.max(record.received);
         }
@@ -176,13 +190,28 @@ impl Worker {
         Ok(())
     }
 
+    /// From the next record on, another revision judges. Rules that are in both keep their state.
+    fn control(&mut self, raw: &[u8]) -> Result<()> {
+        let id = revision::announced(raw)?;
+        if id == self.parts.loaded.revision {
+            return Ok(());
+        }
+        let state = self.engine.snapshot();
+        self.parts.loaded = known_or(&self.parts, &id);
+        self.engine = self.parts.loaded.engine();
+        self.engine.restore(&state).context("take over the correlation state")?;
+        self.decoder = ingest::Decoder::new(Arc::clone(&self.parts.loaded.sources));
+        tracing::info!(partition = self.partition, revision = id, "rules and ledgers changed");
+        Ok(())
+    }
+
     fn record<'a>(&mut self, record: &RecordRef<'a>, arena: &'a Bump) {
         let id = EventId::new(self.partition, record.offset);
         let mut event = self.decoder.decode(record, arena);
-        self.parts.tenants.judge(&mut event, arena);
+        self.parts.loaded.tenants.judge(&mut event, arena);
         let meta =
             Meta { id, tenant: record.tenant, source: record.source, received: record.received, raw: record.raw };
-        self.parts.engine.observe(&meta, &mut event, &mut self.outcomes);
+        self.engine.observe(&meta, &mut event, &mut self.outcomes);
         if record.offset >= self.indexed {
             self.parts.indexer.add(id, &event);
         }
@@ -228,13 +257,13 @@ impl Worker {
         let now = Instant::now();
         if self.parts.indexer.maybe_commit(now)? && self.waiting.is_none() {
             // State and index stand at the same position now; the state is stored when the index is durable there.
-            self.waiting = Some((self.next, self.parts.engine.snapshot()));
+            self.waiting = Some((self.next, self.state()));
         }
         self.save_snapshot()?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
             self.save()?;
             if let Some(metrics) = &mut self.parts.metrics {
-                metrics.publish(&self.parts.engine.stats());
+                metrics.publish(&self.engine.stats());
             }
         }
         Ok(())
@@ -278,6 +307,15 @@ impl Worker {
         self.parts.log.commit("sekisho", Topic::Raw, self.partition, position)?;
         Ok(())
     }
+}
+
+/// The revision of this id. When its file is gone, the one in use goes on: better judged by other rules than by none.
+fn known_or(parts: &Parts, id: &str) -> Arc<Loaded> {
+    parts.revisions.get(id).unwrap_or_else(|error| {
+        let using = &parts.loaded.revision;
+        tracing::error!(error = format!("{error:#}"), using, "a revision that the stream names cannot be read");
+        Arc::clone(&parts.loaded)
+    })
 }
 
 /// The store's word for an outcome of detection.

@@ -100,6 +100,57 @@ fn http_is_acknowledged_when_durable_and_refused_without_the_token() {
 }
 
 #[test]
+fn changed_rules_judge_from_a_recorded_place_and_a_broken_set_is_refused_whole() {
+    let rules = tempfile::tempdir().unwrap();
+    let rule = |user: &str| {
+        let text = format!(
+            "title: Logon of a named user\nid: 6a9a4f0e-6a0c-4c5e-9a57-0d4f6c1c2b11\nlogsource:\n    product: linux\n\
+             detection:\n    selection:\n        user.name: {user}\n    condition: selection\nlevel: high\n"
+        );
+        std::fs::write(rules.path().join("user.yml"), text).unwrap();
+    };
+    rule("alpha");
+    let mut service = Service::start_with(&format!("rules = [{:?}]\n", rules.path()));
+    let mut sent = 0;
+    let mut send = |service: &Service, user: &str| {
+        sent += 1;
+        let now = jiff::Timestamp::now().strftime("%b %e %H:%M:%S");
+        service.send(&format!("<38>{now} web sshd[{sent}]: Failed password for {user} from 203.0.113.9 port 4 ssh2"));
+    };
+    let versions = |service: &Service| -> Vec<String> {
+        service.alerts().iter().map(|alert| alert["rule"]["version"].as_str().unwrap().to_owned()).collect()
+    };
+    send(&service, "alpha");
+    service.wait_for("the first rule's alert", || service.alerts().len() == 1);
+    rule("beta");
+    service.reload("in use from here on");
+    send(&service, "alpha");
+    send(&service, "beta");
+    service.wait_for("the second rule's alert", || service.alerts().len() == 2);
+    assert_eq!(
+        versions(&service).into_iter().collect::<BTreeSet<_>>().len(),
+        2,
+        "each alert carries its rule's version"
+    );
+
+    std::fs::write(rules.path().join("broken.yml"), "title: Broken\ndetection:\n    condition: nothing\n").unwrap();
+    rule("gamma");
+    service.reload("reload refused");
+    send(&service, "gamma");
+    send(&service, "beta");
+    service.wait_for("an alert of the set that stays", || service.alerts().len() == 3);
+
+    let before = ids(&service.alerts());
+    service.kill_and_restart();
+    assert_eq!(ids(&service.alerts()), before);
+    assert_eq!(service.received(), 5);
+    std::fs::remove_file(rules.path().join("broken.yml")).unwrap();
+    service.reload("in use from here on");
+    send(&service, "gamma");
+    service.wait_for("an alert of the repaired set", || service.alerts().len() == 4);
+}
+
+#[test]
 fn parse_answers_every_line_and_a_wrong_configuration_names_its_key() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("lines");

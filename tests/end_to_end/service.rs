@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The command under test.
@@ -42,6 +43,7 @@ pub struct Service {
     password: String,
     cookie: String,
     files: Vec<(String, PathBuf)>,
+    log: Arc<Mutex<String>>,
 }
 
 impl Service {
@@ -65,11 +67,16 @@ impl Service {
 
     /// A town with one Linux server, over every kind of listener.
     pub fn start_plain() -> Service {
+        Service::start_with("")
+    }
+
+    /// As [`Service::start_plain`], with more keys at the top of the configuration.
+    pub fn start_with(keys: &str) -> Service {
         let sources = format!(
             "[[source]]\ntenant = \"town\"\nid = \"linux01\"\nproduct = \"system\"\ntz = \"UTC\"\n\
              [[source]]\ntenant = \"town\"\nid = \"http01\"\nproduct = \"system\"\ntz = \"UTC\"\ntoken_sha256 = [\"{TOKEN_SHA256}\"]\n"
         );
-        let mut config = String::from("[dashboards]\nlisten = \"127.0.0.1:0\"\n");
+        let mut config = format!("{keys}[dashboards]\nlisten = \"127.0.0.1:0\"\n");
         for kind in ["syslog_udp", "syslog_tcp"] {
             config.push_str(&format!(
                 "[[listen.listener]]\nkind = \"{kind}\"\nbind = \"127.0.0.1:0\"\ntenant = \"town\"\nsource = \"linux01\"\n"
@@ -93,17 +100,39 @@ impl Service {
         }
         let out = sekisho(&["user", "add", "tester", "--role", "system_admin", "--config", path.to_str().unwrap()]);
         let password = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
-        let mut process = Command::new(BINARY)
-            .args(["run", "--config"])
-            .arg(&path)
-            .env("NO_COLOR", "1")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (url, ports) = read_addresses(&mut process);
-        let mut service = Service { dir, process, url, ports, password, cookie: String::new(), files };
+        let log = Arc::default();
+        let (process, url, ports) = run(&path, &log);
+        let mut service = Service { dir, process, url, ports, password, cookie: String::new(), files, log };
         service.cookie = service.sign_in();
         service
+    }
+
+    /// Kills the process with SIGKILL and starts another on the same folder.
+    pub fn kill_and_restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        (self.process, self.url, self.ports) = run(&self.path("sekisho.toml"), &self.log);
+    }
+
+    /// A file or folder beside the configuration.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Sends SIGHUP, and waits until the service's log says this.
+    pub fn reload(&self, says: &str) {
+        self.log.lock().unwrap().clear();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), rustix::process::Signal::HUP)
+            .unwrap();
+        self.wait_for(says, || self.log.lock().unwrap().contains(says));
+    }
+
+    /// Sends a line over syslog TCP.
+    pub fn send(&self, line: &str) {
+        let mut wire = TcpStream::connect(("127.0.0.1", self.port("syslog_tcp"))).unwrap();
+        wire.write_all(format!("{line}\n").as_bytes()).unwrap();
+        wire.shutdown(std::net::Shutdown::Write).unwrap();
+        wire.read_to_end(&mut Vec::new()).ok();
     }
 
     fn sign_in(&self) -> String {
@@ -199,8 +228,16 @@ impl Drop for Service {
     }
 }
 
-/// Reads the log until the pages are up; the rest of it goes to the test's own output.
-fn read_addresses(process: &mut Child) -> (String, BTreeMap<String, u16>) {
+fn run(config: &Path, log: &Arc<Mutex<String>>) -> (Child, String, BTreeMap<String, u16>) {
+    let mut command = Command::new(BINARY);
+    command.args(["run", "--config"]).arg(config).env("NO_COLOR", "1").stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let (url, ports) = read_addresses(&mut process, Arc::clone(log));
+    (process, url, ports)
+}
+
+/// Reads the log until the pages are up; the rest of it is kept and goes to the test's own output.
+fn read_addresses(process: &mut Child, kept: Arc<Mutex<String>>) -> (String, BTreeMap<String, u16>) {
     let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
     let (began, mut ports, mut seen) = (Instant::now(), BTreeMap::new(), String::new());
     loop {
@@ -214,7 +251,12 @@ fn read_addresses(process: &mut Child) -> (String, BTreeMap<String, u16>) {
             ports.entry(kind.to_owned()).or_insert(port);
         }
         if let Some(url) = line.split("url=\"").nth(1) {
-            std::thread::spawn(move || log.for_each(|line| drop(line.map(|line| println!("{line}")))));
+            std::thread::spawn(move || {
+                for line in log.map_while(Result::ok) {
+                    println!("{line}");
+                    kept.lock().unwrap().push_str(&line);
+                }
+            });
             return (url.split('"').next().unwrap().to_owned(), ports);
         }
         seen.push_str(&line);

@@ -1,0 +1,92 @@
+//! Takes over changed rules, ledgers and sources while running: all of them or, when anything is wrong, none.
+//!
+//! The change is a record in the stream, so it happens between two records and a replay repeats it there. Listeners
+//! keep the addresses and tokens they started with.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use anyhow::{Result, bail};
+use dashboards::AppState;
+use stream::log::Log;
+
+use crate::config::Config;
+use crate::revision::{self, Loaded, Revisions};
+use crate::views;
+
+/// Reloads one running pipeline.
+pub struct Reloader {
+    log: Log,
+    revisions: Arc<Revisions>,
+    /// The configuration's file.
+    file: PathBuf,
+    /// What judges the newest record. Held while reloading: one at a time.
+    current: Mutex<Arc<Loaded>>,
+    pages: OnceLock<AppState>,
+}
+
+/// What a reload did.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// Nothing differs from what is in use.
+    Same,
+    /// This revision judges from now on.
+    Changed(String),
+}
+
+impl Reloader {
+    /// For a pipeline that was started with this.
+    pub fn new(log: Log, revisions: Arc<Revisions>, config: &Config, loaded: Arc<Loaded>) -> Reloader {
+        Reloader { log, revisions, file: config.file.clone(), current: Mutex::new(loaded), pages: OnceLock::new() }
+    }
+
+    /// Shows what is in use on these pages, now and after every reload.
+    pub fn show_on(&self, pages: &AppState) {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        show(pages, &current);
+        drop(self.pages.set(pages.clone()));
+    }
+
+    /// Reads the configuration's files again and lets them judge what is received from now on.
+    ///
+    /// # Errors
+    /// Anything is wrong in any of them: then nothing changes.
+    pub fn reload(&self) -> Result<Reloaded> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.load(&current);
+        match &outcome {
+            Ok(None) => tracing::info!(revision = current.revision, "reload: nothing has changed"),
+            Ok(Some(loaded)) => {
+                tracing::info!(revision = loaded.revision, before = current.revision, "reload: in use from here on");
+            }
+            Err(error) => tracing::error!(error = format!("{error:#}"), "reload refused; what was in use stays in use"),
+        }
+        let Some(loaded) = outcome? else { return Ok(Reloaded::Same) };
+        if let Some(pages) = self.pages.get() {
+            show(pages, &loaded);
+        }
+        *current = Arc::clone(&loaded);
+        Ok(Reloaded::Changed(loaded.revision.clone()))
+    }
+
+    fn load(&self, current: &Loaded) -> Result<Option<Arc<Loaded>>> {
+        let config = Config::load(&self.file)?;
+        let loaded = Loaded::from(&config)?;
+        if !loaded.problems.is_empty() {
+            let listed: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
+            bail!("{} rules are wrong:\n{}", listed.len(), listed.join("\n"));
+        }
+        if loaded.revision == current.revision {
+            return Ok(None);
+        }
+        let loaded = Arc::new(loaded);
+        self.revisions.keep(&config, Arc::clone(&loaded))?;
+        revision::announce(&self.log, &loaded.revision, jiff::Timestamp::now().into())?;
+        Ok(Some(loaded))
+    }
+}
+
+fn show(pages: &AppState, loaded: &Loaded) {
+    pages.rules.store(Arc::new(views::rules(&loaded.rules)));
+    pages.tenants.store(Arc::new(views::tenants(&loaded.tenants)));
+}
