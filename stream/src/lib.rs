@@ -7,6 +7,7 @@
 //! - [`Alert`]: what detection hands to people; its id is a pure function of rule, group and evidence.
 //! - [`log`]: topics of durable records, the embedded segmented log.
 //! - [`fields`]: the one table of field names; a raw field string anywhere else is an error.
+//! - [`zones`]: the one table of zone names: what ledgers may write, screens show and people type in a search.
 
 mod alert;
 mod error;
@@ -17,6 +18,7 @@ pub mod metrics;
 mod position;
 mod record;
 mod time;
+pub mod zones;
 
 pub use alert::{Alert, AlertDetail, AlertFlow, AlertRule, Evidence, Level, alert_id};
 pub use error::{Error, Result};

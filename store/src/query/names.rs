@@ -27,24 +27,13 @@ pub(super) fn resolve(name: &str) -> Vec<FieldRef> {
     known.iter().map(|id| FieldRef::new(id.name())).collect()
 }
 
-/// The stored id of a zone that was typed by its Japanese name; folded text in and out.
-pub(super) fn zone(field: &FieldRef, folded: &str) -> Option<&'static str> {
+/// The stored id of a zone that was typed by one of its names, Japanese or English.
+pub(super) fn zone(field: &FieldRef, folded: &str) -> Option<String> {
     let zones = [fields::SEKISHO_SOURCE_ZONE, fields::SEKISHO_DESTINATION_ZONE];
     if !zones.iter().any(|zone| zone.name() == field.name) {
         return None;
     }
-    Some(match folded {
-        "マイナンバー利用事務系" | "個人番号利用事務系" | "マイナンバー" | "番号系" | "my number" => {
-            "mynumber"
-        }
-        "lgwan接続系" | "lgwan系" => "lgwan",
-        "インターネット接続系" | "インターネット系" | "インターネット" => "internet",
-        "外部" | "外部公開セグメント外" => "external",
-        "公開セグメント" | "公開" => "dmz",
-        "リモート" | "リモート接続" => "remote",
-        "自治体情報セキュリティクラウド" | "セキュリティクラウド" => "seccloud",
-        _ => return None,
-    })
+    stream::zones::zone_of_word(folded)
 }
 
 /// A known field whose name is close to a mistyped one.
@@ -84,4 +73,27 @@ fn distance_below(a: &str, b: &str, limit: usize) -> bool {
         }
     }
     row[b.len()] < limit
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::text::fold;
+
+    #[test]
+    fn every_name_of_a_zone_that_is_shown_finds_it() {
+        let field = FieldRef::new(fields::SEKISHO_SOURCE_ZONE.name());
+        let sub = ["dept:zeimu", "mynumber/kaigo", "unmapped"].map(str::to_owned);
+        for id in stream::zones::ZONES.iter().map(|zone| zone.id.to_owned()).chain(sub) {
+            let (long, short) = (stream::zones::zone_labels(&id), stream::zones::zone_labels_short(&id));
+            for label in long.iter().chain(&short).chain([&id]) {
+                let found = zone(&field, &fold(label)).unwrap_or_else(|| fold(label).into_owned());
+                assert_eq!(found, id, "{label}");
+                let (typed, stored) = (format!("送信元ゾーン:\"{label}\""), format!("送信元ゾーン:\"{id}\""));
+                let parsed = |text: &str| format!("{:?}", crate::query::parse::parse(text).unwrap());
+                assert_eq!(parsed(&typed), parsed(&stored), "{label}");
+            }
+        }
+        assert_eq!(zone(&FieldRef::new(fields::USER_NAME.name()), "lgwan接続系"), None);
+    }
 }

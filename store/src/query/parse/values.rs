@@ -81,7 +81,7 @@ pub(super) fn value(field: &FieldRef, word: &Word) -> Result<Test> {
         _ if wildcard => Ok(Test::Glob(glob(&word.folded(), word.column)?)),
         Kind::Keyword | Kind::Bool => {
             let folded = fold(&text).into_owned();
-            let folded = names::zone(field, &folded).map_or(folded, str::to_owned);
+            let folded = names::zone(field, &folded).unwrap_or(folded);
             // An address range on a field that holds text is still meant as an address range.
             match text.parse::<IpNet>() {
                 Ok(net) if !word.quoted => Ok(Test::Net(net)),
