@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Error, Result};
 
@@ -22,14 +24,61 @@ pub type Records = Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>;
 /// # Errors
 /// The file cannot be opened or is not what its ending says.
 pub fn records(path: &Path) -> Result<Records> {
+    records_counted(path, Arc::default())
+}
+
+/// [`records`] that counts the bytes it has read of the file, packed as it is; of .evtx all of them at its end.
+///
+/// # Errors
+/// As [`records`].
+pub fn records_counted(path: &Path, read: Arc<AtomicU64>) -> Result<Records> {
     let extension = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let open = || File::open(path).map_err(Error::io("open", path));
+    let counted = |file: File| Counted { file, read: Arc::clone(&read) };
+    let open = || File::open(path).map(counted).map_err(Error::io("open", path));
     Ok(match extension.as_str() {
-        "evtx" => evtx(path)?,
+        "evtx" => {
+            let bytes = std::fs::metadata(path).map_err(Error::io("open", path))?.len();
+            let mut events = evtx(path)?;
+            Box::new(std::iter::from_fn(move || {
+                let event = events.next();
+                if event.is_none() {
+                    read.store(bytes, Ordering::Relaxed);
+                }
+                event
+            }))
+        }
         "gz" => lines(path, flate2::read::MultiGzDecoder::new(open()?)),
         "zst" | "zstd" => lines(path, zstd::stream::read::Decoder::new(open()?).map_err(Error::io("unpack", path))?),
         _ => lines(path, open()?),
     })
+}
+
+/// The bytes of a file, unpacked as its ending says; nothing for .evtx, which holds no lines.
+///
+/// # Errors
+/// As [`records`].
+pub fn unpacked(path: &Path) -> Result<Option<Box<dyn Read + Send>>> {
+    let extension = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let open = || File::open(path).map_err(Error::io("open", path));
+    Ok(match extension.as_str() {
+        "evtx" => None,
+        "gz" => Some(Box::new(flate2::read::MultiGzDecoder::new(open()?))),
+        "zst" | "zstd" => Some(Box::new(zstd::stream::read::Decoder::new(open()?).map_err(Error::io("unpack", path))?)),
+        _ => Some(Box::new(open()?)),
+    })
+}
+
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = self.file.read(buffer)?;
+        self.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        Ok(bytes)
+    }
 }
 
 fn lines(path: &Path, reader: impl Read + Send + 'static) -> Records {
@@ -111,7 +160,10 @@ mod tests {
             ("a.log.zst", zstd::bulk::compress(text, 1).unwrap()),
         ] {
             std::fs::write(dir.path().join(name), bytes).unwrap();
-            let lines: Vec<_> = records(&dir.path().join(name)).unwrap().map(Result::unwrap).collect();
+            let read = Arc::new(AtomicU64::new(0));
+            let path = dir.path().join(name);
+            let lines: Vec<_> = records_counted(&path, Arc::clone(&read)).unwrap().map(Result::unwrap).collect();
+            assert_eq!(read.load(Ordering::Relaxed), std::fs::metadata(&path).unwrap().len(), "{name}");
             assert_eq!(lines, [&b"one"[..], b"two", b"", b"four"], "{name}");
         }
         assert!(records(&dir.path().join("absent")).is_err());

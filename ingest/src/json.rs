@@ -7,6 +7,7 @@
 //! Bounds: depth [`DEPTH_MAX`], [`VALUES_MAX`] values reported, paths of [`PATH_BYTES_MAX`] bytes; values beyond the
 //! last two are read over and not reported. [`PATHS_MAX`] paths get a number. Source: RFC 8259.
 
+mod ndjson;
 mod paths;
 
 use bumpalo::Bump;
@@ -14,6 +15,7 @@ use bumpalo::collections::String as BumpString;
 use memchr::memchr2;
 use stream::Value;
 
+pub use self::ndjson::Ndjson;
 pub use self::paths::PATHS_MAX;
 use self::paths::{Paths, ROOT};
 use crate::parser::Reason;

@@ -121,6 +121,20 @@ fn instant(text: &str, context: &Context) -> Option<stream::Timestamp> {
         .or_else(|| time::common_log(text, &context.zone))
 }
 
+/// A whole number since the Unix epoch: seconds, ms, us or ns by the number of digits, as in text.
+pub(crate) fn epoch(number: i64) -> Option<stream::Timestamp> {
+    if number <= 99_999_999 {
+        return None;
+    }
+    let scale = match number.ilog10() + 1 {
+        ..=11 => 1_000_000_000,
+        12..=14 => 1_000_000,
+        15..=17 => 1_000,
+        _ => 1,
+    };
+    number.checked_mul(scale).map(stream::Timestamp)
+}
+
 /// Sets transport by name or number.
 fn push_transport<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -66,16 +66,7 @@ impl Parser for Json {
 fn instant(scalar: Scalar<'_>, context: &Context) -> Option<Timestamp> {
     match scalar {
         Scalar::Str(text) => super::instant(text, context),
-        Scalar::Int(number) if number > 99_999_999 => {
-            // Seconds, ms, us or ns by the number of digits, as in text.
-            let scale = match number.ilog10() + 1 {
-                ..=11 => 1_000_000_000,
-                12..=14 => 1_000_000,
-                15..=17 => 1_000,
-                _ => 1,
-            };
-            number.checked_mul(scale).map(Timestamp)
-        }
+        Scalar::Int(number) => super::epoch(number),
         Scalar::Float(_, text) => crate::time::epoch(text),
         _ => None,
     }
