@@ -53,7 +53,7 @@ pub enum Command {
     Import(Import),
     /// Run zones and rules over files: deterministic, offline, the engine of `run`.
     #[command(
-        after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate"
+        after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate\n  sekisho detect --config ./town/sekisho.toml --rules new-rules --from 2026-11-01 --to 2026-11-20    on stored events"
     )]
     Detect(Detect),
     /// Search indexed events.
@@ -199,27 +199,42 @@ pub enum Emit {
 /// `detect`
 #[derive(Debug, Args)]
 pub struct Detect {
-    /// The configuration whose rules, tenants and sources are used.
-    #[arg(long, value_name = "FILE", conflicts_with = "rules")]
+    /// The configuration whose rules, tenants, sources and, without --input, stored events are used.
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Folder of Sigma rules; the built-in rules unless given.
+    /// Folder of Sigma rules; the configuration's or the built-in rules unless given.
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
     /// Folder of one tenant's ledgers.
     #[arg(long, value_name = "DIR")]
     pub tenant_dir: Option<PathBuf>,
-    /// A file, or a folder that holds sources.toml and tenants/.
-    #[arg(long)]
-    pub input: PathBuf,
+    /// A file (.gz, .zst and .evtx too), `-` for stdin, or a folder that holds sources.toml and tenants/.
+    #[arg(long, value_name = "PATH", required_unless_present_any = ["config", "data"])]
+    pub input: Option<PathBuf>,
     /// `ndjson`, or `raw:SOURCE` with a product name.
     #[arg(long, default_value = "ndjson")]
     pub input_format: String,
+    /// Read the stored events of this data folder instead of a file; `run` must not have it open.
+    #[arg(long, value_name = "DIR", conflicts_with = "input")]
+    pub data: Option<PathBuf>,
+    /// Tell only what happened from here on (`2026-11-20`, RFC 3339, or `24h` ago); what came before still counts.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Tell only what happened before this.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Tenant whose stored events are read; all of them unless given.
+    #[arg(long, conflicts_with = "input")]
+    pub tenant: Option<String>,
     /// File to write instead of stdout.
     #[arg(long)]
     pub output: Option<PathBuf>,
     /// Alerts or matches.
     #[arg(long, value_enum, default_value = "alerts")]
     pub emit: Emit,
+    /// Threads that read and match; as many as there are processors unless given. The output is the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
 }
 
 /// Where the data of a running or stopped sekisho is.
@@ -285,6 +300,14 @@ pub enum Rules {
     /// Validate rules and their samples; exit 1 with file:line:column and what to do.
     #[command(after_help = "Examples:\n  sekisho rules check rules")]
     Check {
+        /// Folder of rules; the built-in rules unless given.
+        dir: Option<PathBuf>,
+    },
+    /// Play every rule's hit and miss samples and print a table; exit 1 when a rule fails.
+    #[command(
+        after_help = "Examples:\n  sekisho rules test rules\n\nA rule's samples are samples/<rule file name>/hit.ndjson and miss.ndjson beside it or above."
+    )]
+    Test {
         /// Folder of rules; the built-in rules unless given.
         dir: Option<PathBuf>,
     },

@@ -1,5 +1,7 @@
 //! `sekisho rules`
 
+mod test;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -9,15 +11,17 @@ use crate::cli::Rules;
 use crate::commands::{DONE, FAILED, output};
 use crate::{builtin, setup};
 
-/// Validates or lists rules.
+/// Validates, tests or lists rules.
 pub fn run(command: &Rules) -> Result<u8> {
     match command {
         Rules::Check { dir } => check(dir.as_ref()),
+        Rules::Test { dir } => test(dir.as_ref()),
         Rules::List { dir } => list(dir.as_ref()),
     }
 }
 
-fn check(dir: Option<&PathBuf>) -> Result<u8> {
+/// Loads a folder's rules, or the built-in ones, and plays their samples.
+fn checked(dir: Option<&PathBuf>) -> Result<detect::Check> {
     let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
     let dir = match dir {
         Some(dir) => dir.clone(),
@@ -27,7 +31,11 @@ fn check(dir: Option<&PathBuf>) -> Result<u8> {
         }
     };
     anyhow::ensure!(dir.exists(), "rules folder {} does not exist", dir.display());
-    let check = detect::check(&dir);
+    Ok(detect::check(&dir))
+}
+
+fn check(dir: Option<&PathBuf>) -> Result<u8> {
+    let check = checked(dir)?;
     setup::report(&check.problems);
     let (broken, sampled) = (check.rules.iter().filter(|rule| rule.problem.is_some()).count(), check.samples.len());
     eprintln!(
@@ -36,6 +44,21 @@ fn check(dir: Option<&PathBuf>) -> Result<u8> {
         check.problems.len()
     );
     Ok(if check.problems.is_empty() { DONE } else { FAILED })
+}
+
+fn test(dir: Option<&PathBuf>) -> Result<u8> {
+    let check = checked(dir)?;
+    let mut out = output(None)?;
+    let sum = test::print(&check, &mut out)?;
+    out.flush()?;
+    eprintln!(
+        "{} rules: {} passed, {} failed, {} without a hit and a miss sample",
+        check.rules.len(),
+        sum.passed,
+        sum.failed,
+        sum.without
+    );
+    Ok(if sum.failed == 0 { DONE } else { FAILED })
 }
 
 fn list(dir: Option<&PathBuf>) -> Result<u8> {

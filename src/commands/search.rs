@@ -118,7 +118,7 @@ fn guarded(text: &str) -> String {
 }
 
 /// Reads RFC 3339, a date in JST, or how long ago (`24h`).
-fn instant(text: &str, now: Timestamp) -> Result<Timestamp> {
+pub(super) fn instant(text: &str, now: Timestamp) -> Result<Timestamp> {
     if let Some(instant) = Timestamp::parse_rfc3339(text) {
         return Ok(instant);
     }
