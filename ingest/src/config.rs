@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use serde::Deserialize;
 
 use crate::framing::Framing;
+use crate::listen::HttpLimits;
 use crate::sources::Sources;
 use crate::{Error, Result};
 
@@ -79,6 +80,8 @@ pub enum ListenerKind {
 pub struct Limits {
     /// TCP and HTTP connections per listener at one time; more are closed at once and counted. Default 1,024.
     pub connections_max: usize,
+    /// Of them, those of one peer address; loopback may have all. Default 128.
+    pub peer_connections_max: usize,
     /// A TCP connection without a byte for this long is closed. Default 86,400: syslog senders lose what they write
     /// into a connection that was closed meanwhile, so this only clears away the dead.
     pub idle_seconds_max: u64,
@@ -92,18 +95,23 @@ pub struct Limits {
     pub http_decompressed_bytes_max: usize,
     /// How long a client may take to send its body. Default 30.
     pub http_body_seconds_max: u64,
+    /// How long a client may take to send the head of a request; a connection without a request is kept as long.
+    /// Default 60.
+    pub http_head_seconds_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             connections_max: 1024,
+            peer_connections_max: 128,
             idle_seconds_max: 86_400,
             udp_buffer_bytes: 16 << 20,
             http_requests_max: 64,
             http_body_bytes_max: 16 << 20,
             http_decompressed_bytes_max: 64 << 20,
             http_body_seconds_max: 30,
+            http_head_seconds_max: 60,
         }
     }
 }
@@ -166,16 +174,29 @@ impl ListenConfig {
 }
 
 impl Limits {
+    /// Those of an HTTP server. Its own limit of a body is a little longer than the one that is answered 408.
+    pub(crate) fn http(&self) -> HttpLimits {
+        HttpLimits {
+            connections_max: self.connections_max,
+            peer_connections_max: self.peer_connections_max,
+            head_seconds_max: self.http_head_seconds_max,
+            body_seconds_max: self.http_body_seconds_max.saturating_add(1),
+            ..HttpLimits::default()
+        }
+    }
+
     fn validate(&self) -> Result<()> {
         let limits = self;
         let all = [
             ("connections_max", limits.connections_max),
+            ("peer_connections_max", limits.peer_connections_max),
             ("udp_buffer_bytes", limits.udp_buffer_bytes),
             ("http_requests_max", limits.http_requests_max),
             ("http_body_bytes_max", limits.http_body_bytes_max),
             ("http_decompressed_bytes_max", limits.http_decompressed_bytes_max),
             ("idle_seconds_max", limits.idle_seconds_max as usize),
             ("http_body_seconds_max", limits.http_body_seconds_max as usize),
+            ("http_head_seconds_max", limits.http_head_seconds_max as usize),
         ];
         match all.iter().find(|(_, value)| !(1..=1 << 30).contains(value)) {
             Some((key, value)) => {

@@ -27,7 +27,7 @@ pub use config::{Limits, ListenConfig, Listener, ListenerKind, UNKNOWN};
 pub use decode::Decoder;
 pub use error::{Error, Result};
 pub use framing::{Frame, Framer, Framing, MESSAGE_BYTES_MAX};
-pub use listen::{Bound, listen};
+pub use listen::{Bound, HttpLimits, listen, serve_http};
 pub use parser::{Context, Names, Parser, Reason};
 pub use products::{PRODUCTS, parser};
 pub use sink::{Durable, Sink};

@@ -7,8 +7,11 @@
 mod http;
 mod limited;
 mod route;
+mod server;
 mod tcp;
 mod udp;
+
+pub use server::{HttpLimits, serve_http};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -44,6 +47,17 @@ pub struct Bound {
     pub tenant: String,
     /// The source it belongs to; empty where several share it.
     pub source: String,
+}
+
+impl Bound {
+    /// Datagrams that the kernel dropped here since the process started because the receive buffer was full. Whose they
+    /// were is known where the listener is one source's.
+    pub fn kernel_drops(&self) -> u64 {
+        match self.kind {
+            ListenerKind::SyslogUdp => metrics::KERNEL_DROPS.with_label_values(&[&self.address.to_string()]).get(),
+            ListenerKind::SyslogTcp | ListenerKind::Http => 0,
+        }
+    }
 }
 
 impl fmt::Display for Bound {

@@ -33,8 +33,8 @@ use stream::{Record, RecordKind};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
-use super::limited::{Limited, Peer};
 use super::route::Router;
+use super::server::serve_http;
 use super::{Shared, append, now};
 use crate::metrics;
 use crate::sources::SourceConfig;
@@ -55,22 +55,18 @@ struct App {
 }
 
 pub(super) async fn serve(listener: TcpListener, router: Arc<Router>, shared: Shared) {
-    let cancel = shared.cancel.clone();
+    let (cancel, kind) = (shared.cancel.clone(), router.kind.name());
+    let limits = shared.limits.http();
     let requests = Semaphore::new(shared.limits.http_requests_max);
-    let listener = Limited::new(listener, shared.limits.connections_max, router.kind);
     let app = Arc::new(App { router, shared, requests });
     let routes = axum::Router::new().route("/ingest/v1/{source}", post(ingest)).with_state(app);
-    let service = routes.into_make_service_with_connect_info::<Peer>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(cancel.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "http listener ended");
-    }
+    serve_http(listener, routes, limits, kind, cancel).await;
 }
 
 async fn ingest(
     State(app): State<Arc<App>>,
     Path(source): Path<String>,
-    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

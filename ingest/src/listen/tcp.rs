@@ -3,6 +3,10 @@
 //! Each connection reads, appends what was whole, and waits for durability before it reads on: TCP's own window is the
 //! back-pressure, and memory per connection is one read and one message. The protocol has no acknowledgement: what a
 //! sender wrote but we had not read when the process dies is the sender's to repeat.
+//!
+//! Syslog senders are quiet for long and lose what they write into a connection that was closed meanwhile, so a living
+//! quiet peer is kept (`idle_seconds_max`, a day); a dead one is found by TCP's keep-alive within two minutes; and one
+//! peer holds at most `peer_connections_max` connections, so that it never takes the others' places.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +24,9 @@ use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, now};
 use crate::framing::{Frame, Framer, Framing};
 use crate::metrics;
 
+/// A quiet peer is probed by the kernel, and cleared away when it does not answer four times: two minutes in all.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+const PROBE_EVERY: Duration = Duration::from_secs(15);
 /// Bytes asked for in one read.
 const READ_BYTES: usize = 128 << 10;
 
@@ -33,7 +40,8 @@ pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 pub(super) async fn serve(listener: TcpListener, framing: Framing, router: Arc<Router>, shared: Shared) {
-    let mut listener = Limited::new(listener, shared.limits.connections_max, router.kind);
+    let limits = &shared.limits;
+    let mut listener = Limited::new(listener, limits.connections_max, limits.peer_connections_max, router.kind.name());
     loop {
         let (stream, peer) = tokio::select! {
             biased;
@@ -41,7 +49,7 @@ pub(super) async fn serve(listener: TcpListener, framing: Framing, router: Arc<R
             // Connections that wait to be accepted have sent something, maybe.
             () = drained(&shared.cancel) => return,
         };
-        let keepalive = socket2::TcpKeepalive::new().with_time(Duration::from_secs(60));
+        let keepalive = socket2::TcpKeepalive::new().with_time(PROBE_AFTER).with_interval(PROBE_EVERY).with_retries(4);
         if let Err(error) = socket2::SockRef::from(&stream.stream).set_tcp_keepalive(&keepalive) {
             tracing::debug!(%peer, %error, "set keep-alive");
         }
