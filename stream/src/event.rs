@@ -82,6 +82,7 @@ impl<'a> Event<'a> {
     }
 
     /// Adds a value; a field that has one already then holds a list.
+    #[inline]
     pub fn push(&mut self, field: FieldId, value: Value<'a>) {
         if self.ids.len() < Self::FIELDS_MAX {
             self.ids.push(field);
