@@ -28,8 +28,17 @@ pub(super) trait Disk: Send + Sync + fmt::Debug {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names of a folder durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// How large the file system of a folder is, and what is free of it.
+    fn space(&self, dir: &Path) -> io::Result<Space>;
     /// Takes the exclusive lock of a file until the value is dropped; `WouldBlock` when someone else has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>>;
+}
+
+/// A file system's size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Space {
+    pub(super) free_bytes: u64,
+    pub(super) total_bytes: u64,
 }
 
 /// An open file.
@@ -82,6 +91,12 @@ impl Disk for SystemDisk {
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         fail::fail_point!("log-sync-dir", |kind| Err(injected(kind)));
         File::open(dir)?.sync_all()
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(dir)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { free_bytes: bytes(found.f_bavail), total_bytes: bytes(found.f_blocks) })
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {

@@ -82,7 +82,7 @@ impl Model {
             fsync_ms_max: 0,
             codec: self.codec,
             buffer_bytes_max: 4 << 10,
-            retention: Retention { age: None, bytes: Some(12 << 10) },
+            retention: Retention { bytes: Some(12 << 10), ..Retention::NEVER },
             ..LogConfig::default()
         };
         Ok(Log::Embedded(Arc::new(Embedded::open(config, Arc::new(self.disk.clone()), self.limits)?)))

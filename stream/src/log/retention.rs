@@ -1,7 +1,8 @@
 //! Retention: whole segments are unlinked, the oldest first, never the one that is written to.
 //!
-//! Age waits for every registered group and says which one held it. Bytes do not wait, because the disk has an end:
-//! what a group had not read is said, traced as an error, and kept as a gap.
+//! Age waits for every registered group and says which one held it, and so does a file system that is nearly full: what
+//! nobody has worked off is not given up for space. Bytes do not wait, because they were set by hand as an end: what a
+//! group had not read is said, traced as an error, and kept as a gap.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -79,15 +80,18 @@ pub(super) fn retain(partition: &Partition, now: Timestamp, retained: &mut Retai
     let slowest = groups.iter().min_by_key(|(_, next)| **next);
     let oldest = policy.age.map(|age| now.plus_nanos(-i64::try_from(age.as_nanos()).unwrap_or(i64::MAX)));
     let mut bytes: u64 = segments.iter().map(|segment| segment.bytes()).sum();
+    let mut wanted = short_of(partition)?;
     let mut gone = 0;
     for pair in segments.windows(2) {
         let (segment, end) = (&pair[0], pair[1].base);
         let over_bytes = policy.bytes.is_some_and(|most| bytes > most);
         let over_age = match oldest {
-            Some(oldest) if !over_bytes => newest(partition, segment)? < oldest,
+            Some(oldest) if !over_bytes && wanted == 0 => newest(partition, segment)? < oldest,
             _ => false,
         };
-        if !over_bytes && !over_age {
+        // Space is made of what was worked off only; before any group registered, nothing was.
+        let over_space = wanted > 0 && !groups.is_empty();
+        if !over_bytes && !over_age && !over_space {
             break;
         }
         if let Some((group, &committed)) = slowest.filter(|(_, next)| **next < end && !over_bytes) {
@@ -103,6 +107,7 @@ pub(super) fn retain(partition: &Partition, now: Timestamp, retained: &mut Retai
             break;
         }
         bytes -= segment.bytes();
+        wanted = wanted.saturating_sub(segment.bytes());
         gone += 1;
     }
     if gone > 0 {
@@ -111,6 +116,26 @@ pub(super) fn retain(partition: &Partition, now: Timestamp, retained: &mut Retai
         remove(partition, &segments[..gone], end, retained)?;
     }
     Ok(())
+}
+
+/// Bytes that are missing to the share of the file system that is to stay free.
+fn short_of(partition: &Partition) -> Result<u64> {
+    let policy = partition.config.retention;
+    if policy.free_percent_min == 0 {
+        return Ok(0);
+    }
+    let space = partition.disk.space(&partition.dir).map_err(io_error("measure the file system of", &partition.dir))?;
+    let short = policy.reserve_bytes(space.total_bytes).saturating_sub(space.free_bytes);
+    if short > 0 {
+        tracing::warn!(
+            topic = partition.topic.name(),
+            partition = partition.number,
+            free_bytes = space.free_bytes,
+            short_bytes = short,
+            "the disk is nearly full; the oldest records that were worked off are removed"
+        );
+    }
+    Ok(short)
 }
 
 /// Receipt time of a closed segment's newest record.

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, Space};
 
 const SECTOR_BYTES: usize = 512;
 
@@ -75,6 +75,8 @@ struct Inner {
     steps_left: Option<u32>,
     off: bool,
     fault: Option<Fault>,
+    /// Size of the file system; as large as can be unless set.
+    capacity: Option<u64>,
 }
 
 impl Inner {
@@ -131,6 +133,13 @@ impl MemoryDisk {
 
     pub(super) fn fail_next(&self, fault: Fault) {
         self.inner().fault = Some(fault);
+    }
+
+    /// Makes the file system as large as that, and gives the bytes that are in use.
+    pub(super) fn set_capacity(&self, bytes: Option<u64>) -> u64 {
+        let mut inner = self.inner();
+        inner.capacity = bytes;
+        inner.names.values().map(|node| inner.nodes[*node].now.len() as u64).sum()
     }
 
     /// The disk as it may be found after losing power now.
@@ -273,6 +282,13 @@ impl Disk for MemoryDisk {
         inner.pending_names = elsewhere;
         here.iter().for_each(|naming| naming.apply(&mut inner.durable_names));
         Ok(())
+    }
+
+    fn space(&self, _dir: &Path) -> io::Result<Space> {
+        let inner = self.inner();
+        let used: usize = inner.names.values().map(|node| inner.nodes[*node].now.len()).sum();
+        let total_bytes = inner.capacity.unwrap_or(u64::MAX);
+        Ok(Space { free_bytes: total_bytes.saturating_sub(used as u64), total_bytes })
     }
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn Any + Send + Sync>> {

@@ -340,9 +340,34 @@ fn a_batch_inside_a_log_line_is_not_taken_for_one() {
 }
 
 #[test]
+fn a_disk_that_is_nearly_full_gives_up_what_was_worked_off() {
+    let disk = MemoryDisk::default();
+    let retention = Retention { free_percent_min: 50, ..Retention::NEVER };
+    let log = open(&disk, LogConfig { retention, ..config() });
+    fill(&log, 0..300);
+    let now = Timestamp::from_seconds(1_700_000_300);
+    let used = disk.set_capacity(None);
+    // Enough is free, and then too little, but nobody has said that it was worked off.
+    disk.set_capacity(Some(used * 2));
+    assert_eq!(log.retain(now).unwrap(), Retained::default());
+    disk.set_capacity(Some(used));
+    assert_eq!(log.retain(now).unwrap(), Retained::default());
+    log.commit("index", RAW, 0, 100).unwrap();
+    let retained = log.retain(now).unwrap();
+    let start = log.start_offset(RAW, 0);
+    assert!(start > 0 && start <= 100 && retained.passed.is_empty(), "{start} {retained:?}");
+    assert_eq!(retained.held[0].group, "index");
+    log.commit("index", RAW, 0, 300).unwrap();
+    log.retain(now).unwrap();
+    let left = disk.set_capacity(Some(used));
+    assert!(left <= used / 2 && left + (6 << 10) > used / 2, "{left} of {used}: no more than it takes");
+    assert_eq!(log.retain(now).unwrap(), Retained::default());
+}
+
+#[test]
 fn age_waits_for_groups_and_bytes_do_not() {
     let disk = MemoryDisk::default();
-    let retention = Retention { age: Some(Duration::from_secs(100)), bytes: None };
+    let retention = Retention { age: Some(Duration::from_secs(100)), ..Retention::NEVER };
     let log = open(&disk, LogConfig { retention, ..config() });
     fill(&log, 0..300);
     let count = segments(&disk).len();
@@ -366,7 +391,7 @@ fn age_waits_for_groups_and_bytes_do_not() {
     assert!(log.gaps().is_empty(), "nobody lost anything");
     log.close();
 
-    let retention = Retention { age: None, bytes: Some(5 << 10) };
+    let retention = Retention { bytes: Some(5 << 10), ..Retention::NEVER };
     let log = open(&disk, LogConfig { retention, ..config() });
     assert_eq!(log.start_offset(RAW, 0), start);
     log.commit("slow", RAW, 0, start + 1).unwrap();
