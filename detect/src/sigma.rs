@@ -10,6 +10,9 @@
 mod compile;
 mod encoding;
 pub(crate) mod extension;
+mod grams;
+mod learning;
+mod logsource;
 mod modifiers;
 mod partition;
 mod pipeline;
@@ -17,6 +20,7 @@ mod predicate;
 mod program;
 mod text;
 mod view;
+mod witness;
 
 #[cfg(test)]
 mod tests;

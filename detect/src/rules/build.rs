@@ -163,8 +163,7 @@ impl Loader {
             _ => None,
         });
         let rules = entries.collect();
-        let (slot_of, slots) = compiler.slots.finish();
-        let program = Program { predicates: compiler.predicates, slot_of, slots, rules };
+        let program = Program::new(compiler.predicates, compiler.slots.finish(), rules);
         (RuleSet { rules: self.infos, compiled, program }, self.problems)
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aho_corasick::AhoCorasick;
 use rsigma_parser::{ConditionExpr, Detection, DetectionItem, Detections, Quantifier};
 
 use super::modifiers::Modifiers;
 use super::pipeline::Resolver;
-use super::predicate::{Op, Place, Predicate, Shape, Text};
+use super::predicate::{AnyOf, Op, Place, Predicate, Shape, Text};
 use super::program::{Expr, Slots};
 
 /// Why a rule cannot be compiled.
@@ -59,7 +58,9 @@ impl Compiler {
         if conditions.is_empty() {
             return Err(Reason::new("condition", "the condition is an empty list", "name the detections to look for"));
         }
-        Ok(any(conditions))
+        let mut condition = any(conditions);
+        cheap_first(&mut condition, &self.predicates);
+        Ok(condition)
     }
 
     fn detection(&mut self, detection: &Detection, resolver: &Resolver<'_>) -> Result<Expr, Reason> {
@@ -156,7 +157,7 @@ impl Compiler {
 
     fn any_of(&mut self, place: &Place, ops: Vec<Op>) -> Result<Expr, Reason> {
         let mut parts = Vec::new();
-        for op in merge(ops)? {
+        for op in merge(ops) {
             let name = format!("{op:?}");
             parts.push(self.predicate(place.clone(), op, &name)?);
         }
@@ -183,7 +184,7 @@ fn identity(op: &Op) -> Option<String> {
         Op::Text { text, folded, dashes } => {
             let literals = match text {
                 Text::Contains(finder) => format!("contains {:?}", String::from_utf8_lossy(finder.needle())),
-                Text::ContainsAny(_, literals) => format!("contains any {literals:?}"),
+                Text::ContainsAny(any) => format!("contains any {:?}", any.literals),
                 other => format!("{other:?}"),
             };
             Some(format!("{literals} {folded} {dashes}"))
@@ -194,7 +195,7 @@ fn identity(op: &Op) -> Option<String> {
 }
 
 /// Takes plain equalities together into one set, plain substrings into one automaton.
-fn merge(ops: Vec<Op>) -> Result<Vec<Op>, Reason> {
+fn merge(ops: Vec<Op>) -> Vec<Op> {
     const MERGE_MIN: usize = 4;
     let mut equals: BTreeMap<(bool, bool), BTreeSet<Box<str>>> = BTreeMap::new();
     let mut contains: BTreeMap<(bool, bool), BTreeSet<Box<str>>> = BTreeMap::new();
@@ -220,19 +221,52 @@ fn merge(ops: Vec<Op>) -> Result<Vec<Op>, Reason> {
     }
     for ((folded, dashes), literals) in contains {
         if literals.len() >= MERGE_MIN {
-            let literals: Box<[Box<str>]> = literals.into_iter().collect();
-            let automaton = AhoCorasick::new(literals.iter().map(|literal| literal.as_bytes()))
-                .map_err(|error| Reason::new("", format!("too many values: {error}"), "split the rule"))?;
-            rest.push(Op::Text { text: Text::ContainsAny(Box::new(automaton), literals), folded, dashes });
+            let any = AnyOf::new(literals.into_iter().collect());
+            rest.push(Op::Text { text: Text::ContainsAny(any), folded, dashes });
         } else {
             rest.extend(literals.iter().map(|one| Op::Text { text: contains_text(one), folded, dashes }));
         }
     }
-    Ok(rest)
+    rest
 }
 
 pub(super) fn contains_text(literal: &str) -> Text {
     Text::Contains(Box::new(memchr::memmem::Finder::new(literal.as_bytes()).into_owned()))
+}
+
+/// What it costs to ask, in nanoseconds or so.
+fn price(op: &Op) -> u32 {
+    match op {
+        Op::Null | Op::Exists(_) => 1,
+        Op::Number { .. } | Op::Bool(_) => 2,
+        Op::Text { dashes: true, .. } => 60,
+        Op::Text { text, .. } => match text {
+            Text::Equals(_) | Text::StartsWith(_) | Text::EndsWith(_) => 5,
+            Text::OneOf(_) => 10,
+            Text::Contains(_) => 20,
+            Text::ContainsAny(_) | Text::Glob(_) => 80,
+        },
+        Op::Cidr(_) => 10,
+        Op::FieldRef { .. } => 30,
+        Op::TimePart { .. } => 50,
+        Op::Regex(_) => 500,
+    }
+}
+
+/// Puts what is cheap to ask first in every part of a condition; the answer stays.
+fn cheap_first(expr: &mut Expr, predicates: &[Predicate]) -> u32 {
+    match expr {
+        Expr::Is(predicate) => price(&predicates[*predicate as usize].op),
+        Expr::Not(part) => cheap_first(part, predicates),
+        Expr::All(parts) | Expr::Any(parts) | Expr::AtLeast(_, parts) => {
+            let mut priced: Vec<(u32, Expr)> =
+                std::mem::take(parts).into_iter().map(|mut part| (cheap_first(&mut part, predicates), part)).collect();
+            priced.sort_by_key(|(price, _)| *price);
+            let total = priced.iter().map(|(price, _)| price).sum();
+            *parts = priced.into_iter().map(|(_, part)| part).collect();
+            total
+        }
+    }
 }
 
 fn all(mut parts: Vec<Expr>) -> Expr {

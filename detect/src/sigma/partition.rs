@@ -2,296 +2,288 @@
 //! walking.
 //!
 //! A rule and an event agree when, for each of product, category and service that the rule names, the event either
-//! names none or has that value among its values. Within a partition each rule is filed under a *witness*: a set of
-//! questions of which at least one must be answered yes for the rule to match. Witnesses are literals of one field
-//! (whole texts and whole numbers in a hash, substrings in one automaton) or the mere presence of a field; a rule without a
-//! witness is always walked. The index only ever leaves out rules that cannot match.
+//! names none or has that value among its values ([`super::logsource`]). Within a partition each rule is filed under its
+//! witness ([`super::witness`]): literals in a table of grams per field, whole numbers in a hash, or the mere presence of a
+//! field; a rule without a witness is always walked.
 //!
-//! Bound: [`PARTITIONS_MAX`] indexes are kept; events of further logsources share one index of all rules, whose
-//! walk then checks the logsource itself.
+//! Which witness is rare is first guessed, later chosen by what events really say ([`super::learning`]).
+//!
+//! Bounds: [`PARTITIONS_MAX`] indexes of [`BYTES_MAX`] bytes in all, and [`SAID_MAX`] remembered combinations of what
+//! events say of their logsource; past them they are made anew as needed.
 
 use std::collections::HashMap;
 
-use aho_corasick::AhoCorasick;
-use stream::{Event, FieldId, fields};
+use stream::{Event, Value};
 
-use super::predicate::{Compare, Number, Op, Place, Predicate, Slot, Text};
-use super::program::{Expr, Program};
-use super::text::fold;
-use super::view::View;
+use super::grams::{Anchor, Grams};
+use super::learning::Learning;
+use super::logsource::Sources;
+use super::predicate::Slot;
+use super::program::Program;
+use super::view::{Shape, View};
+use super::witness::Key;
 
 /// The most logsource combinations indexed.
-const PARTITIONS_MAX: usize = 512;
-
+const PARTITIONS_MAX: usize = 256;
+/// The most bytes of all indexes together.
+const BYTES_MAX: usize = 64 << 20;
+/// The most different texts of what events say of their logsource that are remembered.
+const SAID_MAX: usize = 4096;
 /// The indexes made so far.
 #[derive(Debug, Default)]
-pub(crate) struct Partitions {
+pub(super) struct Partitions {
+    /// By what the event says; of two that fall into the same place the later one stays.
+    said: Vec<Option<(Box<[u8]>, usize)>>,
+    /// By what that means.
     known: HashMap<String, usize>,
     list: Vec<Partition>,
-    key: String,
+    bytes: usize,
+    key: Vec<u8>,
 }
 
 impl Partitions {
     /// The partition of an event, made when it is the first of its logsource.
-    pub(super) fn of(&mut self, program: &Program, event: &Event<'_>) -> &Partition {
+    pub(super) fn of(&mut self, program: &Program, shape: &Shape, event: &Event<'_>) -> &mut Partition {
         self.key.clear();
-        for (field, value) in event.iter() {
-            let place = match field {
-                fields::SEKISHO_LOGSOURCE_PRODUCT => '\u{1}',
-                fields::SEKISHO_LOGSOURCE_CATEGORY => '\u{2}',
-                fields::SEKISHO_LOGSOURCE_SERVICE => '\u{3}',
-                _ => continue,
-            };
-            self.key.push(place);
-            self.key.push_str(&value.text());
+        for (hint, value) in shape.hints(event) {
+            self.key.push(hint as u8);
+            match value {
+                Value::Str(text) => self.key.extend_from_slice(text.as_bytes()),
+                other => self.key.extend_from_slice(other.text().as_bytes()),
+            }
+            self.key.push(0xff);
         }
-        let at = match self.known.get(&self.key) {
-            Some(at) => *at,
-            None => self.add(program, event),
+        if self.said.is_empty() {
+            self.said.resize_with(SAID_MAX, || None);
+        }
+        let place = place_of(&self.key);
+        let at = match &self.said[place] {
+            Some((key, at)) if **key == *self.key => *at,
+            _ => {
+                let at = self.add(program, &Sources::new(shape.hints(event)));
+                self.said[place] = Some((self.key.clone().into(), at));
+                at
+            }
         };
-        &self.list[at]
+        &mut self.list[at]
     }
 
-    fn add(&mut self, program: &Program, event: &Event<'_>) -> usize {
-        if self.list.len() >= PARTITIONS_MAX {
-            // A stream of ever new logsources: the last index is rebuilt each time, slow but right and bounded.
-            self.list.pop();
-            self.known.retain(|_, at| *at < PARTITIONS_MAX - 1);
+    fn add(&mut self, program: &Program, sources: &Sources) -> usize {
+        let meaning = sources.key();
+        if let Some(at) = self.known.get(&meaning) {
+            return *at;
         }
-        let entries = (0..program.rules.len() as u32).filter(|entry| {
-            let rule = &program.rules[*entry as usize].logsource;
-            [&rule.product, &rule.category, &rule.service]
-                .into_iter()
-                .zip(LOGSOURCE)
-                .all(|(wanted, field)| wanted.as_deref().is_none_or(|wanted| agrees(event, field, wanted)))
-        });
-        self.list.push(Partition::new(program, entries));
-        self.known.insert(self.key.clone(), self.list.len() - 1);
+        if self.list.len() >= PARTITIONS_MAX || self.bytes > BYTES_MAX {
+            (self.known, self.list, self.bytes) = Default::default();
+            self.said.fill_with(|| None);
+        }
+        let entries = 0..program.rules.len() as u32;
+        let entries = entries.filter(|entry| sources.agree(&program.rules[*entry as usize].logsource));
+        let partition = Partition::new(program, entries.collect());
+        self.bytes += partition.bytes();
+        self.list.push(partition);
+        self.known.insert(meaning, self.list.len() - 1);
         self.list.len() - 1
     }
 }
 
-const LOGSOURCE: [FieldId; 3] =
-    [fields::SEKISHO_LOGSOURCE_PRODUCT, fields::SEKISHO_LOGSOURCE_CATEGORY, fields::SEKISHO_LOGSOURCE_SERVICE];
-
-fn agrees(event: &Event<'_>, field: FieldId, wanted: &str) -> bool {
-    let mut named = false;
-    for value in event.all(field) {
-        named = true;
-        if value.text().eq_ignore_ascii_case(wanted) {
-            return true;
-        }
-    }
-    !named
+fn place_of(key: &[u8]) -> usize {
+    let mut hash = key.len() as u64;
+    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (words, rest) = key.as_chunks::<8>();
+    words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
+    rest.iter().for_each(|byte| mix(u64::from(*byte)));
+    (hash >> 40) as usize % SAID_MAX
 }
 
 /// Whether an event with these logsource values may be judged by such a rule; for absence rules.
 pub(crate) fn may_judge(event: &Event<'_>, logsource: &super::program::Logsource) -> bool {
-    [&logsource.product, &logsource.category, &logsource.service]
-        .into_iter()
-        .zip(LOGSOURCE)
-        .all(|(wanted, field)| wanted.as_deref().is_none_or(|wanted| agrees(event, field, wanted)))
+    let hints = event.iter().filter_map(|(field, value)| Some((super::logsource::Hint::of(field)?, value)));
+    Sources::new(hints).agree(logsource)
 }
 
 /// The index of one logsource.
 #[derive(Debug, Default)]
 pub(super) struct Partition {
+    entries: Box<[u32]>,
     always: Vec<u32>,
     /// By slot.
     slots: Vec<Option<Box<SlotIndex>>>,
-    /// Slot by field index, of the fields that its rules use; `u16::MAX` for others.
-    slot_of: Vec<u16>,
-    /// Whether one of its rules has keywords, which look at every field.
-    keywords: bool,
+    keywords: Keywords,
+    plans: Vec<Plan>,
+    learning: Learning,
 }
+
+/// What of a shape this partition reads.
+#[derive(Debug)]
+struct Plan {
+    shape: u64,
+    /// Rules to walk for the mere presence of fields.
+    present: Box<[u32]>,
+    /// Values and the slots whose literals and numbers they are asked for.
+    values: Box<[(u16, Slot)]>,
+}
+
+/// The most shapes of which a partition remembers what it reads.
+const PLANS_MAX: usize = 16;
 
 #[derive(Debug, Default)]
 struct SlotIndex {
     present: Vec<u32>,
-    equals: HashMap<Box<str>, Vec<u32>>,
-    numbers: HashMap<i64, Vec<u32>>,
-    contains: Option<(AhoCorasick, Vec<Vec<u32>>)>,
+    /// By number.
+    numbers: Vec<(i64, Vec<u32>)>,
+    grams: Grams,
+}
+
+/// Literals looked for in every field.
+#[derive(Debug, Default)]
+struct Keywords {
+    grams: Grams,
+    /// Whether one of them can stand in a whole number, or in another value that is not text.
+    in_integers: bool,
+    in_others: bool,
 }
 
 impl Partition {
-    fn new(program: &Program, entries: impl Iterator<Item = u32>) -> Partition {
-        let mut partition = Partition::default();
-        partition.slots.resize_with(program.slots, || None);
-        let mut used = vec![false; program.slots];
-        let mut needles: HashMap<Slot, HashMap<String, Vec<u32>>> = HashMap::new();
-        for entry in entries {
-            partition.keywords |= uses(&program.rules[entry as usize].condition, &program.predicates, &mut used);
-            match witness(&program.rules[entry as usize].condition, &program.predicates) {
-                None => partition.always.push(entry),
-                Some(keys) => keys.into_iter().for_each(|key| partition.file(key, entry, &mut needles)),
-            }
-        }
-        for (slot, needles) in needles {
-            let (patterns, lists): (Vec<String>, Vec<Vec<u32>>) = needles.into_iter().unzip();
-            let index = partition.index(slot);
-            match AhoCorasick::new(&patterns) {
-                Ok(automaton) => index.contains = Some((automaton, lists)),
-                Err(_) => index.present.extend(lists.into_iter().flatten()),
-            }
-        }
-        let kept = |slot: &u16| if used.get(usize::from(*slot)) == Some(&true) { *slot } else { u16::MAX };
-        partition.slot_of = program.slot_of.iter().map(kept).collect();
+    fn new(program: &Program, entries: Box<[u32]>) -> Partition {
+        let mut partition = Partition { entries, ..Partition::default() };
+        partition.build(program);
         partition
     }
 
-    /// Slot by field index, of the fields that its rules use.
-    pub(super) fn slot_of(&self) -> &[u16] {
-        &self.slot_of
-    }
-
-    /// Whether its rules look at every field.
-    pub(super) fn keywords(&self) -> bool {
-        self.keywords
-    }
-
-    fn index(&mut self, slot: Slot) -> &mut SlotIndex {
-        self.slots[usize::from(slot)].get_or_insert_default()
-    }
-
-    fn file(&mut self, key: Key, entry: u32, needles: &mut HashMap<Slot, HashMap<String, Vec<u32>>>) {
-        match key {
-            Key::Present(slot) => self.index(slot).present.push(entry),
-            Key::Equals(slot, text) => {
-                self.index(slot).equals.entry(text.into()).or_default().push(entry);
-            }
-            Key::Number(slot, number) => {
-                self.index(slot).numbers.entry(number).or_default().push(entry);
-            }
-            Key::Contains(slot, text) => {
-                needles.entry(slot).or_default().entry(text).or_default().push(entry);
+    /// Files every rule under its witness.
+    fn build(&mut self, program: &Program) {
+        self.always.clear();
+        self.plans.clear();
+        let mut slots: Vec<Option<Box<SlotIndex>>> = Vec::new();
+        slots.resize_with(program.slots, || None);
+        let mut filed: Vec<(Slot, Anchor, &str, u32)> = Vec::new();
+        let mut keywords: Vec<(Anchor, &str, u32)> = Vec::new();
+        for &entry in &self.entries {
+            let keys = self.learning.chosen(entry).or_else(|| program.witness(entry));
+            let Some(keys) = keys else {
+                self.always.push(entry);
+                continue;
+            };
+            for key in keys {
+                match key {
+                    Key::Present(slot) => slots[usize::from(*slot)].get_or_insert_default().present.push(entry),
+                    Key::Number(slot, number) => {
+                        let index = slots[usize::from(*slot)].get_or_insert_default();
+                        match index.numbers.binary_search_by_key(number, |(held, _)| *held) {
+                            Ok(at) => index.numbers[at].1.push(entry),
+                            Err(at) => index.numbers.insert(at, (*number, vec![entry])),
+                        }
+                    }
+                    Key::Text(slot, anchor, text) => filed.push((*slot, *anchor, text, entry)),
+                    Key::Keyword(anchor, text) => keywords.push((*anchor, text, entry)),
+                }
             }
         }
+        filed.sort_unstable_by_key(|(slot, ..)| *slot);
+        for group in filed.chunk_by(|a, b| a.0 == b.0) {
+            let literals = group.iter().map(|(_, anchor, text, entry)| (*anchor, *text, *entry)).collect();
+            slots[usize::from(group[0].0)].get_or_insert_default().grams = Grams::new(literals);
+        }
+        self.slots = slots;
+        self.keywords = Keywords {
+            in_integers: keywords.iter().any(|(_, text, _)| only(text, "0123456789-")),
+            in_others: keywords
+                .iter()
+                .any(|(_, text, _)| only(text, "0123456789abcdef.:-+tz/") || "true false nan inf".contains(text)),
+            grams: Grams::new(keywords),
+        };
+    }
+
+    fn bytes(&self) -> usize {
+        let of = |index: &SlotIndex| {
+            index.grams.bytes() + index.present.len() * 4 + index.numbers.len() * 64 + size_of::<SlotIndex>()
+        };
+        let slots = self.slots.iter().flatten().map(|index| of(index)).sum::<usize>();
+        slots + self.slots.len() * 8 + self.keywords.grams.bytes() + self.entries.len() * 4
+    }
+
+    /// Which of its plans is for this shape.
+    fn plan(&mut self, shape: &Shape) -> usize {
+        if let Some(at) = self.plans.iter().position(|plan| plan.shape == shape.number()) {
+            return at;
+        }
+        let (mut present, mut values) = (Vec::new(), Vec::new());
+        for slot in shape.used() {
+            let Some(index) = &self.slots[usize::from(*slot)] else { continue };
+            present.extend_from_slice(&index.present);
+            if !(index.numbers.is_empty() && index.grams.is_empty()) {
+                values.extend(shape.of_slot(*slot).map(|value| (value, *slot)));
+            }
+        }
+        if self.plans.len() >= PLANS_MAX {
+            self.plans.remove(0);
+        }
+        self.plans.push(Plan { shape: shape.number(), present: present.into(), values: values.into() });
+        self.plans.len() - 1
     }
 
     /// Names every rule that might match; some several times.
-    pub(super) fn candidates(&self, view: &mut View<'_, '_>, mut found: impl FnMut(u32)) {
-        self.always.iter().copied().for_each(&mut found);
-        for at in 0..view.used() {
-            let slot = view.used_slot(at);
-            let Some(index) = &self.slots[usize::from(slot)] else { continue };
-            index.present.iter().copied().for_each(&mut found);
-            let mut next = view.first(slot);
-            while let Some(value) = next {
-                if !index.numbers.is_empty()
-                    && let Some(number) = view.value(value).number()
-                    && let Some(list) = index.numbers.get(&(number as i64))
-                {
-                    list.iter().copied().for_each(&mut found);
-                }
-                if !index.equals.is_empty()
-                    && let Some(list) = index.equals.get(view.folded(value))
-                {
-                    list.iter().copied().for_each(&mut found);
-                }
-                if let Some((automaton, lists)) = &index.contains {
-                    for hit in automaton.find_overlapping_iter(view.folded(value)) {
-                        lists[hit.pattern().as_usize()].iter().copied().for_each(&mut found);
-                    }
-                }
-                next = view.next(value);
+    pub(super) fn candidates(&mut self, shape: &Shape, view: &mut View<'_, '_>, mut found: impl FnMut(u32)) {
+        let plan = self.plan(shape);
+        let plan = &self.plans[plan];
+        let mut several = |list: &[u32]| list.iter().copied().for_each(&mut found);
+        several(&self.always);
+        several(&plan.present);
+        for (value, slot) in &plan.values {
+            let Some(index) = &self.slots[usize::from(*slot)] else { continue };
+            let value = usize::from(*value);
+            if !index.numbers.is_empty()
+                && let Some(number) = whole(view.value(value))
+                && let Ok(at) = index.numbers.binary_search_by_key(&number, |(held, _)| *held)
+            {
+                several(&index.numbers[at].1);
+            }
+            if !index.grams.is_empty() {
+                index.grams.scan(view.scanned(value), &mut several);
+            }
+        }
+        if self.keywords.grams.is_empty() {
+            return;
+        }
+        for index in shape.content() {
+            let index = usize::from(*index);
+            let wanted = match view.value(index) {
+                Value::Str(_) => true,
+                Value::Int(_) => self.keywords.in_integers,
+                _ => self.keywords.in_others,
+            };
+            if wanted {
+                self.keywords.grams.scan(view.scanned(index), &mut several);
             }
         }
     }
-}
 
-/// Marks the slots that an expression reads; tells whether it has keywords.
-fn uses(expr: &Expr, predicates: &[Predicate], used: &mut [bool]) -> bool {
-    match expr {
-        Expr::Is(predicate) => {
-            let Predicate { place, op } = &predicates[*predicate as usize];
-            if let Op::FieldRef { other, .. } = op {
-                other.iter().for_each(|slot| used[usize::from(*slot)] = true);
-            }
-            match place {
-                Place::Fields(slots) => slots.iter().for_each(|slot| used[usize::from(*slot)] = true),
-                Place::Anywhere => return true,
-            }
-            false
+    /// Takes note of an event and of the rules walked for it, and chooses witnesses anew when it is time.
+    pub(super) fn learn(&mut self, program: &Program, shape: &Shape, view: &mut View<'_, '_>, walked: &[u32]) {
+        if self.learning.note(program, shape, view, walked) {
+            self.build(program);
         }
-        Expr::All(parts) | Expr::Any(parts) | Expr::AtLeast(_, parts) => {
-            parts.iter().filter(|part| uses(part, predicates, used)).count() > 0
-        }
-        Expr::Not(part) => uses(part, predicates, used),
+    }
+
+    /// Whether [`Partition::learn`] still wants to be told.
+    pub(super) fn learns(&self) -> bool {
+        self.learning.goes_on()
     }
 }
 
-/// A question of a witness.
-enum Key {
-    Present(Slot),
-    Equals(Slot, String),
-    Number(Slot, i64),
-    Contains(Slot, String),
+/// Whether the text consists of these characters only.
+fn only(text: &str, of: &str) -> bool {
+    text.chars().all(|c| of.contains(c))
 }
 
-impl Key {
-    /// How many events are expected to answer yes: lower is better.
-    fn cost(&self) -> u32 {
-        match self {
-            Key::Equals(..) | Key::Number(..) => 1,
-            Key::Contains(_, text) if text.len() > 3 => 1,
-            Key::Contains(..) => 10,
-            Key::Present(_) => 1000,
-        }
+/// The value as a whole number, if it is one or reads as one.
+pub(super) fn whole(value: Value<'_>) -> Option<i64> {
+    let Value::Str(text) = value else { return value.number().map(|number| number as i64) };
+    let starts =
+        |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b' ' | b'\t') || !byte.is_ascii();
+    if !text.as_bytes().first().is_some_and(starts) {
+        return None;
     }
-}
-
-/// Questions of which one is answered yes whenever the expression holds; none when nothing of the kind is known.
-fn witness(expr: &Expr, predicates: &[Predicate]) -> Option<Vec<Key>> {
-    match expr {
-        Expr::Is(predicate) => keys(&predicates[*predicate as usize]),
-        Expr::All(parts) => {
-            let known = parts.iter().filter_map(|part| witness(part, predicates));
-            known.min_by_key(|keys| keys.iter().map(|key| u64::from(key.cost())).sum::<u64>())
-        }
-        Expr::Any(parts) => union(parts, predicates),
-        Expr::AtLeast(0, _) | Expr::Not(_) => None,
-        Expr::AtLeast(_, parts) => union(parts, predicates),
-    }
-}
-
-fn union(parts: &[Expr], predicates: &[Predicate]) -> Option<Vec<Key>> {
-    let mut all = Vec::new();
-    for part in parts {
-        all.extend(witness(part, predicates)?);
-    }
-    Some(all)
-}
-
-fn keys(predicate: &Predicate) -> Option<Vec<Key>> {
-    let Place::Fields(slots) = &predicate.place else { return None };
-    let per_slot = |key: &dyn Fn(Slot) -> Vec<Key>| Some(slots.iter().flat_map(|slot| key(*slot)).collect());
-    let present = |slot: Slot| vec![Key::Present(slot)];
-    match &predicate.op {
-        Op::Null | Op::Exists(false) => None,
-        Op::Number { compare: Compare::Equal, number: Number::Whole(number) } if number.unsigned_abs() < 1 << 52 => {
-            per_slot(&|slot| vec![Key::Number(slot, *number)])
-        }
-        Op::Text { text, dashes: false, .. } => match text {
-            Text::Equals(literal) => per_slot(&|slot| vec![Key::Equals(slot, fold(literal))]),
-            Text::OneOf(literals) => {
-                per_slot(&|slot| literals.iter().map(|literal| Key::Equals(slot, fold(literal))).collect())
-            }
-            Text::ContainsAny(_, literals) => {
-                per_slot(&|slot| literals.iter().map(|literal| Key::Contains(slot, fold(literal))).collect())
-            }
-            Text::StartsWith(literal) | Text::EndsWith(literal) if !literal.is_empty() => {
-                per_slot(&|slot| vec![Key::Contains(slot, fold(literal))])
-            }
-            Text::Contains(finder) if !finder.needle().is_empty() => {
-                let literal = String::from_utf8_lossy(finder.needle());
-                per_slot(&|slot| vec![Key::Contains(slot, fold(&literal))])
-            }
-            Text::Glob(glob) => match glob.literal() {
-                Some(literal) => per_slot(&|slot| vec![Key::Contains(slot, fold(literal))]),
-                None => per_slot(&present),
-            },
-            _ => per_slot(&present),
-        },
-        _ => per_slot(&present),
-    }
+    text.parse().ok().or_else(|| value.number().map(|number| number as i64))
 }

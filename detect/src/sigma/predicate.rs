@@ -5,13 +5,14 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
 use regex::Regex;
 use stream::{Timestamp, Value};
 
-use super::text::{Glob, dashed};
+use super::text::Glob;
 use super::view::View;
 
 /// A field used by some rule, numbered from 0.
@@ -26,13 +27,35 @@ pub(super) enum Place {
     Anywhere,
 }
 
+/// Several literals of which one is looked for; the automaton is built when it is first needed, as few ever are.
+#[derive(Clone, Debug)]
+pub(super) struct AnyOf {
+    pub(super) literals: Box<[Box<str>]>,
+    automaton: OnceLock<Option<AhoCorasick>>,
+}
+
+impl AnyOf {
+    pub(super) fn new(literals: Box<[Box<str>]>) -> AnyOf {
+        AnyOf { literals, automaton: OnceLock::new() }
+    }
+
+    fn is_in(&self, text: &str) -> bool {
+        let automaton =
+            self.automaton.get_or_init(|| AhoCorasick::new(self.literals.iter().map(|one| one.as_bytes())).ok());
+        match automaton {
+            Some(automaton) => automaton.is_match(text),
+            None => self.literals.iter().any(|literal| text.contains(&**literal)),
+        }
+    }
+}
+
 /// How text is compared.
 #[derive(Clone, Debug)]
 pub(super) enum Text {
     Equals(Box<str>),
     OneOf(BTreeSet<Box<str>>),
     Contains(Box<memchr::memmem::Finder<'static>>),
-    ContainsAny(Box<AhoCorasick>, Box<[Box<str>]>),
+    ContainsAny(AnyOf),
     StartsWith(Box<str>),
     EndsWith(Box<str>),
     Glob(Glob),
@@ -44,7 +67,7 @@ impl Text {
             Text::Equals(literal) => text == &**literal,
             Text::OneOf(literals) => literals.contains(text),
             Text::Contains(finder) => finder.find(text.as_bytes()).is_some(),
-            Text::ContainsAny(automaton, _) => automaton.is_match(text),
+            Text::ContainsAny(any) => any.is_in(text),
             Text::StartsWith(literal) => text.starts_with(&**literal),
             Text::EndsWith(literal) => text.ends_with(&**literal),
             Text::Glob(glob) => glob.matches(text),
@@ -196,7 +219,7 @@ impl Predicate {
                 }
                 false
             }),
-            (Place::Anywhere, op) => (0..view.len()).any(|index| view.is_content(index) && op.test(view, index)),
+            (Place::Anywhere, op) => view.content().iter().any(|index| op.test(view, usize::from(*index))),
         }
     }
 }
@@ -204,10 +227,7 @@ impl Predicate {
 impl Op {
     fn test(&self, view: &mut View<'_, '_>, index: usize) -> bool {
         match self {
-            Op::Text { text, folded, dashes } => {
-                let value = if *folded { view.folded(index) } else { view.text(index) };
-                if *dashes { text.test(&dashed(value)) } else { text.test(value) }
-            }
+            Op::Text { text, folded, dashes } => text.test(view.form(index, *folded, *dashes)),
             Op::Regex(regex) => regex.is_match(view.text(index)),
             Op::Cidr(network) => view.value(index).ip().is_some_and(|ip| in_network(network, ip)),
             Op::Number { compare, number } => compare.test(view.value(index), *number),

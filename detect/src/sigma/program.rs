@@ -1,10 +1,13 @@
 //! The program: all predicates and all rules of a set, and how they are judged.
 
+use std::sync::OnceLock;
+
 use stream::Event;
 
 use super::partition::Partitions;
 use super::predicate::{Predicate, Slot};
-use super::view::{Scratch, View};
+use super::view::{Scratch, Shapes, View};
+use super::witness::{Key, witness};
 
 /// A condition over predicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +60,24 @@ pub(crate) struct Program {
     pub(crate) slots: usize,
     /// Detection rules: index in the rule list, condition, logsource.
     pub(crate) rules: Vec<Entry>,
+    /// Per rule, its witness; found when a partition first asks.
+    witnesses: Vec<OnceLock<Option<Box<[Key<'static>]>>>>,
+}
+
+impl Program {
+    pub(crate) fn new(predicates: Vec<Predicate>, (slot_of, slots): (Vec<u16>, usize), rules: Vec<Entry>) -> Program {
+        let witnesses = rules.iter().map(|_| OnceLock::new()).collect();
+        Program { predicates, slot_of, slots, rules, witnesses }
+    }
+
+    /// The rule's witness; none when it may match without one.
+    pub(super) fn witness(&self, entry: u32) -> Option<&[Key<'static>]> {
+        let find = || {
+            let keys = witness(&self.rules[entry as usize].condition, &self.predicates)?;
+            Some(keys.iter().map(Key::to_owned_key).collect())
+        };
+        self.witnesses[entry as usize].get_or_init(find).as_deref()
+    }
 }
 
 /// A detection rule of the program.
@@ -67,10 +88,11 @@ pub(crate) struct Entry {
     pub(crate) logsource: Logsource,
 }
 
-/// What is kept between events to judge them quickly.
+/// What is kept between events to judge them quickly. It never changes what matches.
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     scratch: Scratch,
+    shapes: Shapes,
     partitions: Partitions,
     /// Per predicate: generation x 2 + answer.
     memo: Vec<u64>,
@@ -85,26 +107,30 @@ impl Judge {
         self.generation += 1;
         self.memo.resize(program.predicates.len(), 0);
         self.marked.resize(program.rules.len(), 0);
-        let partition = self.partitions.of(program, event);
-        let mut view = View::new(&mut self.scratch, event, partition.slot_of(), program.slots, partition.keywords());
+        let shape = self.shapes.of(program, event);
+        let partition = self.partitions.of(program, shape, event);
+        let mut view = View::new(&mut self.scratch, shape, event);
         self.candidates.clear();
         let (candidates, marked, generation) = (&mut self.candidates, &mut self.marked, self.generation);
-        partition.candidates(&mut view, |entry| {
+        partition.candidates(shape, &mut view, |entry| {
             let mark = &mut marked[entry as usize];
             if *mark != generation {
                 *mark = generation;
                 candidates.push(entry);
             }
         });
-        candidates.sort_unstable();
         let mut walk = Walk { predicates: &program.predicates, memo: &mut self.memo, generation, view: &mut view };
+        let start = matched.len();
         for &entry in candidates.iter() {
             let entry = &program.rules[entry as usize];
             if walk.holds(&entry.condition) {
                 matched.push(entry.index);
             }
         }
-        view.close();
+        matched[start..].sort_unstable();
+        if partition.learns() {
+            partition.learn(program, shape, &mut view, candidates);
+        }
     }
 }
 

@@ -2,12 +2,18 @@
 //!
 //! Folding is character by character (one character stays one character), so `?` counts the same before and after.
 
-use std::borrow::Cow;
-
 /// The dashes that `windash` treats as one (specification: `-`, `/`, en dash, em dash, horizontal bar).
 const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 
 fn fold_char(c: char) -> char {
+    // Latin signs, kana, kanji and hangul have no case; asking the tables for each costs ten times the copy.
+    if matches!(c, '\u{80}'..='\u{bf}' | '\u{3000}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}') {
+        return c;
+    }
+    // Its upper case is S, so that without regard to case it is an s.
+    if c == 'ſ' {
+        return 's';
+    }
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(one), None) => one,
@@ -17,13 +23,27 @@ fn fold_char(c: char) -> char {
 
 /// Appends `text` to `out` in lower case.
 pub(super) fn fold_into(text: &str, out: &mut String) {
-    let start = out.len();
-    if text.is_ascii() {
-        out.push_str(text);
+    let mut rest = text;
+    loop {
+        let start = out.len();
+        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        out.push_str(&rest[..ascii]);
         out[start..].make_ascii_lowercase();
-    } else {
-        out.extend(text.chars().map(fold_char));
+        rest = &rest[ascii..];
+        let Some(c) = rest.chars().next() else { return };
+        out.push(fold_char(c));
+        rest = &rest[c.len_utf8()..];
     }
+}
+
+/// Appends `text` with every dash of `windash` written `-`, in lower case if asked.
+pub(super) fn dash_into(text: &str, folded: bool, out: &mut String) {
+    let plain = |c: char| match c {
+        c if DASHES.contains(&c) => '-',
+        c if folded => fold_char(c),
+        c => c,
+    };
+    out.extend(text.chars().map(plain));
 }
 
 /// `text` in lower case.
@@ -34,12 +54,10 @@ pub(crate) fn fold(text: &str) -> String {
 }
 
 /// `text` with every dash of `windash` written `-`.
-pub(super) fn dashed(text: &str) -> Cow<'_, str> {
-    if text.contains(&DASHES[1..]) {
-        Cow::Owned(text.chars().map(|c| if DASHES.contains(&c) { '-' } else { c }).collect())
-    } else {
-        Cow::Borrowed(text)
-    }
+pub(super) fn dashed(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    dash_into(text, false, &mut out);
+    out
 }
 
 /// One piece of a wildcard pattern.
@@ -87,15 +105,6 @@ impl Glob {
             retry = Some((from, skipped));
             (piece, rest) = (from, skipped);
         }
-    }
-
-    /// The longest literal, for the candidate index.
-    pub(super) fn literal(&self) -> Option<&str> {
-        let literals = self.0.iter().filter_map(|piece| match piece {
-            Piece::Literal(literal) => Some(&**literal),
-            _ => None,
-        });
-        literals.max_by_key(|literal| literal.len())
     }
 }
 

@@ -2,98 +2,223 @@
 
 use stream::{Event, FieldId, Value};
 
+use super::logsource::Hint;
 use super::predicate::Slot;
-use super::text::fold_into;
+use super::program::Program;
+use super::text::{dash_into, fold_into};
 
 const NONE: u16 = u16::MAX;
+/// A field whose slot was not asked for yet.
+const PENDING: u16 = u16::MAX - 1;
 
-/// Buffers that live from event to event, so that judging allocates nothing once they are warm.
-#[derive(Debug, Default)]
-pub(crate) struct Scratch {
-    fields: Vec<FieldId>,
-    values: Vec<Value<'static>>,
+/// What there is to know of events with these very fields in this order. A source writes few different ones.
+#[derive(Debug)]
+pub(super) struct Shape {
+    /// Given once, so that others may remember what they found out for a shape.
+    number: u64,
+    ids: Box<[FieldId]>,
     /// Per slot, the index of its first value.
-    first: Vec<u16>,
+    first: Box<[u16]>,
     /// Per value, the index of the next value of the same slot.
-    next: Vec<u16>,
-    used: Vec<Slot>,
-    buffer: String,
-    /// Per value, where in `buffer` its text stands, for values that are not text.
-    texts: Vec<Option<(u32, u32)>>,
-    /// Per value, where in `buffer` its lower-case text stands.
-    folds: Vec<Option<(u32, u32)>>,
+    next: Box<[u16]>,
+    used: Box<[Slot]>,
+    hints: Box<[(u16, Hint)]>,
+    /// Values that came from the event itself and were not added by us.
+    content: Box<[u16]>,
 }
 
-/// One event, loaded into the scratch.
-pub(crate) struct View<'s, 'a> {
-    scratch: &'s mut Scratch,
-    values: Vec<Value<'a>>,
+/// The shapes met, at most [`Shapes::MAX`]; of two that fall into the same place the later one stays.
+#[derive(Debug, Default)]
+pub(super) struct Shapes {
+    known: Vec<Option<Box<Shape>>>,
+    /// Slot by field index, asked for once per field.
+    slot_of: Vec<u16>,
+    made: u64,
 }
 
-/// Gives an empty vector of another lifetime the allocation of this one.
-fn recycle<'from, 'to>(mut values: Vec<Value<'from>>) -> Vec<Value<'to>> {
-    values.clear();
-    values.into_iter().map(|_| Value::Bool(false)).collect()
-}
+impl Shapes {
+    const MAX: usize = 512;
 
-impl<'s, 'a> View<'s, 'a> {
-    /// Loads what of the event the rules may ask for. `slot_of` gives each field's slot by its index; fields that no
-    /// rule of the event's logsource uses have none, and are loaded only when `all` are, for keywords.
-    pub(crate) fn new(scratch: &'s mut Scratch, event: &Event<'a>, slot_of: &[u16], slots: usize, all: bool) -> Self {
-        let mut values: Vec<Value<'a>> = recycle(std::mem::take(&mut scratch.values));
-        scratch.fields.clear();
-        scratch.used.clear();
-        scratch.buffer.clear();
-        scratch.first.clear();
-        scratch.first.resize(slots, NONE);
-        for (field, value) in event.iter() {
-            if all || slot_of.get(field.index()).is_some_and(|slot| *slot != NONE) {
-                scratch.fields.push(field);
-                values.push(value);
+    /// The shape of an event.
+    pub(super) fn of(&mut self, program: &Program, event: &Event<'_>) -> &Shape {
+        let ids = event.ids();
+        let hash = ids.iter().fold(ids.len() as u64, |hash, id| {
+            (hash.rotate_left(5) ^ id.index() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        if self.known.is_empty() {
+            self.known.resize_with(Self::MAX, || None);
+        }
+        let at = (hash >> 32) as usize % Self::MAX;
+        if self.known[at].as_ref().is_none_or(|shape| *shape.ids != *ids) {
+            self.known[at] = None;
+            let shape = self.add(program, ids);
+            self.known[at] = Some(Box::new(shape));
+        }
+        // Present: it was put there above if it was not.
+        self.known[at].get_or_insert_with(|| Box::new(Shape::empty()))
+    }
+
+    fn add(&mut self, program: &Program, ids: &[FieldId]) -> Shape {
+        self.made += 1;
+        let mut shape = Shape {
+            number: self.made,
+            ids: ids.into(),
+            first: vec![NONE; program.slots].into(),
+            next: vec![NONE; ids.len()].into(),
+            ..Shape::empty()
+        };
+        let (mut used, mut hints, mut content) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, field) in ids.iter().enumerate().rev() {
+            if !(field.is_static() && field.name().starts_with("sekisho.")) {
+                content.push(index as u16);
             }
-        }
-        for list in [&mut scratch.texts, &mut scratch.folds] {
-            list.clear();
-            list.resize(values.len(), None);
-        }
-        scratch.next.clear();
-        scratch.next.resize(values.len(), NONE);
-        for (index, field) in scratch.fields.iter().enumerate().rev() {
-            let slot = slot_of.get(field.index()).copied().unwrap_or(NONE);
+            if let Some(hint) = Hint::of(*field) {
+                hints.push((index as u16, hint));
+            }
+            let slot = self.slot_of(program, *field);
             if slot != NONE {
-                let first = &mut scratch.first[usize::from(slot)];
+                let first = &mut shape.first[usize::from(slot)];
                 if *first == NONE {
-                    scratch.used.push(slot);
+                    used.push(slot);
                 }
-                scratch.next[index] = *first;
+                shape.next[index] = *first;
                 *first = index as u16;
             }
         }
-        View { scratch, values }
+        hints.reverse();
+        content.reverse();
+        (shape.used, shape.hints, shape.content) = (used.into(), hints.into(), content.into());
+        shape
     }
 
-    /// Gives the buffers back.
-    pub(crate) fn close(self) {
-        self.scratch.values = recycle(self.values);
+    fn slot_of(&mut self, program: &Program, field: FieldId) -> u16 {
+        if self.slot_of.len() <= field.index() {
+            self.slot_of.resize(field.index() + 1, PENDING);
+        }
+        let slot = &mut self.slot_of[field.index()];
+        if *slot == PENDING {
+            let own = |field: FieldId| program.slot_of.get(field.index()).copied().unwrap_or(NONE);
+            *slot = own(field);
+            if *slot == NONE
+                && let Some(plain) = plain_name(field.name()).and_then(stream::fields::lookup)
+            {
+                *slot = own(plain);
+            }
+        }
+        *slot
+    }
+}
+
+/// The name that rules use for a field of a Windows event that is nested as Windows writes XML or as Winlogbeat does.
+fn plain_name(name: &str) -> Option<&str> {
+    let data = ["winlog.event_data.", "Event.EventData.", "EventData."].iter().find_map(|head| name.strip_prefix(head));
+    if data.is_some() {
+        return data;
+    }
+    let within = ["winlog.user_data.", "Event.UserData.", "UserData."].iter().find_map(|head| name.strip_prefix(head));
+    if let Some(rest) = within {
+        return Some(rest.rsplit_once('.').map_or(rest, |(_, last)| last));
+    }
+    let header = ["winlog.", "Event.System.", "System."].iter().find_map(|head| name.strip_prefix(head))?;
+    Some(match header {
+        "EventID" | "EventID.#text" | "event_id" => "EventID",
+        "Channel" | "channel" => "Channel",
+        "Provider_Name" | "Provider.Name" | "Provider.@Name" | "Provider.#attributes.Name" | "provider_name" => {
+            "Provider_Name"
+        }
+        "Computer" | "computer_name" => "Computer",
+        "EventRecordID" | "record_id" => "EventRecordID",
+        "Level" | "level" => "Level",
+        "Task" | "task" => "Task",
+        "Keywords" | "keywords" => "Keywords",
+        "Opcode" | "opcode" => "Opcode",
+        _ => return None,
+    })
+}
+
+impl Shape {
+    fn empty() -> Shape {
+        Shape {
+            number: 0,
+            ids: Box::default(),
+            first: Box::default(),
+            next: Box::default(),
+            used: Box::default(),
+            hints: Box::default(),
+            content: Box::default(),
+        }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.values.len()
+    /// Its number: another shape, even one that took its place, has another.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// The slots that hold something.
-    pub(super) fn used(&self) -> usize {
-        self.scratch.used.len()
+    pub(super) fn used(&self) -> &[Slot] {
+        &self.used
     }
 
-    pub(super) fn used_slot(&self, at: usize) -> Slot {
-        self.scratch.used[at]
+    /// The indexes of a slot's values.
+    pub(super) fn of_slot(&self, slot: Slot) -> impl Iterator<Item = u16> + '_ {
+        let mut next = self.first[usize::from(slot)];
+        std::iter::from_fn(move || {
+            let index = (next != NONE).then_some(next)?;
+            next = self.next[usize::from(index)];
+            Some(index)
+        })
     }
 
-    /// Whether the value came from the event itself and was not added by us.
-    pub(super) fn is_content(&self, index: usize) -> bool {
-        let field = self.scratch.fields[index];
-        !(field.is_static() && field.name().starts_with("sekisho."))
+    /// Indexes of the values that came from the event itself.
+    pub(super) fn content(&self) -> &[u16] {
+        &self.content
+    }
+
+    /// What of the event tells its logsource.
+    pub(super) fn hints<'e, 'a>(&'e self, event: &'e Event<'a>) -> impl Iterator<Item = (Hint, Value<'a>)> + 'e {
+        self.hints.iter().map(|(index, hint)| (*hint, event.values()[usize::from(*index)]))
+    }
+
+    fn first(&self, slot: Slot) -> Option<usize> {
+        self.first.get(usize::from(slot)).filter(|index| **index != NONE).map(|index| usize::from(*index))
+    }
+}
+
+/// Buffers that live from event to event, so that judging allocates nothing once they are warm.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    buffer: String,
+    /// Per value and form, where in `buffer` its text stands; [`UNMADE`] when not made.
+    spans: Vec<[(u32, u32); FORMS]>,
+    /// Values of which some form was made.
+    made: Vec<u16>,
+}
+
+const FORMS: usize = 4;
+const UNMADE: (u32, u32) = (u32::MAX, 0);
+
+/// One event, with its shape and room for its texts.
+pub(super) struct View<'s, 'a> {
+    shape: &'s Shape,
+    values: &'s [Value<'a>],
+    scratch: &'s mut Scratch,
+}
+
+impl<'s, 'a> View<'s, 'a> {
+    pub(super) fn new(scratch: &'s mut Scratch, shape: &'s Shape, event: &'s Event<'a>) -> Self {
+        scratch.buffer.clear();
+        for index in scratch.made.drain(..) {
+            scratch.spans[usize::from(index)] = [UNMADE; FORMS];
+        }
+        if scratch.spans.len() < event.len() {
+            scratch.spans.resize(event.len(), [UNMADE; FORMS]);
+        }
+        View { shape, values: event.values(), scratch }
+    }
+
+    /// Indexes of the values that came from the event itself.
+    pub(super) fn content(&self) -> &'s [u16] {
+        &self.shape.content
     }
 
     pub(super) fn value(&self, index: usize) -> Value<'a> {
@@ -101,14 +226,11 @@ impl<'s, 'a> View<'s, 'a> {
     }
 
     pub(super) fn first(&self, slot: Slot) -> Option<usize> {
-        match self.scratch.first[usize::from(slot)] {
-            NONE => None,
-            index => Some(usize::from(index)),
-        }
+        self.shape.first(slot)
     }
 
     pub(super) fn next(&self, index: usize) -> Option<usize> {
-        match self.scratch.next[index] {
+        match self.shape.next[index] {
             NONE => None,
             next => Some(usize::from(next)),
         }
@@ -120,62 +242,76 @@ impl<'s, 'a> View<'s, 'a> {
 
     /// The value's text.
     pub(super) fn text(&mut self, index: usize) -> &str {
-        if let Value::Str(text) = self.values[index] {
-            return text;
-        }
-        let span = match self.scratch.texts[index] {
-            Some(span) => span,
-            None => {
-                let start = self.scratch.buffer.len();
-                self.scratch.buffer.push_str(&self.values[index].text());
-                self.mark(start, index, false)
-            }
-        };
-        self.span(span)
+        self.form(index, false, false)
     }
 
     /// The value's text in lower case.
     pub(super) fn folded(&mut self, index: usize) -> &str {
-        let span = match self.scratch.folds[index] {
-            Some(span) => span,
-            None => {
-                let start = self.scratch.buffer.len();
-                fold_into(&self.values[index].text(), &mut self.scratch.buffer);
-                self.mark(start, index, true)
+        self.form(index, true, false)
+    }
+
+    /// The value's text, in lower case or not, with every dash of `windash` as `-` or not.
+    pub(super) fn form(&mut self, index: usize, folded: bool, dashed: bool) -> &str {
+        if let (Value::Str(text), false, false) = (self.values[index], folded, dashed) {
+            return text;
+        }
+        let form = usize::from(folded) + 2 * usize::from(dashed);
+        if self.scratch.spans[index][form] == UNMADE {
+            let start = self.scratch.buffer.len();
+            let text = self.values[index].text();
+            match (folded, dashed) {
+                (false, false) => self.scratch.buffer.push_str(&text),
+                (true, false) => fold_into(&text, &mut self.scratch.buffer),
+                (folded, true) => dash_into(&text, folded, &mut self.scratch.buffer),
             }
-        };
-        self.span(span)
+            self.scratch.spans[index][form] = (start as u32, self.scratch.buffer.len() as u32);
+            self.scratch.made.push(index as u16);
+        }
+        let (start, end) = self.scratch.spans[index][form];
+        &self.scratch.buffer[start as usize..end as usize]
+    }
+
+    /// The value's text as the index reads it: as it is when it is ASCII, else in lower case.
+    pub(super) fn scanned(&mut self, index: usize) -> &[u8] {
+        match self.values[index] {
+            Value::Str(text) if text.is_ascii() => text.as_bytes(),
+            _ => self.folded(index).as_bytes(),
+        }
     }
 
     /// The texts of two values.
     pub(super) fn pair(&mut self, left: usize, right: usize, folded: bool) -> (&str, &str) {
-        if folded {
-            self.folded(left);
-            self.folded(right);
-        } else {
-            self.text(left);
-            self.text(right);
-        }
+        self.form(left, folded, false);
+        self.form(right, folded, false);
         (self.held(left, folded), self.held(right, folded))
     }
 
     fn held(&self, index: usize, folded: bool) -> &str {
-        let span = if folded { self.scratch.folds[index] } else { self.scratch.texts[index] };
-        match (span, self.values[index]) {
-            (Some(span), _) => self.span(span),
-            (None, Value::Str(text)) => text,
-            (None, _) => "",
+        match (self.scratch.spans[index][usize::from(folded)], self.values[index]) {
+            (UNMADE, Value::Str(text)) => text,
+            (UNMADE, _) => "",
+            ((start, end), _) => &self.scratch.buffer[start as usize..end as usize],
         }
     }
+}
 
-    fn mark(&mut self, start: usize, index: usize, folded: bool) -> (u32, u32) {
-        let span = (start as u32, self.scratch.buffer.len() as u32);
-        let list = if folded { &mut self.scratch.folds } else { &mut self.scratch.texts };
-        list[index] = Some(span);
-        span
-    }
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
 
-    fn span(&self, (start, end): (u32, u32)) -> &str {
-        &self.scratch.buffer[start as usize..end as usize]
+    #[test]
+    fn nested_fields_have_the_names_of_rules() {
+        for (name, plain) in [
+            ("winlog.event_data.Image", Some("Image")),
+            ("Event.EventData.TargetObject", Some("TargetObject")),
+            ("Event.UserData.EventXML.User", Some("User")),
+            ("Event.System.EventID", Some("EventID")),
+            ("Event.System.Provider.#attributes.Name", Some("Provider_Name")),
+            ("winlog.channel", Some("Channel")),
+            ("winlog.activity_id", None),
+            ("Image", None),
+        ] {
+            assert_eq!(plain_name(name), plain, "{name}");
+        }
     }
 }

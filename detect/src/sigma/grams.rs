@@ -1,0 +1,373 @@
+//! Looking for thousands of literals at once, without regard to case.
+//!
+//! Each literal is filed under one run of four of its bytes (a gram), the one that is rarest in ordinary logs. A text is
+//! read once: the gram at each place, with bit 0x20 set in every byte so that both cases of a letter are one, is
+//! looked up in a bitmap that stays in the first-level cache; only where the bitmap knows it are literals compared.
+//! Unlike an automaton, no step waits for the one before it. When all literals are long, each is filed under two or four
+//! neighbouring grams and only every second or fourth place is read. Literals of fewer than four bytes have tables
+//! by one, two or three bytes, or are compared directly where they are bound to the start or the end.
+//!
+//! Texts are ASCII as they are, or else folded ([`super::text::fold_into`]); literals are folded.
+
+use std::sync::LazyLock;
+
+/// Where in a text a literal must stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Anchor {
+    Anywhere,
+    Start,
+    End,
+    Whole,
+}
+
+/// Literals, each with the numbers it stands for.
+#[derive(Debug, Default)]
+pub(super) struct Grams {
+    texts: Vec<u8>,
+    needles: Vec<Needle>,
+    numbers: Vec<u32>,
+    /// By gram length less one.
+    tables: [Option<Box<Table>>; 4],
+    /// Literals bound to a side and too short for a gram of four.
+    short: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Needle {
+    start: u32,
+    len: u32,
+    numbers: (u32, u32),
+    anchor: Anchor,
+}
+
+const LARGE_WORDS: usize = 1024;
+const SMALL_WORDS: usize = 32;
+/// From so many needles on a table has the large bitmap.
+const LARGE_NEEDLES: usize = 24;
+
+#[derive(Debug)]
+struct Table {
+    bits: Bits,
+    /// Per bucket, where its needles start; one more at the end.
+    heads: Vec<u32>,
+    /// By bucket: the gram, the needle's number and where in the needle the gram stands.
+    order: Vec<(u32, u32, u16)>,
+    bucket_shift: u32,
+    /// Every so many bytes a gram is read.
+    stride: u16,
+}
+
+#[derive(Debug)]
+enum Bits {
+    Large(Box<[u64; LARGE_WORDS]>),
+    Small(Box<[u64; SMALL_WORDS]>),
+}
+
+fn spread(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1)
+}
+
+/// The gram of up to four bytes.
+fn gram_of(bytes: &[u8]) -> u32 {
+    bytes.iter().enumerate().fold(0, |gram, (at, byte)| gram | u32::from(*byte | 0x20) << (8 * at))
+}
+
+impl Grams {
+    /// From literals with what each stands for; the same literal may come several times.
+    pub(super) fn new(mut literals: Vec<(Anchor, &str, u32)>) -> Grams {
+        literals.sort_unstable();
+        literals.dedup();
+        let mut grams = Grams::default();
+        let mut by_length: [Vec<u32>; 4] = Default::default();
+        let mut at = 0;
+        while at < literals.len() {
+            let (anchor, text, _) = literals[at];
+            let same = literals[at..].iter().take_while(|(a, t, _)| *a == anchor && *t == text).count();
+            let first = grams.numbers.len() as u32;
+            grams.numbers.extend(literals[at..at + same].iter().map(|(_, _, number)| number));
+            at += same;
+            let bytes = text.as_bytes();
+            let number = grams.needles.len() as u32;
+            grams.needles.push(Needle {
+                start: grams.texts.len() as u32,
+                len: bytes.len() as u32,
+                numbers: (first, first + same as u32),
+                anchor,
+            });
+            grams.texts.extend_from_slice(bytes);
+            if bytes.len() < 4 && (anchor != Anchor::Anywhere || bytes.is_empty()) {
+                grams.short.push(number);
+            } else {
+                by_length[bytes.len().min(4) - 1].push(number);
+            }
+        }
+        for (length, members) in by_length.into_iter().enumerate() {
+            if !members.is_empty() {
+                grams.tables[length] = Some(Box::new(Table::new(&members, &grams, length + 1)));
+            }
+        }
+        grams
+    }
+
+    fn text(&self, needle: &Needle) -> &[u8] {
+        &self.texts[needle.start as usize..(needle.start + needle.len) as usize]
+    }
+
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.needles.is_empty()
+    }
+
+    /// Bytes of memory held.
+    pub(super) fn bytes(&self) -> usize {
+        let tables = self.tables.iter().flatten().map(|table| table.bytes());
+        self.texts.len() + self.needles.len() * size_of::<Needle>() + self.numbers.len() * 4 + tables.sum::<usize>()
+    }
+
+    /// Hands over the numbers of every literal that stands in `text`, which is ASCII or folded; some several times.
+    pub(super) fn scan(&self, text: &[u8], found: &mut impl FnMut(&[u32])) {
+        for needle in &self.short {
+            let needle = &self.needles[*needle as usize];
+            let length = needle.len as usize;
+            let start = if needle.anchor == Anchor::End { text.len().wrapping_sub(length) } else { 0 };
+            self.verify(needle, text, start, found);
+        }
+        let [one, two, three, four] = &self.tables;
+        if let Some(table) = four {
+            table.scan::<4>(self, text, found);
+        }
+        if let Some(table) = three {
+            table.scan::<3>(self, text, found);
+        }
+        if let Some(table) = two {
+            table.scan::<2>(self, text, found);
+        }
+        if let Some(table) = one {
+            table.scan::<1>(self, text, found);
+        }
+    }
+
+    fn verify(&self, needle: &Needle, text: &[u8], start: usize, found: &mut impl FnMut(&[u32])) {
+        let length = needle.len as usize;
+        let Some(held) = start.checked_add(length).and_then(|end| text.get(start..end)) else { return };
+        let placed = match needle.anchor {
+            Anchor::Anywhere => true,
+            Anchor::Start => start == 0,
+            Anchor::End => start + length == text.len(),
+            Anchor::Whole => length == text.len(),
+        };
+        if placed && held.eq_ignore_ascii_case(self.text(needle)) {
+            found(&self.numbers[needle.numbers.0 as usize..needle.numbers.1 as usize]);
+        }
+    }
+}
+
+impl Table {
+    fn new(members: &[u32], grams: &Grams, length: usize) -> Table {
+        let text = |number: u32| grams.text(&grams.needles[number as usize]);
+        let shortest = members.iter().map(|number| text(*number).len()).min().unwrap_or(0);
+        let stride: u16 = match shortest {
+            _ if length < 4 => 1,
+            0..5 => 1,
+            5..7 => 2,
+            _ => 4,
+        };
+        let mut order: Vec<(u32, u32, u16)> = Vec::with_capacity(members.len() * usize::from(stride));
+        for number in members {
+            let bytes = text(*number);
+            let place = choose(bytes, length, usize::from(stride));
+            let places = (place..).take(usize::from(stride));
+            order.extend(places.map(|at| (gram_of(&bytes[at..at + length]), *number, at as u16)));
+        }
+        let bucket_bits = (order.len() * 2).next_power_of_two().trailing_zeros().max(1);
+        let bucket_shift = 32 - bucket_bits;
+        let bucket = |gram: u32| (spread(gram) >> bucket_shift) as usize;
+        order.sort_by_key(|(gram, ..)| bucket(*gram));
+        let mut heads = vec![0u32; (1 << bucket_bits) + 1];
+        for (gram, ..) in &order {
+            heads[bucket(*gram) + 1] += 1;
+        }
+        for at in 1..heads.len() {
+            heads[at] += heads[at - 1];
+        }
+        let mut bits = if order.len() >= LARGE_NEEDLES {
+            Bits::Large(Box::new([0; LARGE_WORDS]))
+        } else {
+            Bits::Small(Box::new([0; SMALL_WORDS]))
+        };
+        for (gram, ..) in &order {
+            match &mut bits {
+                Bits::Large(bits) => set(&mut bits[..], spread(*gram)),
+                Bits::Small(bits) => set(&mut bits[..], spread(*gram)),
+            }
+        }
+        Table { bits, heads, order, bucket_shift, stride }
+    }
+
+    fn bytes(&self) -> usize {
+        let bits = if matches!(self.bits, Bits::Large(_)) { LARGE_WORDS } else { SMALL_WORDS };
+        bits * 8 + self.heads.len() * 4 + self.order.len() * 12
+    }
+
+    fn scan<const N: usize>(&self, grams: &Grams, text: &[u8], found: &mut impl FnMut(&[u32])) {
+        match (&self.bits, self.stride) {
+            (Bits::Large(bits), 1) => self.scan_bits::<N, 1, LARGE_WORDS>(bits, grams, text, found),
+            (Bits::Large(bits), 2) => self.scan_bits::<N, 2, LARGE_WORDS>(bits, grams, text, found),
+            (Bits::Large(bits), _) => self.scan_bits::<N, 4, LARGE_WORDS>(bits, grams, text, found),
+            (Bits::Small(bits), 1) => self.scan_bits::<N, 1, SMALL_WORDS>(bits, grams, text, found),
+            (Bits::Small(bits), 2) => self.scan_bits::<N, 2, SMALL_WORDS>(bits, grams, text, found),
+            (Bits::Small(bits), _) => self.scan_bits::<N, 4, SMALL_WORDS>(bits, grams, text, found),
+        }
+    }
+
+    fn scan_bits<const N: usize, const STRIDE: usize, const WORDS: usize>(
+        &self,
+        bits: &[u64; WORDS],
+        grams: &Grams,
+        text: &[u8],
+        found: &mut impl FnMut(&[u32]),
+    ) {
+        let shift = 32 - (WORDS * 64).trailing_zeros();
+        for (step, window) in text.array_windows::<N>().step_by(STRIDE).enumerate() {
+            let gram = fast_gram(window);
+            let bit = spread(gram) >> shift;
+            if bits[(bit >> 6) as usize & (WORDS - 1)] >> (bit & 63) & 1 != 0 {
+                self.look(grams, gram, text, step * STRIDE, found);
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn look(&self, grams: &Grams, gram: u32, text: &[u8], at: usize, found: &mut impl FnMut(&[u32])) {
+        let bucket = (spread(gram) >> self.bucket_shift) as usize;
+        for (held, number, place) in &self.order[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
+            if *held == gram
+                && let Some(start) = at.checked_sub(usize::from(*place))
+            {
+                grams.verify(&grams.needles[*number as usize], text, start, found);
+            }
+        }
+    }
+}
+
+/// As [`gram_of`], in one load where the length is four.
+fn fast_gram<const N: usize>(window: &[u8; N]) -> u32 {
+    match window[..] {
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) | 0x2020_2020,
+        _ => gram_of(window),
+    }
+}
+
+fn set(bits: &mut [u64], hash: u32) {
+    let bit = hash >> (32 - (bits.len() * 64).trailing_zeros());
+    bits[(bit >> 6) as usize] |= 1 << (bit & 63);
+}
+
+/// Where in a literal its rarest grams of this length stand, so many in a row.
+fn choose(bytes: &[u8], length: usize, stride: usize) -> usize {
+    if length < 4 {
+        return 0;
+    }
+    let places = 0..(bytes.len() + 2 - length - stride).min(usize::from(u16::MAX) - 4);
+    let cost =
+        |place: &usize| (*place..*place + stride).map(|at| COMMON.count(gram_of(&bytes[at..at + length]))).sum::<u32>();
+    places.min_by_key(cost).unwrap_or(0)
+}
+
+/// How rare a literal's rarest gram is: 0 for the rarest.
+pub(super) fn commonness(text: &str) -> u32 {
+    text.as_bytes().windows(4).map(|window| COMMON.count(gram_of(window))).min().unwrap_or(u32::MAX / 2)
+}
+
+/// What stands in nearly every log: literals are not filed under grams of these.
+const ORDINARY: &str = r#"c:\windows\system32\ c:\windows\syswow64\ \windows\explorer.exe c:\program files\ (x86)\
+\users\public\ \appdata\local\temp\ \appdata\roaming\microsoft\windows\start menu\programs\ \programdata\
+\device\harddiskvolume windowspowershell\v1.0\powershell.exe powershell_ise.exe \pwsh.exe \cmd.exe /c \rundll32.exe
+\svchost.exe -k netsvcs -p -s \services.exe \conhost.exe 0xffffffff \taskhostw.exe \wmiprvse.exe \msedge.exe \chrome.exe
+\excel.exe \winword.exe \outlook.exe microsoft® windows® operating system microsoft corporation google nt authority\system
+microsoft-windows-sysmon/operational hklm\software\microsoft\windows nt\currentversion\run hku\s-1-5-21- \classes\
+hkcu\software\ \system\currentcontrolset\services\ dword (0x00000001) .exe .dll .tmp .dat .txt .log .xml .json .html .js .css
+.png .bat .cmd .ps1 .vbs .docx .xlsx .com/ .co.jp .local http://www. https:// mozilla/5.0 (windows nt 10.0; win64; x64)
+applewebkit/537.36 (khtml, like gecko) chrome/ safari/537.36 edg/ firefox/ gecko/ compatible; msie trident
+md5= sha1= sha256= imphash= /usr/bin/ /usr/sbin/ /usr/lib/ /bin/bash /bin/sh /etc/ /home/ /var/log/ /tmp/ /root/ /opt/ -c
+session opened for user accepted publickey password from port ssh2 type=syscall msg=audit( arch= success=yes exit= ppid= pid=
+auid= uid= comm= exe= key= command line process service script system user name file path start test data error failed
+"#;
+
+static COMMON: LazyLock<Common> = LazyLock::new(|| Common::new(&ORDINARY.replace("\\\\", "\\")));
+
+/// How often grams stand in ordinary logs.
+struct Common(Vec<u16>);
+
+impl Common {
+    const SLOTS: usize = 1 << 13;
+
+    fn new(text: &str) -> Common {
+        let mut counts = vec![0u16; Self::SLOTS];
+        for window in text.as_bytes().windows(4) {
+            let count = &mut counts[Self::slot(gram_of(window))];
+            *count = count.saturating_add(1);
+        }
+        Common(counts)
+    }
+
+    fn slot(gram: u32) -> usize {
+        (spread(gram) >> (32 - 13)) as usize
+    }
+
+    /// How common the gram is; letters that stand together often count, odd signs do not.
+    fn count(&self, gram: u32) -> u32 {
+        let letters = gram.to_le_bytes().iter().filter(|byte| b"etaoinsr01".contains(byte)).count() as u32;
+        u32::from(self.0[Self::slot(gram)]) * 8 + letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found(grams: &Grams, text: &str) -> Vec<u32> {
+        let folded = crate::sigma::text::fold(text);
+        let mut all = Vec::new();
+        grams.scan(if text.is_ascii() { text.as_bytes() } else { folded.as_bytes() }, &mut |numbers| {
+            all.extend_from_slice(numbers)
+        });
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    fn plain(literals: &[(Anchor, String, u32)], text: &str) -> Vec<u32> {
+        let text = crate::sigma::text::fold(text);
+        let holds = |anchor: &Anchor, literal: &str| match anchor {
+            Anchor::Anywhere => text.contains(literal),
+            Anchor::Start => text.starts_with(literal),
+            Anchor::End => text.ends_with(literal),
+            Anchor::Whole => text == literal,
+        };
+        let mut all: Vec<u32> = literals.iter().filter(|(a, l, _)| holds(a, l)).map(|(_, _, n)| *n).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_plain_search_finds(
+            literals in prop::collection::vec((0..4usize, "[ab\\\\.e-]{1,6}|[aé\u{212a}k]{1,4}", 0..9u32), 0..60),
+            texts in prop::collection::vec("[abAB\\\\.eE-]{0,20}|[aéÉ\u{212a}kK]{0,8}", 1..8),
+        ) {
+            let anchors = [Anchor::Anywhere, Anchor::Start, Anchor::End, Anchor::Whole];
+            let literals: Vec<(Anchor, String, u32)> = literals
+                .into_iter()
+                .map(|(anchor, text, number)| (anchors[anchor], crate::sigma::text::fold(&text), number))
+                .collect();
+            let grams = Grams::new(literals.iter().map(|(a, t, n)| (*a, t.as_str(), *n)).collect());
+            for text in &texts {
+                prop_assert_eq!(found(&grams, text), plain(&literals, text), "{} {:?}", text, literals);
+            }
+        }
+    }
+}

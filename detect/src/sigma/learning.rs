@@ -1,0 +1,159 @@
+//! Choosing the witnesses of a partition by what its events really say.
+//!
+//! After [`EVENTS`] events, and again after eight and 64 times as many, the rules that were walked most often get, of
+//! the witnesses that their condition offers, the one that spoke in the fewest of [`SAMPLES`] sampled events. That moves
+//! time only: what matches does not depend on it.
+
+use std::collections::HashMap;
+
+use super::grams::{Anchor, Grams};
+use super::partition::whole;
+use super::predicate::Slot;
+use super::program::Program;
+use super::view::{Shape, View};
+use super::witness::{Key, alternatives, cost};
+
+/// The events before the first choice.
+const EVENTS: u64 = 512;
+/// Events of which the texts are kept to choose by: as many as a mask has bits.
+const SAMPLES: u64 = 64;
+/// The longest text kept.
+const TEXT_BYTES_MAX: usize = 1024;
+/// The most rules that are chosen for at once.
+const RULES_MAX: usize = 128;
+
+/// What was seen of a partition's events.
+#[derive(Debug, Default)]
+pub(super) struct Learning {
+    events: u64,
+    /// Choices made.
+    rounds: u32,
+    /// How often each rule was walked since the last choice.
+    walked: HashMap<u32, u32>,
+    walks: u64,
+    sampled: u64,
+    /// Folded texts and numbers, with the number of their sample.
+    texts: Vec<(u32, Slot, String, Option<i64>)>,
+    chosen: HashMap<u32, Option<Box<[Key<'static>]>>>,
+}
+
+impl Learning {
+    /// The witness chosen for a rule.
+    pub(super) fn chosen(&self, entry: u32) -> Option<&[Key<'static>]> {
+        self.chosen.get(&entry)?.as_deref()
+    }
+
+    /// Whether there is more to learn.
+    pub(super) fn goes_on(&self) -> bool {
+        self.rounds < 3
+    }
+
+    /// Takes note of an event and of the rules walked for it; tells whether a choice changed.
+    pub(super) fn note(&mut self, program: &Program, shape: &Shape, view: &mut View<'_, '_>, walked: &[u32]) -> bool {
+        self.events += 1;
+        self.walks += walked.len() as u64;
+        for entry in walked {
+            *self.walked.entry(*entry).or_default() += 1;
+        }
+        let end = EVENTS << (3 * self.rounds);
+        if self.sampled < SAMPLES && self.events.is_multiple_of(end / SAMPLES / 2) && self.events * 2 > end {
+            self.sample(shape, view);
+        }
+        if self.events < end {
+            return false;
+        }
+        // With hardly a rule to walk per event there is nothing to gain.
+        let changed = self.walks > end / 2 && self.choose(program);
+        self.rounds += 1;
+        (self.walks, self.sampled) = (0, 0);
+        self.texts.clear();
+        self.walked.clear();
+        changed
+    }
+
+    fn sample(&mut self, shape: &Shape, view: &mut View<'_, '_>) {
+        for slot in shape.used() {
+            for value in shape.of_slot(*slot).map(usize::from) {
+                let number = whole(view.value(value));
+                let text = view.folded(value);
+                if text.len() <= TEXT_BYTES_MAX {
+                    self.texts.push((self.sampled as u32, *slot, text.to_owned(), number));
+                }
+            }
+        }
+        self.sampled += 1;
+    }
+
+    fn choose(&mut self, program: &Program) -> bool {
+        let often = (self.events >> 8) as u32;
+        let mut walked: Vec<(u32, u32)> = self.walked.iter().map(|(entry, times)| (*times, *entry)).collect();
+        walked.retain(|(times, _)| *times > often);
+        walked.sort_unstable_by(|a, b| b.cmp(a));
+        walked.truncate(RULES_MAX);
+        let offers: Vec<(u32, Vec<Vec<Key<'_>>>)> = walked
+            .into_iter()
+            .map(|(_, entry)| {
+                let mut all = Vec::new();
+                alternatives(&program.rules[entry as usize].condition, &program.predicates, &mut all);
+                (entry, all)
+            })
+            .filter(|(_, all)| all.len() > 1)
+            .collect();
+        let keys: Vec<&Key<'_>> = offers.iter().flat_map(|(_, all)| all.iter().flatten()).collect();
+        let masks = self.answers(&keys);
+        let (mut next, mut changed) = (0, false);
+        for (entry, all) in &offers {
+            let mut best: Option<(u32, u64, &Vec<Key<'_>>)> = None;
+            for keys in all {
+                let answered = masks[next..next + keys.len()].iter().fold(0, |all, mask| all | mask);
+                next += keys.len();
+                let offer = (answered.count_ones(), cost(keys), keys);
+                if best.as_ref().is_none_or(|best| (offer.0, offer.1) < (best.0, best.1)) {
+                    best = Some(offer);
+                }
+            }
+            if let Some((_, _, keys)) = best
+                && self.chosen(*entry).or_else(|| program.witness(*entry)) != Some(keys.as_slice())
+            {
+                self.chosen.insert(*entry, Some(keys.iter().map(Key::to_owned_key).collect()));
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Per key, the samples in which it is answered yes, as a mask.
+    fn answers(&self, keys: &[&Key<'_>]) -> Vec<u64> {
+        let mut masks = vec![0u64; keys.len()];
+        let mut literals: HashMap<Slot, Vec<(Anchor, &str, u32)>> = HashMap::new();
+        let mut others: HashMap<Slot, Vec<u32>> = HashMap::new();
+        for (number, key) in keys.iter().enumerate() {
+            match key {
+                Key::Text(slot, anchor, text) => {
+                    literals.entry(*slot).or_default().push((*anchor, text, number as u32));
+                }
+                Key::Present(slot) | Key::Number(slot, _) => others.entry(*slot).or_default().push(number as u32),
+                // Not sampled: a keyword is taken only when nothing else is left.
+                Key::Keyword(..) => masks[number] = u64::MAX,
+            }
+        }
+        let tables: HashMap<Slot, Grams> =
+            literals.into_iter().map(|(slot, literals)| (slot, Grams::new(literals))).collect();
+        for (sample, slot, text, whole) in &self.texts {
+            let bit = 1 << sample;
+            if let Some(table) = tables.get(slot) {
+                table.scan(text.as_bytes(), &mut |numbers| {
+                    numbers.iter().for_each(|number| masks[*number as usize] |= bit);
+                });
+            }
+            for number in others.get(slot).into_iter().flatten() {
+                let yes = match keys[*number as usize] {
+                    Key::Number(_, wanted) => *whole == Some(*wanted),
+                    _ => true,
+                };
+                masks[*number as usize] |= if yes { bit } else { 0 };
+            }
+        }
+        masks
+    }
+}
