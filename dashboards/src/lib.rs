@@ -30,5 +30,6 @@ extern crate self as dashboards;
 
 pub use config::Config;
 pub use error::{Error, Result};
+pub use export::spreadsheet_cell;
 pub use router::router;
 pub use state::{AppState, Clock, Live, RuleView, SourceLive, Storage, TenantView, ZoneView, clock};
