@@ -1,8 +1,10 @@
 //! REST API under `/api/v1/`, and what machines ask of the service: `/metrics`, `/ready`, `/live`.
 //!
 //! JSON, times in RFC 3339 UTC, session cookie or `Authorization: Bearer TOKEN`. Errors are
-//! `{"error": "...", "column": n}` with status 400, 401, 404 or 500. Parameters of `search` are those of the page
-//! (`q`, `f`, `range`, `from`, `to`, `tenant`) plus `limit` (1 to 1,000, default 100) and `before`.
+//! `application/problem+json` (RFC 9457) with status 400, 401, 403, 404, 500 or 503; a query error has `column` too.
+//! Parameters of `search` are those of the page (`q`, `f`, `range`, `from`, `to`, `tenant`) plus `limit` (1 to 1,000,
+//! default 100) and `before`. It gives whole events page after page, so it wants the right to export: an operator
+//! searches on the pages. Every search, and every one refused, is written to the audit log.
 
 use axum::Json;
 use axum::extract::State;
@@ -16,8 +18,10 @@ use crate::context::Context;
 use crate::pages::hits::cursor;
 use crate::pages::sources::balanced;
 use crate::params::Range;
-use crate::{AppState, Error, Result};
+use crate::{AppState, Error, Result, format};
 
+/// Characters of a request that the audit log keeps.
+const AUDIT_CHARS_MAX: usize = 1000;
 const LIMIT_MAX: usize = 1000;
 
 /// `GET /api/v1/search`
@@ -32,30 +36,53 @@ pub(crate) async fn search(State(state): State<AppState>, context: Context) -> R
         before: context.params.get("before").and_then(cursor),
         newest_first: true,
     };
-    let (actor, asked) = (context.account.name.clone(), context.params.href("/api/v1/search"));
-    let read = state.search_call(move |state| {
-        state.database.audit(&actor, "search.api", &asked, state.now())?;
-        Ok(state.searcher.search(&request)?)
-    });
-    answer(read.await.map(|found| {
-        let next = found.hits.last().map(|hit| format!("{}_{}", hit.timestamp.0, hit.id));
-        let hits: Vec<Value> = found
-            .hits
-            .into_iter()
-            .map(|hit| {
-                let mut event = hit.event;
-                event.insert("_id".into(), hit.id.to_string().into());
-                Value::Object(event)
-            })
-            .collect();
-        json!({
-            "hits": hits,
-            "next": next,
-            "took_ms": found.took.as_secs_f64() * 1000.0,
-            "scanned_splits": found.scanned_splits,
-            "total_splits": found.total_splits,
+    let actor = context.account.name.clone();
+    let asked = format::cut(&context.params.href("/api/v1/search"), AUDIT_CHARS_MAX);
+    let allowed = context.may_export();
+    let action = if allowed {
+        "search.api"
+    } else {
+        "search.api.refused"
+    };
+    let written = state
+        .database_call(move |state| {
+            Ok(state.database.audit(&actor, action, &asked, state.now())?)
         })
-    }))
+        .await;
+    if let Err(error) = written {
+        return error.problem();
+    }
+    if !allowed {
+        return Error::Forbidden.problem();
+    }
+    let read = state.search_call(move |state| Ok(state.searcher.search(&request)?));
+    let shift = context.params.column_shift();
+    answer(
+        read.await
+            .map_err(|error| at_typed_column(error, &context, shift))
+            .map(|found| {
+                let next = found
+                    .hits
+                    .last()
+                    .map(|hit| format!("{}_{}", hit.timestamp.0, hit.id));
+                let hits: Vec<Value> = found
+                    .hits
+                    .into_iter()
+                    .map(|hit| {
+                        let mut event = hit.event;
+                        event.insert("_id".into(), hit.id.to_string().into());
+                        Value::Object(event)
+                    })
+                    .collect();
+                json!({
+                    "hits": hits,
+                    "next": next,
+                    "took_ms": found.took.as_secs_f64() * 1000.0,
+                    "scanned_splits": found.scanned_splits,
+                    "total_splits": found.total_splits,
+                })
+            }),
+    )
 }
 
 /// `GET /api/v1/alerts`: `state`, `level`, `rule`, `limit`, `offset`.
@@ -63,13 +90,22 @@ pub(crate) async fn alerts(State(state): State<AppState>, context: Context) -> R
     let params = &context.params;
     let filter = AlertFilter {
         tenants: context.tenants.clone(),
-        states: params.all("state").filter_map(|state| state.parse().ok()).collect(),
-        levels: params.all("level").filter_map(|level| level.parse().ok()).collect(),
+        states: params
+            .all("state")
+            .filter_map(|state| state.parse().ok())
+            .collect(),
+        levels: params
+            .all("level")
+            .filter_map(|level| level.parse().ok())
+            .collect(),
         rule: params.get("rule").map(str::to_owned),
         from: params.get("from").and_then(crate::format::parse_time),
         to: params.get("to").and_then(crate::format::parse_time),
         limit: limit(&context, 100),
-        offset: params.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0),
+        offset: params
+            .get("offset")
+            .and_then(|offset| offset.parse().ok())
+            .unwrap_or(0),
     };
     let read = state.database_call(move |state| Ok(state.database.alerts(&filter)?));
     answer(read.await.map(|rows| {
@@ -92,7 +128,12 @@ pub(crate) async fn alerts(State(state): State<AppState>, context: Context) -> R
 
 /// `GET /api/v1/accounting`: per source, `received = indexed + filtered + in_flight`.
 pub(crate) async fn accounting(State(state): State<AppState>, context: Context) -> Json<Value> {
-    let sources: Vec<_> = state.live.sources().into_iter().filter(|source| context.sees(&source.tenant)).collect();
+    let sources: Vec<_> = state
+        .live
+        .sources()
+        .into_iter()
+        .filter(|source| context.sees(&source.tenant))
+        .collect();
     let rows: Vec<Value> = sources
         .iter()
         .map(|source| {
@@ -140,7 +181,7 @@ pub(crate) async fn rules(State(state): State<AppState>, _context: Context) -> J
 
 /// Anything else under `/api/`.
 pub(crate) async fn unknown(_context: Context) -> Response {
-    failure(&Error::NotFound)
+    Error::NotFound.problem()
 }
 
 /// `GET /metrics`: Prometheus text format 0.0.4.
@@ -148,7 +189,12 @@ pub(crate) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -
     if let Some(wanted) = &state.config.metrics_token
         && !bearer_token(&headers).is_some_and(|sent| equal_secret(&sent, wanted))
     {
-        return Ok((StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "token needed").into_response());
+        return Ok((
+            StatusCode::UNAUTHORIZED,
+            [(header::WWW_AUTHENTICATE, "Bearer")],
+            "token needed",
+        )
+            .into_response());
     }
     let text = prometheus::TextEncoder::new().encode_to_string(&state.registry.gather())?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
@@ -165,7 +211,11 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
         Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
         Err(error) => {
             tracing::error!(error = %error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer\n",
+            )
+                .into_response()
         }
     }
 }
@@ -176,22 +226,37 @@ pub(crate) async fn live() -> &'static str {
 }
 
 fn limit(context: &Context, default: usize) -> usize {
-    context.params.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(default).clamp(1, LIMIT_MAX)
+    context
+        .params
+        .get("limit")
+        .and_then(|limit| limit.parse().ok())
+        .unwrap_or(default)
+        .clamp(1, LIMIT_MAX)
 }
 
 fn answer(result: Result<Value>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
-        Err(error) => failure(&error),
+        Err(error) => error.problem(),
     }
 }
 
-fn failure(error: &Error) -> Response {
-    let mut body = json!({ "error": error.public() });
-    if let Error::Store(store::Error::Query { column, message, suggestion }) = error {
-        body = json!({ "error": message, "column": column, "suggestion": suggestion });
-    } else if error.status().is_server_error() {
-        tracing::error!(error = %error, "api request failed");
-    }
-    (error.status(), Json(body)).into_response()
+/// A query error whose column counts in `q` as it was sent, not in the query that was made of it and the filters.
+fn at_typed_column(error: Error, context: &Context, shift: usize) -> Error {
+    let Error::Store(store::Error::Query {
+        column,
+        message,
+        suggestion,
+    }) = error
+    else {
+        return error;
+    };
+    let typed = context.params.get("q").unwrap_or("");
+    let spaces = typed.chars().take_while(|c| c.is_whitespace()).count();
+    let column = (column + spaces).saturating_sub(shift).max(1);
+    Error::Store(store::Error::Query {
+        column,
+        message,
+        suggestion,
+    })
 }
