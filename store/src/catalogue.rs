@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::index::split::{SplitMeta, sync_folder};
 use crate::{Error, Result};
 
-const FORMAT: u32 = 1;
+/// 2: events stored by shape, terms given by the writer itself, receipt times.
+const FORMAT: u32 = 2;
 const FILE: &str = "catalogue.json";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,7 +26,13 @@ pub(crate) struct Catalogue {
     pub(crate) splits: Vec<SplitMeta>,
     /// Number for the next split's id; never used twice.
     pub(crate) next_split: u64,
+    /// Events that retention removed since the beginning, by tenant and source.
+    #[serde(default)]
+    pub(crate) retired: Retired,
 }
+
+/// Events that retention removed, by tenant and source.
+pub type Retired = BTreeMap<String, BTreeMap<String, u64>>;
 
 impl Catalogue {
     /// The folder of the splits.
@@ -40,9 +47,13 @@ impl Catalogue {
         let path = dir.join(FILE);
         let catalogue = match std::fs::read(&path) {
             Ok(bytes) => Self::read(&path, &bytes)?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Catalogue { format: FORMAT, positions: BTreeMap::new(), splits: Vec::new(), next_split: 1 }
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Catalogue {
+                format: FORMAT,
+                positions: BTreeMap::new(),
+                splits: Vec::new(),
+                next_split: 1,
+                retired: Retired::new(),
+            },
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
         catalogue.sweep(&splits)?;
@@ -58,10 +69,16 @@ impl Catalogue {
 
     fn read(path: &Path, bytes: &[u8]) -> Result<Catalogue> {
         let damaged = |reason| Error::Damaged { what: "catalogue", place: path.display().to_string(), reason };
-        let catalogue: Catalogue = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
-        if catalogue.format != FORMAT {
-            return Err(damaged(format!("format {} instead of {FORMAT}", catalogue.format)));
+        // The format is read by itself first: another format may have other keys.
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
         }
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        if head.format != FORMAT {
+            return Err(Error::Format { place: path.display().to_string(), found: head.format, known: FORMAT });
+        }
+        let catalogue: Catalogue = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
         Ok(catalogue)
     }
 

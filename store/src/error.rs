@@ -1,7 +1,9 @@
 //! Errors of the store.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
+use rusqlite::ErrorCode;
 use stream::Timestamp;
 
 /// Result of this crate.
@@ -30,6 +32,10 @@ pub enum Error {
         split: String,
         /// The index's answer.
         reason: String,
+        /// The kind of failure, when it was one of reading or writing.
+        io: Option<ErrorKind>,
+        /// The system's number for it.
+        os: Option<i32>,
     },
     /// Stored bytes are not what they should be.
     #[error("damaged {what} at {place}: {reason}; restore it from a backup, or rebuild the index from the raw log")]
@@ -40,6 +46,19 @@ pub enum Error {
         place: String,
         /// What was wrong.
         reason: String,
+    },
+    /// The index was written in another format than this program's.
+    #[error(
+        "the index at {place} has format {found}, this sekisho reads {known}; remove its folder and start: it is built \
+         anew from the raw log"
+    )]
+    Format {
+        /// The catalogue.
+        place: String,
+        /// Its format.
+        found: u32,
+        /// The format this program writes.
+        known: u32,
     },
     /// A query that cannot be understood.
     #[error("{column}文字目: {message}")]
@@ -105,7 +124,35 @@ impl Error {
 
     pub(crate) fn index(action: &'static str, split: &str) -> impl FnOnce(tantivy::TantivyError) -> Error + use<> {
         let split = split.to_owned();
-        move |error| Error::Index { action, split, reason: error.to_string() }
+        move |error| {
+            let io = io_of(&error);
+            let (kind, os) = (io.map(std::io::Error::kind), io.and_then(std::io::Error::raw_os_error));
+            Error::Index { action, split, reason: error.to_string(), io: kind, os }
+        }
+    }
+
+    /// Whether the disk has no room left.
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Error::Io { source, .. } => is_full(source.kind()),
+            Error::Index { io: Some(kind), .. } => is_full(*kind),
+            Error::Database { source, .. } => source.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            _ => false,
+        }
+    }
+
+    /// Whether the disk refused: no room left, or a failed read or write. Trying again may help once somebody has looked
+    /// at it; nothing of what was being written counts as written.
+    pub fn is_disk(&self) -> bool {
+        self.is_no_space()
+            || match self {
+                Error::Io { source, .. } => is_failing(source.kind(), source.raw_os_error()),
+                Error::Index { io: Some(kind), os, .. } => is_failing(*kind, *os),
+                Error::Database { source, .. } => {
+                    matches!(source.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly))
+                }
+                _ => false,
+            }
     }
 
     pub(crate) fn database(action: &'static str) -> impl Fn(rusqlite::Error) -> Error {
@@ -116,5 +163,29 @@ impl Error {
 impl From<rusqlite::Error> for Error {
     fn from(source: rusqlite::Error) -> Error {
         Error::Database { action: "read a row", source }
+    }
+}
+
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Linux's number for a failed read or write, which has no kind of its own.
+const EIO: i32 = 5;
+
+fn is_failing(kind: ErrorKind, os: Option<i32>) -> bool {
+    kind == ErrorKind::ReadOnlyFilesystem || os == Some(EIO)
+}
+
+/// The failure of reading or writing that tantivy passes on.
+fn io_of(error: &tantivy::TantivyError) -> Option<&std::io::Error> {
+    use tantivy::TantivyError::{IoError, OpenDirectoryError, OpenReadError, OpenWriteError};
+    use tantivy::directory::error as of;
+    match error {
+        IoError(io)
+        | OpenWriteError(of::OpenWriteError::IoError { io_error: io, .. })
+        | OpenReadError(of::OpenReadError::IoError { io_error: io, .. })
+        | OpenDirectoryError(of::OpenDirectoryError::IoError { io_error: io, .. }) => Some(io.as_ref()),
+        _ => None,
     }
 }

@@ -17,6 +17,7 @@ mod search;
 mod store;
 mod tail;
 
+pub use catalogue::Retired;
 pub use config::StoreConfig;
 pub use database::*;
 pub use error::{Error, Result};

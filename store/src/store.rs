@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use stream::{Event, EventId, NANOS_PER_SECOND, Timestamp};
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Retired};
 use crate::index::schema::IndexSchema;
+use crate::index::shapes::Shapes;
 use crate::index::split::Split;
 use crate::metrics::METRICS;
 use crate::tail::Chunk;
@@ -35,9 +36,14 @@ struct Inner {
     state: RwLock<View>,
     /// What the file says; locked for the whole of a commit.
     catalogue: Mutex<Catalogue>,
+    /// What stored events are written against, from one split to the next.
+    shapes: Mutex<Shapes>,
     /// The failpoint a test asked to stop at.
     #[cfg(test)]
     stop_at: Mutex<Option<&'static str>>,
+    /// The failpoint at which a test's disk is full.
+    #[cfg(test)]
+    full_at: Mutex<Option<&'static str>>,
 }
 
 /// Splits and tail at one moment.
@@ -110,8 +116,11 @@ impl Store {
             schema,
             state,
             catalogue: Mutex::new(catalogue),
+            shapes: Mutex::new(Shapes::default()),
             #[cfg(test)]
             stop_at: Mutex::new(None),
+            #[cfg(test)]
+            full_at: Mutex::new(None),
         };
         Store { inner: Arc::new(inner) }
     }
@@ -156,7 +165,13 @@ impl Store {
         }
     }
 
-    /// Removes whole splits whose newest event is older than the retention.
+    /// Events that retention removed since the store was made, by tenant and source. They count as indexed.
+    pub fn retired(&self) -> Retired {
+        self.inner.catalogue().retired.clone()
+    }
+
+    /// Removes whole splits whose events were all received longer ago than the retention. What an event says of its own
+    /// time plays no part: an imported archive stays as long as what came with it.
     ///
     /// # Errors
     /// The disk refused.
@@ -169,19 +184,21 @@ impl Store {
         let mut catalogue = self.inner.catalogue();
         let mut next = catalogue.clone();
         let mut retained = Retained::default();
-        next.splits.retain(|split| {
-            let keep = split.newest >= end;
-            if !keep {
-                retained.splits += 1;
-                retained.events += split.events;
-                retained.bytes += split.bytes;
+        let (keep, gone): (Vec<_>, Vec<_>) = next.splits.into_iter().partition(|split| split.received >= end);
+        next.splits = keep;
+        for split in gone {
+            retained.splits += 1;
+            retained.events += split.events;
+            retained.bytes += split.bytes;
+            let retired = next.retired.entry(split.tenant).or_default();
+            for (source, events) in split.sources {
+                *retired.entry(source).or_default() += events;
             }
-            keep
-        });
+        }
         if retained.splits > 0 {
             next.save(&self.inner.config.dir)?;
             *catalogue = next;
-            self.inner.drop_splits(|split| split.meta.newest < end);
+            self.inner.drop_splits(|split| split.meta.received < end);
         }
         Ok(retained)
     }
@@ -230,8 +247,14 @@ pub struct Indexer {
     /// Added and not yet published, by partition.
     building: BTreeMap<u32, Chunk>,
     waiting: Waiting,
-    running: Option<JoinHandle<Result<()>>>,
+    running: Option<Running>,
     stopped: Option<String>,
+}
+
+/// A cut at work, and what waits again should the disk refuse.
+struct Running {
+    cut: JoinHandle<Result<()>>,
+    took: Waiting,
 }
 
 /// What was published and is not being cut yet.
@@ -272,12 +295,13 @@ impl Indexer {
     /// cut when the tail has grown to twice its limit.
     ///
     /// # Errors
-    /// A cut failed; nothing more is indexed until a restart.
+    /// A cut failed. When the disk refused ([`Error::is_disk`]) its events wait again, searchable, and a later call tries
+    /// anew; after any other failure nothing more is indexed until a restart.
     pub fn maybe_commit(&mut self, now: Instant) -> Result<bool> {
         let config = &self.store.inner.config;
         let overfull =
             self.waiting.bytes >= config.tail_bytes_max || self.waiting.events >= config.split_events_max * 2;
-        if self.running.as_ref().is_some_and(|running| running.is_finished() || overfull) {
+        if self.running.as_ref().is_some_and(|running| running.cut.is_finished() || overfull) {
             self.join()?;
         }
         let small = self.waiting.events < StoreConfig::SPLIT_EVENTS_MIN.min(self.store.inner.config.split_events_max);
@@ -299,7 +323,7 @@ impl Indexer {
     /// Cuts a split now and waits until everything published is durable.
     ///
     /// # Errors
-    /// The disk refused; what was not committed is still searchable and still in the raw log.
+    /// As [`Indexer::maybe_commit`]; what was not committed is still searchable and still in the raw log.
     pub fn commit(&mut self) -> Result<()> {
         self.join()?;
         if self.waiting.since.is_some() {
@@ -321,20 +345,31 @@ impl Indexer {
         let store = self.store.clone();
         let work = move || {
             cut::cut(&store.inner)?;
-            cut::merge_small(&store.inner)
+            match cut::merge_small(&store.inner) {
+                // Nothing is lost: the parts stay, and the next cut tries again.
+                Err(error) if error.is_disk() => tracing::warn!(%error, "small splits are not merged"),
+                other => other?,
+            }
+            Ok(())
         };
         let spawned = std::thread::Builder::new().name("store-cut".into()).spawn(work);
-        self.running = Some(spawned.map_err(Error::io("start a thread for", &self.store.inner.config.dir))?);
-        self.waiting = Waiting::default();
+        let cut = spawned.map_err(Error::io("start a thread for", &self.store.inner.config.dir))?;
+        self.running = Some(Running { cut, took: std::mem::take(&mut self.waiting) });
         Ok(())
     }
 
     fn join(&mut self) -> Result<()> {
-        let Some(running) = self.running.take() else { return Ok(()) };
-        let result = running.join().unwrap_or_else(|_| Err(Error::Stopped { cause: "the cut panicked".into() }));
+        let Some(Running { cut, took }) = self.running.take() else { return Ok(()) };
+        let result = cut.join().unwrap_or_else(|_| Err(Error::Stopped { cause: "the cut panicked".into() }));
         self.durable = self.store.inner.catalogue().positions.clone();
-        if let Err(error) = &result {
-            self.stopped = Some(error.to_string());
+        match &result {
+            Ok(()) => {}
+            Err(error) if error.is_disk() => {
+                self.waiting.events += took.events;
+                self.waiting.bytes += took.bytes;
+                self.waiting.since = took.since.or(self.waiting.since);
+            }
+            Err(error) => self.stopped = Some(error.to_string()),
         }
         result
     }

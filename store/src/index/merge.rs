@@ -10,8 +10,8 @@ use tantivy::directory::MmapDirectory;
 use tantivy::index::{IndexSortByField, Order};
 use tantivy::indexer::merge_filtered_segments;
 
-use super::schema;
 use super::split::{Split, SplitMeta, open_index, settings, sync};
+use super::{schema, shapes};
 use crate::{Error, Result};
 
 /// So many splits of one level make one of the next.
@@ -30,18 +30,19 @@ pub(crate) fn day(time: i64) -> i64 {
 
 /// Splits that should become one, if any; the oldest such day first.
 pub(crate) fn candidates(splits: &[Arc<Split>]) -> Option<Vec<Arc<Split>>> {
-    let mut groups: BTreeMap<(&str, i64, u8), Vec<&Arc<Split>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, i64, i64, u8), Vec<&Arc<Split>>> = BTreeMap::new();
     let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
     for split in splits {
-        let (tenant, day) = (split.meta.tenant.as_str(), day(split.meta.newest));
-        let last = newest.entry(tenant).or_insert(day);
-        *last = (*last).max(day);
+        // Of one day of receipt too: what came today does not keep what came last year.
+        let (tenant, received) = (split.meta.tenant.as_str(), day(split.meta.received));
+        let last = newest.entry(tenant).or_insert(received);
+        *last = (*last).max(received);
         if split.meta.level < LEVEL_MAX && split.meta.events < EVENTS_MAX / 2 {
-            groups.entry((tenant, day, split.meta.level)).or_default().push(split);
+            groups.entry((tenant, received, day(split.meta.newest), split.meta.level)).or_default().push(split);
         }
     }
-    groups.into_iter().find_map(|((tenant, day, _), mut group)| {
-        let past = newest.get(tenant).is_some_and(|last| *last > day);
+    groups.into_iter().find_map(|((tenant, received, ..), mut group)| {
+        let past = newest.get(tenant).is_some_and(|last| *last > received);
         group.sort_by_key(|split| split.meta.newest);
         let mut events = 0;
         let fit = group.iter().take_while(|split| {
@@ -69,6 +70,7 @@ pub(crate) fn merge(splits: &Path, id: &str, parts: &[Arc<Split>]) -> Result<Spl
     let target = IndexSettings { sort_by_field: Some(order), ..settings() };
     let whole = segments.iter().map(|_| None).collect();
     merge_filtered_segments(&segments, target, whole, directory).map_err(failed)?;
+    shapes::merge(&path, parts.iter().map(|part| splits.join(&part.meta.id)))?;
     let bytes = sync(&path)?;
     let metas = || parts.iter().map(|part| &part.meta);
     let mut offsets: Vec<(u32, u64, u64)> = Vec::new();
@@ -80,6 +82,10 @@ pub(crate) fn merge(splits: &Path, id: &str, parts: &[Arc<Split>]) -> Result<Spl
             None => offsets.push((partition, low, high)),
         }
     }
+    let mut sources: BTreeMap<String, u64> = BTreeMap::new();
+    for (source, events) in metas().flat_map(|meta| &meta.sources) {
+        *sources.entry(source.clone()).or_default() += events;
+    }
     Ok(SplitMeta {
         id: id.to_owned(),
         tenant: parts.first().map(|part| part.meta.tenant.clone()).unwrap_or_default(),
@@ -89,5 +95,7 @@ pub(crate) fn merge(splits: &Path, id: &str, parts: &[Arc<Split>]) -> Result<Spl
         bytes,
         level: metas().map(|meta| meta.level).max().unwrap_or(0) + 1,
         offsets,
+        received: metas().map(|meta| meta.received).max().unwrap_or(0),
+        sources,
     })
 }

@@ -9,11 +9,8 @@ use std::sync::{Arc, LazyLock};
 
 use stream::{FieldId, fields};
 use tantivy::schema::{
-    BytesOptions, FAST, Field, IndexRecordOption, IpAddrOptions, NumericOptions, STORED, Schema, TextFieldIndexing,
-    TextOptions,
+    FAST, Field, IndexRecordOption, IpAddrOptions, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
-
-use super::tokenizer;
 
 /// How an explicit field is indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +29,7 @@ pub(crate) struct Column {
     pub(crate) shape: Shape,
     /// Name of the column.
     pub(crate) name: String,
-    /// The column.
-    pub(crate) values: Field,
-    /// The postings; the same field for keywords, meaningless for integers.
+    /// The postings; the column itself for integers, which have none.
     pub(crate) terms: Field,
 }
 
@@ -109,57 +104,44 @@ pub(crate) const SUB: &str = "sub";
 #[derive(Clone, Debug)]
 pub(crate) struct IndexSchema {
     pub(crate) schema: Schema,
-    pub(crate) time: Field,
-    pub(crate) partition: Field,
-    pub(crate) offset: Field,
-    pub(crate) sub: Field,
     pub(crate) words: Field,
     /// Words of values that neither the text nor a column has.
     pub(crate) others: Field,
-    pub(crate) stored: Field,
     columns: Vec<Option<Column>>,
 }
 
 impl IndexSchema {
     pub(crate) fn new() -> Arc<IndexSchema> {
         let mut builder = Schema::builder();
-        let postings = |tokenizer: &str| {
-            TextFieldIndexing::default()
-                .set_tokenizer(tokenizer)
-                .set_index_option(IndexRecordOption::Basic)
-                .set_fieldnorms(false)
-        };
-        let terms = |tokenizer: &str| TextOptions::default().set_indexing_options(postings(tokenizer));
+        // Terms are cut before they are given; "raw" is the name of the tokenizer that every index has.
+        let postings = TextFieldIndexing::default()
+            .set_tokenizer("raw")
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false);
+        let terms = || TextOptions::default().set_indexing_options(postings.clone());
         let fast = || NumericOptions::default().set_fast();
-        let time = builder.add_i64_field(TIME, fast());
-        let partition = builder.add_u64_field(PARTITION, fast());
-        let offset = builder.add_u64_field(OFFSET, fast());
-        let sub = builder.add_u64_field(SUB, fast());
-        let words = builder.add_text_field("words", terms(tokenizer::WORDS));
-        let others = builder.add_text_field("others", terms(tokenizer::WORDS));
-        let stored = builder.add_bytes_field("stored", BytesOptions::from(STORED));
+        builder.add_i64_field(TIME, fast());
+        builder.add_u64_field(PARTITION, fast());
+        builder.add_u64_field(OFFSET, fast());
+        builder.add_u64_field(SUB, fast());
+        let words = builder.add_text_field("words", terms());
+        let others = builder.add_text_field("others", terms());
         let mut columns = vec![None; SHAPES.len()];
         for field in FieldId::all_static() {
             let Some(shape) = column_of(field) else { continue };
             // A dot would be read as a path into a JSON field.
             let name = field.name().replace('.', "_");
-            let (values, terms) = match shape {
-                Shape::Keyword => {
-                    let both = builder.add_text_field(&name, terms(tokenizer::FOLDED) | FAST);
-                    (both, both)
-                }
-                Shape::Int => {
-                    let values = builder.add_i64_field(&name, fast());
-                    (values, values)
-                }
+            let terms = match shape {
+                Shape::Keyword => builder.add_text_field(&name, terms() | FAST),
+                Shape::Int => builder.add_i64_field(&name, fast()),
                 Shape::Ip => {
-                    let values = builder.add_ip_addr_field(&name, IpAddrOptions::default().set_fast());
-                    (values, builder.add_text_field(&format!("{name}_text"), terms(tokenizer::WHOLE)))
+                    builder.add_ip_addr_field(&name, IpAddrOptions::default().set_fast());
+                    builder.add_text_field(&format!("{name}_text"), terms())
                 }
             };
-            columns[field.index()] = Some(Column { shape, name, values, terms });
+            columns[field.index()] = Some(Column { shape, name, terms });
         }
-        Arc::new(IndexSchema { schema: builder.build(), time, partition, offset, sub, words, others, stored, columns })
+        Arc::new(IndexSchema { schema: builder.build(), words, others, columns })
     }
 
     /// The column of a field, if it is one of the explicit ones.
@@ -167,8 +149,13 @@ impl IndexSchema {
         self.columns.get(field.index()).and_then(Option::as_ref)
     }
 
+    /// Every explicit field.
+    pub(crate) fn all_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().flatten()
+    }
+
     /// Every explicit field whose values take part in free text.
     pub(crate) fn text_columns(&self) -> impl Iterator<Item = &Column> {
-        self.columns.iter().flatten().filter(|column| column.shape != Shape::Int)
+        self.all_columns().filter(|column| column.shape != Shape::Int)
     }
 }

@@ -1,23 +1,23 @@
 //! A split on disk: writing, opening, reading documents, removing.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bumpalo::Bump;
 use serde::{Deserialize, Serialize};
-use stream::EventId;
+use stream::{Event, EventId, Value, fields};
 use tantivy::columnar::Column;
-use tantivy::directory::MmapDirectory;
 use tantivy::index::SegmentReader;
-use tantivy::schema::Value as _;
 use tantivy::store::{Compressor, StoreReader, ZstdCompressor};
-use tantivy::{Index, IndexSettings, TantivyDocument};
+use tantivy::{Index, IndexSettings};
 
-use super::document::{DocumentMaker, EventDocument, unpack_here};
+use super::document::unpack_here;
 use super::schema::{self, IndexSchema};
-use super::tokenizer;
+use super::shapes::{self, Shapes};
+use super::writer::SplitWriter;
 use crate::{Error, Result};
 
 /// What the catalogue knows about a split.
@@ -35,6 +35,42 @@ pub(crate) struct SplitMeta {
     pub(crate) level: u8,
     /// Lowest and highest raw offset by partition.
     pub(crate) offsets: Vec<(u32, u64, u64)>,
+    /// When the event that came last was received, nanoseconds: what retention goes by, for `@timestamp` is what a device
+    /// claims.
+    pub(crate) received: i64,
+    /// Events by source, for accounting.
+    pub(crate) sources: BTreeMap<String, u64>,
+}
+
+/// What a split's events have in common, gathered while they are written.
+#[derive(Default)]
+struct Gathered {
+    received: Option<i64>,
+    sources: BTreeMap<String, u64>,
+    source: String,
+    run: u64,
+}
+
+impl Gathered {
+    fn add(&mut self, event: &Event<'_>) {
+        let received = match event.get(fields::EVENT_CREATED) {
+            Some(Value::Time(time)) => time.0,
+            _ => event.time().0,
+        };
+        self.received = self.received.max(Some(received));
+        let source = event.get_str(fields::SEKISHO_SOURCE_ID).unwrap_or("");
+        if source != self.source {
+            self.end_run();
+            source.clone_into(&mut self.source);
+        }
+        self.run += 1;
+    }
+
+    fn end_run(&mut self) {
+        if self.run > 0 {
+            *self.sources.entry(self.source.clone()).or_default() += std::mem::take(&mut self.run);
+        }
+    }
 }
 
 /// An event to be written: when, which, and its form in the memory tail.
@@ -60,21 +96,15 @@ pub(crate) fn write(
     id: &str,
     tenant: &str,
     schema: &IndexSchema,
+    shapes: &mut Shapes,
     mut events: Vec<Packed<'_>>,
 ) -> Result<SplitMeta> {
     events.sort_unstable_by_key(|event| std::cmp::Reverse((event.time, event.id)));
     let path = splits.join(id);
     std::fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
     let failed = |error| Error::index("write", id)(error);
-    let directory = MmapDirectory::open(&path).map_err(|error| failed(error.into()))?;
-    let memory = (events.len() * 512).clamp(16 << 20, 256 << 20);
-    let mut writer = Index::builder()
-        .schema(schema.schema.clone())
-        .settings(settings())
-        .tokenizers(tokenizer::manager())
-        .single_segment_index_writer::<EventDocument>(directory, memory)
-        .map_err(failed)?;
-    let (mut maker, mut arena) = (DocumentMaker::default(), Bump::new());
+    let mut writer = SplitWriter::create(&path, schema, settings(), shapes).map_err(failed)?;
+    let (mut gathered, mut arena) = (Gathered::default(), Bump::new());
     for packed in &events {
         let Some(event) = unpack_here(packed.tail, &arena) else {
             return Err(Error::Damaged {
@@ -83,12 +113,14 @@ pub(crate) fn write(
                 reason: "cannot be read back".into(),
             });
         };
-        writer.add_document(maker.make(schema, packed.id, &event, packed.tail.len())).map_err(failed)?;
+        writer.add(packed.id, &event).map_err(failed)?;
+        gathered.add(&event);
         drop(event);
         arena.reset();
     }
-    writer.finalize().map_err(failed)?;
+    writer.finish(&path, id)?;
     let bytes = sync(&path)?;
+    gathered.end_run();
     let time = |event: Option<&Packed<'_>>| event.map_or(0, |event| event.time);
     Ok(SplitMeta {
         id: id.to_owned(),
@@ -99,6 +131,8 @@ pub(crate) fn write(
         bytes,
         level: 0,
         offsets: offsets(events.iter().map(|event| event.id)),
+        received: gathered.received.unwrap_or(0),
+        sources: gathered.sources,
     })
 }
 
@@ -151,6 +185,9 @@ pub(crate) struct Opened {
     offsets: Column<u64>,
     subs: Column<u64>,
     store: StoreReader,
+    /// Read when the first event is.
+    shapes: OnceLock<shapes::Known>,
+    path: PathBuf,
     id: String,
 }
 
@@ -223,6 +260,8 @@ impl Opened {
                 offsets: columns.u64(schema::OFFSET)?,
                 subs: columns.u64(schema::SUB)?,
                 store: reader.get_store_reader(8)?,
+                shapes: OnceLock::new(),
+                path: path.to_path_buf(),
                 reader,
                 schema,
                 id: meta.id.clone(),
@@ -278,18 +317,20 @@ impl Opened {
         docs.into_iter().find(|doc| self.event_id(*doc) == id)
     }
 
-    /// The stored form of a document.
-    pub(crate) fn stored(&self, doc: u32) -> Result<Vec<u8>> {
-        let document: TantivyDocument = self.store.get(doc).map_err(self.failed("read"))?;
-        let bytes = document.get_first(self.schema.stored).and_then(|value| value.as_bytes().map(<[u8]>::to_vec));
-        bytes.ok_or_else(|| Error::Damaged {
-            what: "event",
-            place: format!("split {} document {doc}", self.id),
-            reason: "no stored form".into(),
-        })
+    /// Reads a document's event.
+    pub(crate) fn event<'a>(&'a self, doc: u32, arena: &'a Bump) -> Result<Event<'a>> {
+        let bytes = self.store.get_document_bytes(doc).map_err(self.failed("read"))?;
+        let shapes = match self.shapes.get() {
+            Some(shapes) => shapes,
+            None => {
+                let read = shapes::Known::open(&self.path)?;
+                self.shapes.get_or_init(|| read)
+            }
+        };
+        shapes.event(arena.alloc_slice_copy(&bytes), arena).ok_or_else(|| self.damaged(doc))
     }
 
-    pub(crate) fn damaged(&self, doc: u32) -> Error {
+    fn damaged(&self, doc: u32) -> Error {
         Error::Damaged {
             what: "event",
             place: format!("split {} document {doc}", self.id),
@@ -300,7 +341,5 @@ impl Opened {
 
 pub(crate) fn open_index(path: &Path) -> Result<Index> {
     let damaged = |reason: String| Error::Damaged { what: "split", place: path.display().to_string(), reason };
-    let mut index = Index::open_in_dir(path).map_err(|error| damaged(error.to_string()))?;
-    index.set_tokenizers(tokenizer::manager());
-    Ok(index)
+    Index::open_in_dir(path).map_err(|error| damaged(error.to_string()))
 }

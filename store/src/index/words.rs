@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use stream::{Event, FieldId, Kind, Value, fields};
 
 use super::schema::IndexSchema;
-use super::tokenizer::SEPARATOR;
+use super::terms::{TermId, Terms};
 use crate::query::text::{fold, is_word_byte, words};
 use crate::query::{as_int, as_ip};
 
@@ -41,60 +41,59 @@ const LIST_BYTES_MAX: usize = 8 * 1024;
 /// Lists met in this split, with the terms that stand for them.
 #[derive(Default)]
 struct Templates {
-    known: HashMap<Box<str>, usize>,
-    terms: Vec<String>,
+    known: HashMap<Box<str>, TermId>,
 }
 
-enum Template<'a> {
-    Known(&'a str),
-    New(&'a str),
+enum Template {
+    Known(TermId),
+    /// The digest, for the terms that say what is in the list.
+    New(TermId, String),
     /// No room for it.
     Refused,
 }
 
 impl Templates {
     /// The term of a list; `words` are its words, each ending with [`MARK`], from which the digest is made.
-    fn of<'l>(&mut self, list: &str, before: &str, words: impl FnOnce() -> Cow<'l, str>) -> Template<'_> {
+    fn of<'l>(
+        &mut self,
+        list: &str,
+        before: &str,
+        words: impl FnOnce() -> Cow<'l, str>,
+        add: impl FnOnce(&str) -> TermId,
+    ) -> Template {
         if let Some(known) = self.known.get(list) {
-            return Template::Known(&self.terms[*known]);
+            return Template::Known(*known);
         }
-        if self.terms.len() >= TEMPLATES_MAX || list.len() > LIST_BYTES_MAX {
+        if self.known.len() >= TEMPLATES_MAX || list.len() > LIST_BYTES_MAX {
             return Template::Refused;
         }
-        let mut term = String::from(before);
+        let mut digest = String::new();
         for byte in Sha256::digest(words().as_bytes()).iter().take(12) {
-            let written = write!(term, "{byte:02x}");
+            let written = write!(digest, "{byte:02x}");
             debug_assert!(written.is_ok(), "writing to memory cannot fail");
         }
-        self.known.insert(list.into(), self.terms.len());
-        self.terms.push(term);
-        self.terms.last().map_or(Template::Refused, |term| Template::New(term))
+        let term = add(&format!("{before}{digest}"));
+        self.known.insert(list.into(), term);
+        Template::New(term, digest)
     }
 }
 
-/// Collects the words of one document after the other.
+/// Gives the words of one document after the other.
 #[derive(Default)]
 pub(super) struct WordMaker {
-    seen: Seen,
     keys: Templates,
     names: Templates,
+    /// The term of the list of fields by the number of the event's shape.
+    names_of_shape: Vec<Option<TermId>>,
     list: String,
+    folded: String,
     scratch: String,
 }
 
 impl WordMaker {
-    /// Starts a document.
-    pub(super) fn start(&mut self) {
-        self.seen.clear();
-    }
-
-    /// A word that is found elsewhere and is not to be given.
-    pub(super) fn found_elsewhere(&mut self, word: &str) {
-        self.seen.insert(word);
-    }
-
-    /// Appends the words of the line and the message, and the templates.
-    pub(super) fn text(&mut self, schema: &IndexSchema, event: &Event<'_>, out: &mut String) {
+    /// Gives the words of the line and the message, and the templates; `shape` is the number of the event's list of
+    /// fields, if it has one.
+    pub(super) fn text(&mut self, schema: &IndexSchema, event: &Event<'_>, shape: Option<usize>, terms: &mut Terms) {
         let original = event.get_str(fields::EVENT_ORIGINAL).unwrap_or("");
         self.list.clear();
         for (field, value) in event.iter() {
@@ -103,70 +102,83 @@ impl WordMaker {
             if !counts {
                 continue;
             }
-            let text = value.text();
-            let folded = fold(&text);
-            let mut found = words(&folded);
+            match value {
+                Value::Str(text) if text.is_ascii() => {
+                    self.folded.clear();
+                    self.folded.push_str(text);
+                    self.folded.make_ascii_lowercase();
+                }
+                value => self.folded = fold(&value.text()).into_owned(),
+            }
+            let mut found = words(&self.folded);
             while let Some(word) = found.next() {
-                if is_key(&folded, found.end(), word) {
+                if is_key(&self.folded, found.end(), word) {
                     self.list.push_str(word);
                     self.list.push(MARK);
-                } else if self.seen.insert(word) {
-                    push(word, out);
+                } else {
+                    terms.add(schema.words, word);
                 }
             }
         }
-        self.give_keys(out);
-        // Within this process a field's number stands for its name, as the character with that number.
-        self.list.clear();
-        let others = event.iter().filter(|(field, _)| is_other(schema, *field));
-        self.list.extend(others.filter_map(|(field, _)| char::from_u32(field.index() as u32)));
-        self.give_names(schema, event, out);
+        self.give_keys(schema, terms);
+        match shape.and_then(|shape| *self.names_of_shape.get(shape)?) {
+            Some(known) => terms.add_again(known),
+            None => self.give_names(schema, event, shape, terms),
+        }
     }
 
-    fn give_keys(&mut self, out: &mut String) {
+    fn give_keys(&mut self, schema: &IndexSchema, terms: &mut Terms) {
         let keys = || self.list.split_terminator(MARK);
         if self.list.is_empty() {
             return;
         }
-        match self.keys.of(&self.list, KEYS_OF, || Cow::Borrowed(&self.list)) {
-            Template::Known(term) => push(term, out),
-            Template::New(term) => {
-                push(term, out);
-                let digest = term.trim_start_matches(KEYS_OF);
-                keys().for_each(|key| push_parts([KEY, key, "\u{1}", digest], out));
-            }
-            Template::Refused => {
-                for key in keys() {
-                    if self.seen.insert(key) {
-                        push(key, out);
-                    }
-                }
-            }
+        let words = || Cow::Borrowed(self.list.as_str());
+        match self.keys.of(&self.list, KEYS_OF, words, |term| terms.add(schema.words, term)) {
+            Template::Known(term) => terms.add_again(term),
+            Template::New(_, digest) => keys().for_each(|key| {
+                terms.add(schema.words, &format!("{KEY}{key}{MARK}{digest}"));
+            }),
+            Template::Refused => keys().for_each(|key| {
+                terms.add(schema.words, key);
+            }),
         }
     }
 
-    fn give_names(&mut self, schema: &IndexSchema, event: &Event<'_>, out: &mut String) {
-        let names = || {
-            let names = event.iter().filter(|(field, _)| is_other(schema, *field)).map(|(field, _)| field.name());
-            names.filter(|name| has_plain_name(name))
-        };
-        let words = || Cow::Owned(names().flat_map(|name| [name, "\u{1}"]).collect());
+    fn give_names(&mut self, schema: &IndexSchema, event: &Event<'_>, shape: Option<usize>, terms: &mut Terms) {
+        let others = || event.iter().map(|(field, _)| field).filter(|field| is_other(schema, *field));
+        // Within this process a field's number stands for its name, as the character with that number.
+        self.list.clear();
+        self.list.extend(others().filter_map(|field| char::from_u32(field.index() as u32)));
         if self.list.is_empty() {
             return;
         }
-        match self.names.of(&self.list, FIELDS_OF, words) {
-            Template::Known(term) => push(term, out),
-            Template::New(term) => {
-                push(term, out);
-                let digest = term.trim_start_matches(FIELDS_OF);
-                names().for_each(|name| push_parts([NAME, name, "\u{1}", digest], out));
+        let names = || others().map(FieldId::name).filter(|name| has_plain_name(name));
+        let words = || Cow::Owned(names().flat_map(|name| [name, "\u{1}"]).collect());
+        let term = match self.names.of(&self.list, FIELDS_OF, words, |term| terms.add(schema.words, term)) {
+            Template::Known(term) => term,
+            Template::New(term, digest) => {
+                names().for_each(|name| {
+                    terms.add(schema.words, &format!("{NAME}{name}{MARK}{digest}"));
+                });
+                term
             }
-            Template::Refused => names().for_each(|name| push_parts([NAME, name, "\u{1}", ""], out)),
+            Template::Refused => {
+                return names().for_each(|name| {
+                    terms.add(schema.words, &format!("{NAME}{name}{MARK}"));
+                });
+            }
+        };
+        terms.add_again(term);
+        if let Some(shape) = shape {
+            if shape >= self.names_of_shape.len() {
+                self.names_of_shape.resize(shape + 1, None);
+            }
+            self.names_of_shape[shape] = Some(term);
         }
     }
 
-    /// Appends the words of fields without a column that the text does not have; after [`WordMaker::text`].
-    pub(super) fn others(&mut self, schema: &IndexSchema, event: &Event<'_>, out: &mut String) {
+    /// Gives the words of fields without a column that the text does not have; after [`WordMaker::text`].
+    pub(super) fn others(&mut self, schema: &IndexSchema, event: &Event<'_>, terms: &mut Terms) {
         let original = event.get_str(fields::EVENT_ORIGINAL).unwrap_or("");
         for (field, value) in event.iter().filter(|(field, _)| is_other(schema, *field)) {
             let kind = field.kind();
@@ -176,42 +188,42 @@ impl WordMaker {
             match value {
                 Value::Str(text) => {
                     if !is_part(original, text) {
-                        self.add(&fold(text), out);
+                        add(schema, &fold(text), terms);
                     }
                     // An address or a number may be written in more than one way; the search asks for its own.
                     match kind {
-                        Kind::Ip => as_ip(value).into_iter().for_each(|ip| self.add_shown(&ip, out)),
-                        Kind::Int => as_int(value).into_iter().for_each(|number| self.add_shown(&number, out)),
+                        Kind::Ip => as_ip(value).into_iter().for_each(|ip| self.add_shown(schema, &ip, terms)),
+                        Kind::Int => {
+                            as_int(value).into_iter().for_each(|number| self.add_shown(schema, &number, terms));
+                        }
                         _ => {}
                     }
                 }
-                Value::Int(number) => self.add_shown(&number, out),
+                Value::Int(number) => self.add_shown(schema, &number, terms),
                 Value::Ip(ip) => {
-                    self.add_shown(&ip, out);
+                    self.add_shown(schema, &ip, terms);
                     if matches!(ip, IpAddr::V6(six) if six.to_ipv4_mapped().is_some()) {
-                        self.add_shown(&ip.to_canonical(), out);
+                        self.add_shown(schema, &ip.to_canonical(), terms);
                     }
                 }
-                other => self.add(&fold(&other.text()), out),
+                other => add(schema, &fold(&other.text()), terms),
             }
         }
     }
 
-    fn add(&mut self, folded: &str, out: &mut String) {
-        for word in words(folded) {
-            if self.seen.insert(word) {
-                push(word, out);
-            }
-        }
-    }
-
-    fn add_shown(&mut self, value: &dyn std::fmt::Display, out: &mut String) {
-        let mut text = std::mem::take(&mut self.scratch);
-        text.clear();
-        let written = write!(text, "{value}");
+    fn add_shown(&mut self, schema: &IndexSchema, value: &dyn std::fmt::Display, terms: &mut Terms) {
+        self.scratch.clear();
+        let written = write!(self.scratch, "{value}");
         debug_assert!(written.is_ok(), "writing to memory cannot fail");
-        self.add(&text, out);
-        self.scratch = text;
+        add(schema, &self.scratch, terms);
+    }
+}
+
+fn add(schema: &IndexSchema, folded: &str, terms: &mut Terms) {
+    for word in words(folded) {
+        if !terms.has(schema.words, word) {
+            terms.add(schema.others, word);
+        }
     }
 }
 
@@ -229,16 +241,6 @@ fn is_other(schema: &IndexSchema, field: FieldId) -> bool {
 /// Whether the words of a kind's values are in the postings; times and fractions are compared and not looked up.
 pub(crate) fn has_words(kind: Kind) -> bool {
     !matches!(kind, Kind::Time | Kind::Float)
-}
-
-fn push(word: &str, out: &mut String) {
-    out.push_str(word);
-    out.push(char::from(SEPARATOR));
-}
-
-fn push_parts(parts: [&str; 4], out: &mut String) {
-    parts.iter().for_each(|part| out.push_str(part));
-    out.push(char::from(SEPARATOR));
 }
 
 /// Whether the word that ends at `end` is a key: before `=` at the start of a part, or a JSON string before `:`.
@@ -262,69 +264,4 @@ fn is_part(original: &str, text: &str) -> bool {
     };
     let bytes = original.as_bytes();
     end <= original.len() && breaks(start.checked_sub(1).and_then(|before| bytes.get(before))) && breaks(bytes.get(end))
-}
-
-/// The words of one event met so far. Looks at most [`Seen::PROBES`] places, so that crafted words cannot slow it down;
-/// a word it gives up on counts as new and is indexed twice, which changes nothing.
-struct Seen {
-    /// The document that used the slot last, and the index into `words`.
-    table: Vec<(u32, u32)>,
-    document: u32,
-    words: Vec<(u32, u32)>,
-    text: String,
-}
-
-impl Default for Seen {
-    fn default() -> Self {
-        Seen { table: vec![(0, 0); Self::SLOTS], document: 0, words: Vec::new(), text: String::new() }
-    }
-}
-
-impl Seen {
-    const SLOTS: usize = 2048;
-    const PROBES: usize = 8;
-
-    fn clear(&mut self) {
-        self.document = self.document.wrapping_add(1);
-        if self.document == 0 {
-            self.table.fill((0, 0));
-            self.document = 1;
-        }
-        self.words.clear();
-        self.text.clear();
-    }
-
-    /// Whether the word is new.
-    fn insert(&mut self, word: &str) -> bool {
-        let first = hash(word.as_bytes());
-        for probe in 0..Self::PROBES {
-            let slot = first.wrapping_add(probe) % Self::SLOTS;
-            let (document, known) = self.table[slot];
-            if document != self.document {
-                let start = self.text.len() as u32;
-                self.table[slot] = (self.document, self.words.len() as u32);
-                self.text.push_str(word);
-                self.words.push((start, self.text.len() as u32));
-                return true;
-            }
-            let (start, end) = self.words[known as usize];
-            if &self.text[start as usize..end as usize] == word {
-                return false;
-            }
-        }
-        true
-    }
-}
-
-/// Eight bytes at a time.
-fn hash(bytes: &[u8]) -> usize {
-    const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-    let (chunks, rest) = bytes.as_chunks::<8>();
-    let mut hash = bytes.len() as u64;
-    for chunk in chunks {
-        hash = (hash.rotate_left(23) ^ u64::from_le_bytes(*chunk)).wrapping_mul(ODD);
-    }
-    let last = rest.iter().fold(0_u64, |last, byte| last << 8 | u64::from(*byte));
-    hash = (hash.rotate_left(23) ^ last).wrapping_mul(ODD);
-    (hash >> 40) as usize
 }

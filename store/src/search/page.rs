@@ -8,7 +8,7 @@ use stream::{EventId, Timestamp};
 
 use super::scan::Scan;
 use super::{Hit, SearchRequest};
-use crate::index::document::{unpack, unpack_here};
+use crate::index::document::unpack_here;
 use crate::index::split::Opened;
 use crate::store::View;
 use crate::tail::Chunk;
@@ -152,15 +152,12 @@ impl Page {
 fn hit((time, id): Key, place: &Place) -> Result<Hit> {
     let damaged = || Error::Damaged { what: "event", place: id.to_string(), reason: "not a stored event".into() };
     let arena = Bump::new();
-    let stored;
     let event = match place {
-        Place::Tail(chunk, index) => unpack_here(chunk.get(*index).ok_or_else(damaged)?.packed, &arena),
-        Place::Split(opened, doc) => {
-            stored = opened.stored(*doc)?;
-            unpack(&stored, &arena)
+        Place::Tail(chunk, index) => {
+            unpack_here(chunk.get(*index).ok_or_else(damaged)?.packed, &arena).ok_or_else(damaged)?
         }
+        Place::Split(opened, doc) => opened.event(*doc, &arena)?,
     };
-    let event = event.ok_or_else(damaged)?;
     let mut json = Vec::new();
     event.write_json(&mut json);
     let event = serde_json::from_slice(&json).map_err(|_| damaged())?;

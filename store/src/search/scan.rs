@@ -10,7 +10,7 @@ use tantivy::query::{EnableScoring, Scorer};
 
 use super::{SearchRequest, Searcher};
 use crate::index::compile::Compiler;
-use crate::index::document::{unpack, unpack_here};
+use crate::index::document::unpack_here;
 use crate::index::split::{Opened, Split};
 use crate::store::View;
 use crate::tail::TailEvent;
@@ -164,9 +164,7 @@ impl Walk<'_> {
     }
 
     fn verify(&self, doc: u32) -> Result<bool> {
-        let stored = self.opened.stored(doc)?;
         let arena = Bump::new();
-        let event = unpack(&stored, &arena).ok_or_else(|| self.opened.damaged(doc))?;
-        Ok(self.scan.query.matches(&event))
+        Ok(self.scan.query.matches(&self.opened.event(doc, &arena)?))
     }
 }

@@ -9,7 +9,6 @@ use stream::{Event, Value, fields};
 use tantivy::columnar::{Column, StrColumn};
 
 use super::Searcher;
-use crate::index::document::unpack;
 use crate::index::schema::Shape;
 use crate::index::split::Opened;
 use crate::query::{FieldRef, as_int, as_ip};
@@ -103,10 +102,8 @@ impl ValueCounter {
             }
             Source::Tenant(_, count) => *count += 1,
             Source::Stored(field, counted) => {
-                let stored = self.opened.stored(doc)?;
                 let arena = Bump::new();
-                let event = unpack(&stored, &arena).ok_or_else(|| self.opened.damaged(doc))?;
-                count_event(field, &event, counted);
+                count_event(field, &self.opened.event(doc, &arena)?, counted);
             }
             Source::Nothing => {}
         }

@@ -1,6 +1,6 @@
 //! Cutting the tail into splits, and merging small splits. Runs on a thread of its own, one at a time.
 //!
-//! Failpoints (feature `failpoints`): `store::cut::before_commit`, `store::cut::after_commit`, `store::merge::before_commit`.
+//! Failpoints (feature `failpoints`): `store::cut::written`, `store::cut::before_commit`, `store::cut::after_commit`, `store::merge::before_commit`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -31,7 +31,18 @@ pub(super) fn cut(inner: &Inner) -> Result<()> {
     let mut metas = Vec::new();
     for ((tenant, _), events) in few_days(groups) {
         let id = inner.catalogue().new_id();
-        metas.push(split::write(&inner.splits_dir(), &id, tenant, &inner.schema, events)?);
+        let mut shapes = inner.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = split::write(&inner.splits_dir(), &id, tenant, &inner.schema, &mut shapes, events);
+        let written = written.and_then(|meta| inner.stop_point("store::cut::written").map(|()| meta));
+        match written {
+            Ok(meta) => metas.push(meta),
+            Err(error) => {
+                // What a full disk needs least; the next try writes all of them again.
+                let begun = metas.iter().map(|meta: &SplitMeta| meta.id.as_str()).chain([id.as_str()]);
+                begun.for_each(|id| drop(std::fs::remove_dir_all(inner.splits_dir().join(id))));
+                return Err(error);
+            }
+        }
     }
     inner.stop_point("store::cut::before_commit")?;
     {
@@ -88,7 +99,8 @@ pub(super) fn merge_small(inner: &Inner) -> Result<()> {
         let Some(parts) = merge::candidates(&splits) else { return Ok(()) };
         drop(splits);
         let id = inner.catalogue().new_id();
-        let meta = merge::merge(&inner.splits_dir(), &id, &parts)?;
+        let merged = merge::merge(&inner.splits_dir(), &id, &parts);
+        let meta = merged.inspect_err(|_| drop(std::fs::remove_dir_all(inner.splits_dir().join(&id))))?;
         inner.stop_point("store::merge::before_commit")?;
         replace(inner, &parts, meta)?;
         METRICS.merged.inc_by(parts.len() as u64);
@@ -125,6 +137,10 @@ impl Inner {
         #[cfg(test)]
         if *self.stop_at.lock().unwrap_or_else(PoisonError::into_inner) == Some(name) {
             return Err(crate::Error::Stopped { cause: name.into() });
+        }
+        #[cfg(test)]
+        if *self.full_at.lock().unwrap_or_else(PoisonError::into_inner) == Some(name) {
+            return Err(crate::Error::io("write", name)(std::io::ErrorKind::StorageFull.into()));
         }
         #[cfg(feature = "failpoints")]
         fail::fail_point!(name, |_| Err(crate::Error::Stopped { cause: name.into() }));

@@ -197,6 +197,79 @@ fn a_missing_split_is_an_error_and_old_ones_go() {
 }
 
 #[test]
+fn retention_goes_by_receipt_and_counts_what_it_removes() {
+    let day = 86_400 * NANOS_PER_SECOND;
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    let arena = Bump::new();
+    // An archive of two years ago, a device whose clock stands at 1970, and one whose clock runs ahead.
+    for (offset, (time, received)) in
+        [(NOON - 700 * day, NOON), (5, NOON), (NOON, NOON - 300 * day), (NOON + 900 * day, NOON - 500 * day)]
+            .into_iter()
+            .enumerate()
+    {
+        let made = Made { time, tenant: "t1", ..plain(offset as u64) };
+        let mut event = made.event(&arena);
+        event.push(fields::EVENT_CREATED, Value::Time(Timestamp(received)));
+        event.push(fields::SEKISHO_SOURCE_ID, Value::Str(if offset == 3 { "ahead" } else { "fw" }));
+        indexer.add(EventId::new(0, offset as u64), &event);
+    }
+    indexer.publish(0, 4);
+    indexer.commit().unwrap();
+    assert_eq!(store.retain(Timestamp(NOON)).unwrap().events, 1);
+    assert_eq!(offsets(&store, ""), [2, 0, 1]);
+    assert_eq!(store.retain(Timestamp(NOON + 150 * day)).unwrap().events, 1);
+    assert_eq!(store.retain(Timestamp(NOON + 401 * day)).unwrap().events, 2);
+    drop((indexer, store));
+    let retired = Store::open(config(dir.path())).unwrap().retired();
+    assert_eq!((retired["t1"]["fw"], retired["t1"]["ahead"]), (3, 1));
+}
+
+#[test]
+fn a_full_disk_stops_nothing_for_good() {
+    for point in ["store::cut::written", "store::cut::before_commit", "store::merge::before_commit"] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(config(dir.path())).unwrap();
+        let mut indexer = store.indexer();
+        for cut in 0..16 {
+            add(&mut indexer, cut * 10..cut * 10 + 10);
+            indexer.commit().unwrap();
+        }
+        add(&mut indexer, 160..170);
+        *store.inner.full_at.lock().unwrap() = Some(point);
+        for _ in 0..2 {
+            match indexer.commit() {
+                Err(error) => assert!(error.is_no_space() && error.is_disk(), "{point}: {error}"),
+                Ok(()) => assert!(point.contains("merge"), "{point}"),
+            }
+            assert_eq!(offsets(&store, ""), (0..170).rev().collect::<Vec<_>>(), "{point}");
+        }
+        // More comes in meanwhile, and is part of the next try.
+        add(&mut indexer, 170..175);
+        *store.inner.full_at.lock().unwrap() = None;
+        indexer.commit().unwrap();
+        assert_eq!(indexer.durable(0), 175, "{point}");
+        assert_eq!(store.stats().tail_events, 0, "{point}");
+        drop((indexer, store));
+        let store = Store::open(config(dir.path())).unwrap();
+        assert_eq!(offsets(&store, ""), (0..175).rev().collect::<Vec<_>>(), "{point}");
+        let folders = std::fs::read_dir(dir.path().join("splits")).unwrap().count();
+        assert_eq!(folders, store.stats().splits, "{point}");
+    }
+}
+
+#[test]
+fn an_index_of_another_format_is_refused_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path()).unwrap();
+    std::fs::write(dir.path().join("catalogue.json"), r#"{"format":1,"positions":{},"splits":[],"next_split":1}"#)
+        .unwrap();
+    let refused = Store::open(config(dir.path())).map(|_| ()).unwrap_err().to_string();
+    assert!(refused.contains("format 1") && refused.contains("raw log"), "{refused}");
+}
+
+#[test]
 fn a_cut_in_the_background_leaves_no_gap() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(StoreConfig { split_events_max: 500, ..config(dir.path()) }).unwrap();
