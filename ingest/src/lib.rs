@@ -6,20 +6,26 @@
 
 pub mod auto;
 mod charset;
+mod community_id;
 mod config;
+mod csv_cells;
 mod decode;
+mod device;
 mod error;
 pub mod framing;
 pub mod import;
 pub mod json;
+mod keyed;
 pub mod kv;
 mod listen;
 pub mod metrics;
 pub mod parser;
 pub mod products;
+mod protocols;
 mod sink;
 mod sources;
 pub mod syslog;
+mod template;
 pub mod time;
 
 pub use charset::Charset;

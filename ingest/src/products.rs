@@ -5,6 +5,7 @@
 
 pub mod fortinet_fortigate;
 pub mod generic;
+pub mod panw;
 pub mod squid;
 pub mod system;
 pub mod windows;
@@ -33,6 +34,9 @@ pub static PRODUCTS: &[Product] = &[
         aliases: &["fortigate", "fortinet", "fortios"],
         make: make::<fortinet_fortigate::FortinetFortigate>,
     },
+    Product { name: "panw", aliases: &["paloalto", "palo_alto", "panos", "pan_os"], make: make::<panw::Panw> },
+    Product { name: "cisco_asa", aliases: &["asa", "cisco_pix", "cisco_fwsm"], make: make::<cisco_asa::CiscoAsa> },
+    Product { name: "cisco_ftd", aliases: &["ftd", "firepower"], make: make::<cisco_ftd::CiscoFtd> },
     Product { name: "squid", aliases: &["squid_proxy"], make: make::<squid::Squid> },
     Product {
         name: "system",

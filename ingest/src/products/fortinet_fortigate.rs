@@ -17,7 +17,7 @@ mod keys;
 mod meaning;
 mod other;
 mod scan;
-mod values;
+pub(crate) mod values;
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Timestamp, Value, fields};
@@ -171,7 +171,7 @@ fn priority(line: &str, event: &mut Event<'_>) -> usize {
 }
 
 /// Sets the codes only: their names say nothing more and would stand in the index once per line.
-pub(super) fn push_priority(number: u8, event: &mut Event<'_>) {
+pub(crate) fn push_priority(number: u8, event: &mut Event<'_>) {
     event.push(fields::LOG_SYSLOG_PRIORITY, Value::Int(i64::from(number)));
     event.push(fields::LOG_SYSLOG_FACILITY_CODE, Value::Int(i64::from(number >> 3)));
     event.push(fields::LOG_SYSLOG_SEVERITY_CODE, Value::Int(i64::from(number & 7)));

@@ -12,7 +12,7 @@ pub(super) fn is_nothing(value: &str) -> bool {
 
 /// The address, also with a zone index cut off (`fe80::1%port1`).
 #[inline]
-pub(super) fn address(value: &str) -> Option<IpAddr> {
+pub(crate) fn address(value: &str) -> Option<IpAddr> {
     if let Some(ip) = ipv4(value.as_bytes()) {
         return Some(ip);
     }
@@ -50,7 +50,7 @@ fn ipv4(bytes: &[u8]) -> Option<IpAddr> {
 
 /// A whole number, not negative.
 #[inline]
-pub(super) fn integer(value: &str) -> Option<i64> {
+pub(crate) fn integer(value: &str) -> Option<i64> {
     let bytes = value.as_bytes();
     if bytes.is_empty() || bytes.len() > 18 {
         return None;
@@ -66,7 +66,7 @@ pub(super) fn integer(value: &str) -> Option<i64> {
 }
 
 /// A MAC address in ECS's form, `00-09-0F-AA-BB-CC`.
-pub(super) fn mac<'a>(value: &str, arena: &'a Bump) -> Option<&'a str> {
+pub(crate) fn mac<'a>(value: &str, arena: &'a Bump) -> Option<&'a str> {
     let mut out = [b'-'; 17];
     let mut digits = 0;
     for byte in value.bytes() {
@@ -83,7 +83,7 @@ pub(super) fn mac<'a>(value: &str, arena: &'a Bump) -> Option<&'a str> {
 
 /// The text in lower case (ASCII letters); borrows when it is so already.
 #[inline]
-pub(super) fn lower<'a>(value: &'a str, arena: &'a Bump) -> &'a str {
+pub(crate) fn lower<'a>(value: &'a str, arena: &'a Bump) -> &'a str {
     if !value.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return value;
     }
