@@ -3,6 +3,8 @@
 //! A parser is a value of its own per source and thread; making one is cheap. Adding a product means adding a module
 //! below, a line to [`PRODUCTS`], and sample lines in `tests/samples/<name>.log`.
 
+pub mod cisco_asa;
+pub mod cisco_ftd;
 pub mod fortinet_fortigate;
 pub mod generic;
 pub mod panw;
