@@ -23,7 +23,7 @@ pub use flows::{Direction, FlowRow, Flows, PAIRS_MAX, Ports, Protocols, Verdict}
 pub use ledger::{Indicators, Ledger, LedgerRow, Ledgers, Mac};
 pub use metrics::Metrics;
 pub use problem::{PROBLEMS_MAX, Problem, Problems};
-pub use rules::{Check, RuleInfo, RuleKind, RuleLogsource, RuleSet, SampleResult, check, run_samples};
+pub use rules::{Check, Missing, RuleInfo, RuleKind, RuleLogsource, RuleSet, SampleResult, check, run_samples};
 pub use tenant::{Endpoint, Flow, Judgement, Model, Profile, TENANTS_MAX, Tenant, Tenants, ZoneInfo};
 pub use zones::labels::{zone_id, zone_labels};
 pub use zones::{UNMAPPED, ZONES_MAX, ZoneRow};

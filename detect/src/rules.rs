@@ -9,6 +9,7 @@
 mod build;
 mod check;
 mod load;
+mod needs;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use stream::Level;
 
 pub use check::{Check, check};
+pub use needs::Missing;
 #[cfg(test)]
 pub(crate) use samples::read_event;
 pub use samples::{SampleResult, run_samples};

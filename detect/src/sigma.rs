@@ -14,6 +14,7 @@ mod grams;
 mod learning;
 mod logsource;
 mod modifiers;
+mod needs;
 mod partition;
 mod pipeline;
 mod predicate;
@@ -26,6 +27,7 @@ mod witness;
 mod tests;
 
 pub(crate) use compile::{Compiler, Reason};
+pub(crate) use needs::needs;
 pub(crate) use partition::may_judge;
 pub(crate) use pipeline::{Pipelines, Resolver};
 pub(crate) use program::{Entry, Expr, Judge, Logsource, Program, Rule, Suppress};

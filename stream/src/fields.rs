@@ -542,7 +542,7 @@ impl FieldId {
     }
 
     /// The field with this number, if this process gave it to one.
-    pub(crate) fn at(index: usize) -> Option<FieldId> {
+    pub fn at(index: usize) -> Option<FieldId> {
         (index < TABLE.len() || dynamic_at(index).is_some()).then_some(FieldId(u16::try_from(index).ok()?))
     }
 
