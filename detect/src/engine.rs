@@ -14,6 +14,7 @@
 
 mod absence;
 mod alert;
+mod beyond;
 mod correlate;
 mod evidence;
 mod matcher;
@@ -95,6 +96,8 @@ pub struct Stats {
     pub evictions: u64,
     /// Groups held.
     pub groups: u64,
+    /// Matches of `absence` rules of which nothing could be concluded: the other source was silent, or they came too late.
+    pub unjudged: u64,
 }
 
 /// A match to hand to a correlation: its rule index and step, the detection rule, and the events behind the match.
@@ -122,6 +125,8 @@ pub struct Engine {
     windows: BTreeMap<u32, Windows>,
     /// By rule index, for absence rules.
     watches: BTreeMap<u32, Watch>,
+    /// What the keys beyond Sigma remember.
+    beyond: crate::beyond::State,
     /// Limits that sources declare, by tenant and source, in nanoseconds.
     limits: BTreeMap<String, BTreeMap<String, i64>>,
     /// Newest event time by tenant.
@@ -165,6 +170,9 @@ impl Engine {
         if !self.watches.is_empty() {
             self.note_time(meta.tenant, event.time());
         }
+        if self.beyond.listens() {
+            self.hear(meta, event, out);
+        }
         if matched.is_empty() {
             return;
         }
@@ -182,12 +190,14 @@ impl Engine {
     /// Takes the clock of a tick record: raises the silences it shows and tells counts not told yet.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
         self.silences_at(now, out);
+        self.absences_at(now, out);
         self.tell_counts(out);
     }
 
     /// Ends an offline input: raises the silences that the tenant's other sources show and tells the last counts.
     pub fn finish(&mut self, out: &mut Vec<Outcome>) {
         self.silences_at_end(out);
+        self.absences_at_end(out);
         self.tell_counts(out);
     }
 
@@ -205,9 +215,10 @@ impl Engine {
     pub fn stats(&self) -> Stats {
         let tables = self.episodes.values().map(|table| (table.len(), table.evictions));
         let windows = self.windows.values().map(|windows| (windows.table.len(), windows.table.evictions));
-        let (groups, evictions) =
-            tables.chain(windows).fold((0, 0), |sum, (len, evictions)| (sum.0 + len as u64, sum.1 + evictions));
-        Stats { groups, evictions, ..self.stats }
+        let (groups, evictions) = tables
+            .chain(windows)
+            .fold(self.beyond.groups(), |sum, (len, evictions)| (sum.0 + len as u64, sum.1 + evictions));
+        Stats { groups, evictions, unjudged: self.beyond.unjudged(), ..self.stats }
     }
 
     /// All state, in a form that [`Engine::restore`] reads. The same state gives the same bytes.

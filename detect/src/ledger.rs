@@ -31,9 +31,11 @@ use crate::zones::prefix::{self, PrefixTable};
 use crate::{Problem, Problems};
 
 mod indicators;
+mod lookup;
 mod schema;
 
 pub use indicators::Indicators;
+pub(crate) use lookup::{ColumnKind, columns, names};
 pub use schema::Mac;
 use schema::{Kind, LEDGERS, Spec};
 
@@ -67,6 +69,8 @@ pub struct Ledger {
     header: Vec<String>,
     rows: Vec<LedgerRow>,
     keys: Keys,
+    /// For each column of addresses the rows by prefix.
+    nets: Vec<(&'static str, PrefixTable<u32>)>,
 }
 
 impl Ledger {
@@ -120,6 +124,7 @@ impl Ledger {
             header: spec.columns.iter().map(|column| column.name.into()).collect(),
             rows: Vec::new(),
             keys: Vec::new(),
+            nets: Vec::new(),
         }
     }
 
@@ -154,6 +159,7 @@ impl Ledger {
             ledger.rows.push(LedgerRow { cells, start, end, line: record.line() });
         }
         ledger.keys = keys;
+        ledger.index_addresses();
         ledger
     }
 }

@@ -1,5 +1,6 @@
 //! Zones, flow policy, ledgers, Sigma and correlation: pure and clock-free.
 
+mod beyond;
 mod calendar;
 mod correlation;
 mod csv;

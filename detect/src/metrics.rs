@@ -14,6 +14,7 @@ pub struct Metrics {
     alerts: IntCounter,
     evidence: IntCounter,
     evictions: IntCounter,
+    unjudged: IntCounter,
     groups: IntGauge,
     published: Stats,
 }
@@ -37,6 +38,10 @@ impl Metrics {
             alerts: counter("sekisho_detect_alerts_total", "Alerts raised")?,
             evidence: counter("sekisho_detect_evidence_events_total", "Events added to alerts raised before")?,
             evictions: counter("sekisho_detect_evictions_total", "Groups evicted because a rule's table was full")?,
+            unjudged: counter(
+                "sekisho_detect_unjudged_total",
+                "Matches of absence rules of which nothing could be concluded",
+            )?,
             groups,
             published: Stats::default(),
         })
@@ -50,6 +55,7 @@ impl Metrics {
         self.alerts.inc_by(stats.alerts.saturating_sub(before.alerts));
         self.evidence.inc_by(stats.evidence.saturating_sub(before.evidence));
         self.evictions.inc_by(stats.evictions.saturating_sub(before.evictions));
+        self.unjudged.inc_by(stats.unjudged.saturating_sub(before.unjudged));
         self.groups.set(i64::try_from(stats.groups).unwrap_or(i64::MAX));
     }
 }

@@ -35,8 +35,37 @@ pub enum RuleKind {
     Detection,
     /// A Sigma correlation rule: judges several.
     Correlation,
-    /// A detection rule with `sekisho.absence`: fires when such events stop.
+    /// A detection rule with `sekisho.absence`: fires when such events stop, or when another does not come with them.
     Absence,
+    /// A detection rule with `sekisho.beacon`: judges the intervals between events.
+    Beacon,
+    /// A detection rule with `sekisho.baseline`: judges an hour against the weeks before.
+    Baseline,
+    /// A detection rule with `sekisho.first_seen`: judges whether something is new.
+    FirstSeen,
+    /// A detection rule with `sekisho.ioc`: judges by the tenant's indicators.
+    Ioc,
+    /// A detection rule with `sekisho.ledger`: judges by the tenant's registers.
+    Ledger,
+    /// A detection rule with `sekisho.calendar`: judges at certain times only.
+    Calendar,
+}
+
+impl RuleKind {
+    /// The word for it in lists: the key that makes it one.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RuleKind::Detection => "detection",
+            RuleKind::Correlation => "correlation",
+            RuleKind::Absence => "absence",
+            RuleKind::Beacon => "beacon",
+            RuleKind::Baseline => "baseline",
+            RuleKind::FirstSeen => "first_seen",
+            RuleKind::Ioc => "ioc",
+            RuleKind::Ledger => "ledger",
+            RuleKind::Calendar => "calendar",
+        }
+    }
 }
 
 /// The logsource of a rule, as written; empty for a correlation.
@@ -85,6 +114,8 @@ pub struct RuleInfo {
     pub clause: String,
     /// Known false positives.
     pub falsepositives: Vec<String>,
+    /// Whether it judges only tenants that ask for one of its use cases in `rules_on_extra`.
+    pub off: bool,
     /// Whether its alerts page.
     pub page: bool,
     /// Sigma status (`stable`, `test`, `experimental`...), empty when not given.

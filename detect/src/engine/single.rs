@@ -11,6 +11,9 @@ use crate::rules::Compiled;
 use crate::sigma::Rule;
 use crate::suppress::Episode;
 
+/// What the name of an alert ends with that takes all matches after the first of `suppress.first`.
+const SUMMARY: &str = "（以後のまとめ）";
+
 impl Engine {
     /// Takes the detection rules that match the event: signs of life, alerts, and what is handed to correlations.
     pub(super) fn rules_of(
@@ -31,8 +34,14 @@ impl Engine {
                 self.sign(index, limit, rule, facts, out);
                 continue;
             }
+            if let Some(beyond) = &rule.beyond
+                && !self.narrowed(index, rule, beyond, facts)
+            {
+                continue;
+            }
             self.stats.matches += 1;
             self.matches.push(index as usize);
+            self.answer(index, facts);
             if rules.rules[index as usize].alerts {
                 self.single(index, rule, facts, out);
                 told.push(index);
@@ -61,11 +70,21 @@ impl Engine {
             New(Box<Alert>),
         }
         let found = table.with(&self.key, time.0, |episode| {
-            if episode.covers(time) {
-                let count = episode.extend(time);
-                return Found::More(episode.alert_id.clone(), count);
+            let covered = episode.covers(time);
+            let count = if covered { episode.extend(time) } else { 1 };
+            let first = suppress.first.unwrap_or(1);
+            if covered && count > first && (suppress.first.is_none() || count > first + 1) {
+                let told = if suppress.first.is_none() { 0 } else { first };
+                return Found::More(episode.alert_id.clone(), count - told);
             }
-            let alert = facts.alert(info, group(), vec![facts.entry(0)], None);
+            let mut alert = facts.alert(info, group(), vec![facts.entry(0)], None);
+            if covered {
+                if count > first {
+                    alert.rule.name.push_str(SUMMARY);
+                    episode.alert_id.clone_from(&alert.id);
+                }
+                return Found::New(Box::new(alert));
+            }
             if !episode.is_after(time) {
                 *episode = Episode::start(alert.id.clone(), time, time, quiet, 1);
             }

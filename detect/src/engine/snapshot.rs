@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stream::Timestamp;
 
 use super::{Engine, Stats};
+use crate::beyond::SavedState;
 use crate::correlation::Window;
 use crate::correlation::table::SavedTable;
 use crate::rules::RuleInfo;
@@ -16,7 +17,7 @@ use crate::silence::Watch;
 use crate::suppress::Episode;
 use crate::{Error, Result};
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 #[derive(Serialize)]
 struct Saved<'e> {
@@ -26,6 +27,7 @@ struct Saved<'e> {
     episodes: Vec<(String, SavedTable<&'e Episode>)>,
     windows: Vec<(String, SavedTable<&'e Window>)>,
     watches: Vec<(String, &'e Watch)>,
+    beyond: SavedState,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +38,7 @@ struct Loaded {
     episodes: Vec<(String, SavedTable<Episode>)>,
     windows: Vec<(String, SavedTable<Window>)>,
     watches: Vec<(String, Watch)>,
+    beyond: SavedState,
 }
 
 fn name(info: &RuleInfo) -> String {
@@ -52,6 +55,7 @@ pub(super) fn save(engine: &Engine) -> Vec<u8> {
         episodes: engine.episodes.iter().map(|(index, table)| (name(index), table.save())).collect(),
         windows: engine.windows.iter().map(|(index, windows)| (name(index), windows.save())).collect(),
         watches: engine.watches.iter().map(|(index, watch)| (name(index), watch)).collect(),
+        beyond: engine.beyond.save(|index| name(&index)),
     };
     // Plain data in memory: nothing postcard could refuse.
     postcard::to_extend(&saved, vec![VERSION]).unwrap_or_default()
@@ -65,8 +69,8 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8]) -> Result<()> {
     }
     let loaded: Loaded = postcard::from_bytes(body).map_err(|error| damaged(error.to_string()))?;
     let mut fresh = Engine::new(std::sync::Arc::clone(&engine.rules), std::sync::Arc::clone(&engine.tenants));
-    fresh.limits = std::mem::take(&mut engine.limits);
-    fresh.not_applicable = std::mem::take(&mut engine.not_applicable);
+    fresh.limits = engine.limits.clone();
+    fresh.not_applicable = engine.not_applicable.clone();
     let [events, matches, alerts, evidence] = loaded.stats;
     fresh.stats = Stats { events, matches, alerts, evidence, ..Stats::default() };
     fresh.newest = loaded.newest;
@@ -89,6 +93,9 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8]) -> Result<()> {
         if let Some(watch) = names.get(&name).and_then(|index| fresh.watches.get_mut(index)) {
             *watch = saved;
         }
+    }
+    if !fresh.beyond.restore(loaded.beyond, |name| names.get(name).copied()) {
+        return Err(damaged("a rule's memory".into()));
     }
     *engine = fresh;
     Ok(())

@@ -40,6 +40,7 @@ impl Engine {
                 windows.insert(index as u32, Windows::new(rule, !feeds[index].is_empty(), alerts));
             }
         }
+        let beyond = crate::beyond::State::new(&rules);
         let names = rules.rules.iter().map(|rule| kept(&rule.id)).collect();
         Engine {
             rules,
@@ -55,6 +56,7 @@ impl Engine {
             episodes,
             windows,
             watches,
+            beyond,
             limits: BTreeMap::new(),
             newest: BTreeMap::new(),
             untold: BTreeMap::new(),
@@ -70,12 +72,16 @@ impl Engine {
             return;
         }
         let mut excluded = alert::excluded(&self.tenants, tenant);
+        let extra = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.profile().rules_on_extra);
         excluded.extend(self.not_applicable.iter().cloned());
         let of = self
             .rules
             .rules
             .iter()
-            .map(|rule| !rule.usecase.is_empty() && rule.usecase.iter().all(|usecase| excluded.contains(usecase)));
+            .map(|rule| {
+                let all_excluded = !rule.usecase.is_empty() && rule.usecase.iter().all(|one| excluded.contains(one));
+                all_excluded || (rule.off && !rule.usecase.iter().any(|one| extra.contains(one)))
+            });
         self.excluded.insert(tenant.to_owned(), of.collect());
     }
 }

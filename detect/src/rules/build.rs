@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, SigmaRule, parse_sigma_yaml};
 use stream::Level;
 
-use super::load::Document;
+use super::load::{Document, OURS};
 use super::{Compiled, RuleInfo, RuleKind, RuleLogsource, RuleSet};
 use crate::Problem;
+use crate::beyond;
 use crate::correlation::{Correlation, Known, compile as compile_correlation};
 use crate::sigma::extension::Extension;
 use crate::sigma::{Compiler, Entry, Expr, Logsource, Pipelines, Program, Reason, Resolver, Rule, Suppress};
@@ -94,10 +95,10 @@ impl Loader {
             Some(Ok(extension)) => extension,
             Some(Err(error)) => {
                 let message = error.to_string();
-                let token = message.split('`').nth(1).unwrap_or("sekisho:").to_owned();
+                let token = message.split('`').nth(1).or_else(|| message.split('"').nth(1));
+                let token = format!("{OURS}{}", token.unwrap_or("sekisho:"));
                 let info = describe(&document, &parsed, &Extension::default());
-                let advice =
-                    "use title, usecase, page, what, why, first, clause, suppress {by, for} or absence {silence}";
+                let advice = "use the keys that docs/rules.md lists, spelled as there";
                 let problem = document.problem(Reason::new(token, format!("under `sekisho`: {message}"), advice));
                 return self.broken(&document, problem, Some(info));
             }
@@ -152,6 +153,7 @@ impl Loader {
                 None => {}
             }
         }
+        self.check_absences(&mut compiled);
         self.compile_correlations(&known, &mut compiled);
         self.mark_feeders(&compiled);
         let entries = compiled.iter().enumerate().filter_map(|(index, compiled)| match compiled {
@@ -210,17 +212,26 @@ impl Loader {
         }
         let suppress = match &extension.suppress {
             None => None,
-            Some(key) => Some(Suppress { by: by_fields(&key.by, &resolver)?, quiet_nanos: key.quiet.0 }),
+            Some(key) => {
+                Some(Suppress { by: by_fields(&key.by, &resolver)?, quiet_nanos: key.quiet.0, first: key.first })
+            }
         };
-        if suppress.is_some() && extension.absence.is_some() {
+        let other = |name: &str| {
+            let index = known.get(name).filter(|other| *other as usize != index)?;
+            let Some(Draft { parsed: Parsed::Rule(rule), .. }) = &self.drafts[index as usize] else { return None };
+            Some((index, self.pipelines.resolver(&logsource_of(&rule.logsource))))
+        };
+        let beyond = beyond::compile(extension, &resolver, &other)
+            .map_err(|reason| Reason { token: format!("{OURS}{}", reason.token), ..reason })?;
+        let absence = extension.absence.as_ref().and_then(|key| key.silence);
+        if suppress.is_some() && absence.is_some() {
             return Err(Reason::new(
                 "absence",
-                "`suppress` and `absence` exclude each other",
+                "`suppress` and `absence: {silence}` exclude each other",
                 "remove `suppress`: a silence is raised once anyway",
             ));
         }
-        let absence = extension.absence.as_ref().map(|key| key.silence);
-        Ok(Rule { condition, suppress, absence, logsource })
+        Ok(Rule { condition, suppress, absence, beyond, logsource })
     }
 
     /// Compiles correlations, those that others refer to first.
@@ -235,11 +246,12 @@ impl Loader {
                 if !matches!(compiled[index], Compiled::Broken) {
                     continue;
                 }
-                if extension.suppress.is_some() || extension.absence.is_some() {
+                if let Some(key) = extension.of_detection_rules() {
                     let reason = Reason::new(
-                        "sekisho:",
-                        "a correlation takes neither `suppress` nor `absence`",
-                        "remove it: further matches within the timespan are evidence of the same alert anyway",
+                        format!("{key}:"),
+                        format!("a correlation takes no `{key}`"),
+                        "write it in the rule that the correlation refers to; further matches within the timespan are \
+                         evidence of the same alert anyway",
                     );
                     self.fail(index, reason);
                     continue;
@@ -263,7 +275,7 @@ impl Loader {
     fn correlation(&self, rule: &CorrelationRule, known: &Known, compiled: &[Compiled]) -> Result<Correlation, Reason> {
         let resolver_of = |index: u32| -> Option<Resolver<'_>> {
             match &compiled[index as usize] {
-                Compiled::Rule(rule) if rule.absence.is_none() => Some(self.pipelines.resolver(&rule.logsource)),
+                Compiled::Rule(rule) if rule.is_plain() => Some(self.pipelines.resolver(&rule.logsource)),
                 _ => None,
             }
         };
@@ -274,9 +286,33 @@ impl Loader {
         compile_correlation(rule, known, &resolver_of, &inner)
     }
 
-    /// A rule that correlations refer to raises no alerts of its own unless one of them says `generate: true`.
+    /// An absence asks for a rule that gives matches; without it nothing would ever be missed.
+    fn check_absences(&mut self, compiled: &mut [Compiled]) {
+        for index in 0..compiled.len() {
+            let Compiled::Rule(rule) = &compiled[index] else { continue };
+            let Some(without) = rule.beyond.as_ref().and_then(|beyond| beyond.without.as_ref()) else { continue };
+            if !matches!(&compiled[without.other as usize], Compiled::Rule(other) if other.is_plain()) {
+                let reason = Reason::new(
+                    "without:",
+                    "`without` refers to a rule that gives no matches",
+                    "refer to a detection rule that is loaded without a problem and has no `absence` itself",
+                );
+                compiled[index] = Compiled::Broken;
+                self.fail(index, reason);
+            }
+        }
+    }
+
+    /// A rule that correlations or absences refer to raises no alerts of its own unless one of them says `generate: true`.
     fn mark_feeders(&mut self, compiled: &[Compiled]) {
         let mut generates: HashMap<u32, bool> = HashMap::new();
+        for compiled in compiled {
+            if let Compiled::Rule(rule) = compiled
+                && let Some(without) = rule.beyond.as_ref().and_then(|beyond| beyond.without.as_ref())
+            {
+                generates.entry(without.other).or_default();
+            }
+        }
         for (draft, compiled) in self.drafts.iter().zip(compiled) {
             if let (Some(Draft { parsed: Parsed::Correlation(rule), .. }), Compiled::Correlation(correlation)) =
                 (draft, compiled)
@@ -348,11 +384,26 @@ fn unread(document: &Document) -> RuleInfo {
         first: String::new(),
         clause: String::new(),
         falsepositives: Vec::new(),
+        off: false,
         page: false,
         status: value("status:"),
         alerts: false,
         problem: None,
     }
+}
+
+/// The kind of a detection rule: that of the key that needs most from around the event.
+fn kind_of(keys: &Extension) -> RuleKind {
+    let kinds = [
+        (keys.absence.is_some(), RuleKind::Absence),
+        (keys.beacon.is_some(), RuleKind::Beacon),
+        (keys.baseline.is_some(), RuleKind::Baseline),
+        (keys.first_seen.is_some(), RuleKind::FirstSeen),
+        (keys.ioc.is_some(), RuleKind::Ioc),
+        (!keys.ledger.is_empty(), RuleKind::Ledger),
+        (keys.calendar.is_some(), RuleKind::Calendar),
+    ];
+    kinds.into_iter().find(|(has, _)| *has).map_or(RuleKind::Detection, |(_, kind)| kind)
 }
 
 fn describe(document: &Document, parsed: &Parsed, extension: &Extension) -> RuleInfo {
@@ -362,7 +413,7 @@ fn describe(document: &Document, parsed: &Parsed, extension: &Extension) -> Rule
             let LogSource { product, category, service, .. } = &rule.logsource;
             info.logsource =
                 RuleLogsource { product: product.clone(), category: category.clone(), service: service.clone() };
-            let kind = if extension.absence.is_some() { RuleKind::Absence } else { RuleKind::Detection };
+            let kind = kind_of(extension);
             (&rule.id, &rule.title, rule.level, &rule.tags, &rule.falsepositives, kind)
         }
         Parsed::Correlation(rule) => {
@@ -377,6 +428,7 @@ fn describe(document: &Document, parsed: &Parsed, extension: &Extension) -> Rule
     info.tags = tags.clone();
     info.falsepositives = falsepositives.clone();
     info.usecase = extension.usecase.clone();
+    info.off = extension.off;
     info.page = extension.page;
     info.what = extension.what.trim().to_owned();
     info.why = extension.why.trim().to_owned();

@@ -117,18 +117,23 @@ fn documents(file: &Path, text: &str) -> Vec<Document> {
     found
 }
 
+/// A token that starts with this is looked for below `sekisho:` only.
+pub(super) const OURS: char = '\u{1}';
+
 impl Document {
     /// Line and column in the file where a text stands: the first place in the document, else its start.
     fn place(&self, token: &str) -> (u32, u32) {
+        let (token, ours) = token.strip_prefix(OURS).map_or((token, false), |token| (token, true));
         let token = token.lines().next().unwrap_or_default().trim();
+        let skipped = self.text.lines().position(|line| ours && line.starts_with("sekisho:")).unwrap_or(0);
         if !token.is_empty() {
-            for (number, line) in self.text.lines().enumerate() {
+            for (number, line) in self.text.lines().enumerate().skip(skipped) {
                 if let Some(at) = line.find(token) {
                     return (self.line + number as u32, line[..at].chars().count() as u32 + 1);
                 }
             }
         }
-        (self.line, 1)
+        (self.line + skipped as u32, 1)
     }
 
     pub(super) fn problem(&self, reason: Reason) -> Problem {

@@ -3,7 +3,9 @@
 //! `samples/<rule file name>/` beside the rules' root or beside the rule file; flat JSON objects, one event a line, with
 //! dotted ECS names. Fields of addresses and times are read as such. A line is the raw record of its event; its source is
 //! `sekisho.source.id`, its tenant `sekisho.tenant`, each `sample` when absent. `event.created` is the receipt time.
+//! Tenants, with their ledgers and calendars, are those of `tenants/` beside `samples/`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,10 +41,26 @@ pub(super) fn folder_of(file: &Path) -> Option<PathBuf> {
 pub fn run_samples(rules: &Arc<RuleSet>) -> Vec<SampleResult> {
     let mut files: Vec<&Path> = rules.rules.iter().map(|rule| rule.file.as_path()).collect();
     files.dedup();
-    files.into_iter().map(|file| run_file(rules, file)).collect()
+    let mut known = HashMap::new();
+    files.into_iter().map(|file| run_file(rules, file, &mut known)).collect()
 }
 
-fn run_file(rules: &Arc<RuleSet>, file: &Path) -> SampleResult {
+/// The tenants of samples by folder, and what is wrong with them.
+type Known = HashMap<PathBuf, (Arc<Tenants>, Vec<Problem>)>;
+
+/// The tenants of a samples folder; the problems are given once.
+fn tenants_of(folder: &Path, known: &mut Known) -> (Arc<Tenants>, Vec<Problem>) {
+    let dir = folder.ancestors().nth(2).unwrap_or(folder).join("tenants");
+    let (tenants, problems) =
+        known.entry(dir).or_insert_with_key(|dir| match dir.is_dir().then(|| Tenants::load(dir)) {
+            None => Default::default(),
+            Some(Ok(tenants)) => (Arc::new(tenants), Vec::new()),
+            Some(Err(problems)) => (Arc::default(), problems),
+        });
+    (Arc::clone(tenants), std::mem::take(problems))
+}
+
+fn run_file(rules: &Arc<RuleSet>, file: &Path, known: &mut Known) -> SampleResult {
     let mut result = SampleResult { file: file.to_owned(), hits: None, misses: None, problems: Vec::new() };
     let Some(folder) = folder_of(file) else {
         let folder = format!("samples/{}/", file.file_stem().unwrap_or_default().to_string_lossy());
@@ -53,6 +71,8 @@ fn run_file(rules: &Arc<RuleSet>, file: &Path) -> SampleResult {
         ));
         return result;
     };
+    let (tenants, problems) = tenants_of(&folder, known);
+    result.problems.extend(problems);
     for hit in [true, false] {
         let path = folder.join(if hit { "hit.ndjson" } else { "miss.ndjson" });
         let text = match std::fs::read_to_string(&path) {
@@ -64,7 +84,7 @@ fn run_file(rules: &Arc<RuleSet>, file: &Path) -> SampleResult {
             }
         };
         let count = if hit { &mut result.hits } else { &mut result.misses };
-        match play(rules, file, &path, &text) {
+        match play(rules, &tenants, file, &path, &text) {
             Err(problem) => result.problems.push(problem),
             Ok((events, fired)) => {
                 *count = Some(events);
@@ -93,8 +113,14 @@ fn judge(rules: &RuleSet, file: &Path, path: &Path, hit: bool, fired: &[bool], p
 
 /// Plays a sample; gives the number of events and, by rule, whether it was set off: a rule that raises alerts by an alert, another by
 /// a match.
-fn play(rules: &Arc<RuleSet>, file: &Path, path: &Path, text: &str) -> Result<(usize, Vec<bool>), Problem> {
-    let mut engine = Engine::new(Arc::clone(rules), Arc::new(Tenants::default()));
+fn play(
+    rules: &Arc<RuleSet>,
+    tenants: &Arc<Tenants>,
+    file: &Path,
+    path: &Path,
+    text: &str,
+) -> Result<(usize, Vec<bool>), Problem> {
+    let mut engine = Engine::new(Arc::clone(rules), Arc::clone(tenants));
     let mut fired = vec![false; rules.rules.len()];
     let mut out = Vec::new();
     let mut arena = Bump::new();

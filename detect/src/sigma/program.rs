@@ -29,9 +29,18 @@ pub(crate) enum Expr {
 pub(crate) struct Rule {
     pub(crate) condition: Expr,
     pub(crate) suppress: Option<Suppress>,
-    /// `sekisho.absence`, for absence rules.
+    /// `sekisho.absence` with `silence`, for rules of silence.
     pub(crate) absence: Option<super::extension::Silence>,
+    /// The keys that narrow it further.
+    pub(crate) beyond: Option<Box<crate::beyond::Beyond>>,
     pub(crate) logsource: Logsource,
+}
+
+impl Rule {
+    /// Whether its matches are told to correlations and absences: those of an absence rule are questions of its own.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.absence.is_none() && self.beyond.as_ref().is_none_or(|beyond| beyond.without.is_none())
+    }
 }
 
 /// `sekisho.suppress`, compiled.
@@ -41,6 +50,8 @@ pub(crate) struct Suppress {
     pub(crate) by: Vec<(String, Vec<stream::FieldId>)>,
     /// Nanoseconds without a match after which the next match is a new alert.
     pub(crate) quiet_nanos: i64,
+    /// So many alerts before the summary; none where the first alert takes all further matches.
+    pub(crate) first: Option<u64>,
 }
 
 /// A rule's place in the partition table: its logsource, lower case.

@@ -274,17 +274,21 @@ fn same_matches_on_our_rules() {
     for file in files {
         other.add_collection(&rsigma_parser::parse_sigma_file(&file).unwrap()).unwrap();
     }
-    let absences: BTreeSet<String> =
-        set.rules().iter().filter(|rule| rule.kind == crate::RuleKind::Absence).map(|rule| rule.id.clone()).collect();
+    let narrowed: BTreeSet<String> =
+        set.rules().iter().filter(|rule| !matches!(rule.kind, crate::RuleKind::Detection | crate::RuleKind::Correlation)).map(|rule| rule.id.clone()).collect();
     let mut engine = Engine::new(Arc::new(set), Arc::new(Tenants::default()));
     let mut matches = 0;
     for folder in std::fs::read_dir(root.join("samples")).unwrap() {
+        if folder.as_ref().unwrap().file_name() == "tenants" {
+            continue;
+        }
         for name in ["hit.ndjson", "miss.ndjson"] {
             for line in std::fs::read_to_string(folder.as_ref().unwrap().path().join(name)).unwrap().lines() {
                 let json: serde_json::Value = serde_json::from_str(line).unwrap();
                 let arena = Bump::new();
-                let ours = ours(&mut engine, &json, &arena);
-                let theirs: BTreeSet<String> = theirs(&other, &json).difference(&absences).cloned().collect();
+                let ours: BTreeSet<String> =
+                    ours(&mut engine, &json, &arena).difference(&narrowed).cloned().collect();
+                let theirs: BTreeSet<String> = theirs(&other, &json).difference(&narrowed).cloned().collect();
                 matches += ours.len();
                 assert_eq!(ours, theirs, "{line}");
             }

@@ -1,0 +1,95 @@
+//! `ledger`: the row of a register that belongs to an event, and whether there is one on that day.
+//!
+//! `key` names columns and the fields whose values they must hold; all of them must agree in one row, and the row must
+//! fit `where` and must not fit `where_not` (cells by column). Of the rows that agree, `is` asks:
+//!
+//! | `is` | Holds when |
+//! |---|---|
+//! | `in` | there is one, whatever its dates |
+//! | `not_in` | there is none, whatever the dates |
+//! | `valid` | one holds at the event's time |
+//! | `not_valid` | none holds at the event's time: none at all, not yet, or no longer |
+//! | `expired` | none holds at the event's time, and one has ended before |
+//!
+//! Nothing holds when the event lacks a field of `key`. When the tenant's register is absent or empty, `if_empty` says what
+//! holds, by default nothing: a register that nobody keeps accuses nobody. Of a field with several values, one that
+//! agrees is enough.
+
+use stream::Value;
+
+use super::{Case, Names, all_values};
+use crate::ledger::{Ledger, LedgerRow};
+
+/// What is asked of the rows that agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Is {
+    In,
+    NotIn,
+    Valid,
+    NotValid,
+    Expired,
+}
+
+/// Texts that cells must have or must not have, by column.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cells {
+    pub(crate) wanted: Vec<(String, Vec<String>)>,
+    pub(crate) unwanted: Vec<(String, Vec<String>)>,
+}
+
+impl Cells {
+    pub(super) fn fit(&self, ledger: &Ledger, row: &LedgerRow) -> bool {
+        self.wanted.iter().all(|(column, texts)| ledger.cell_is(row, column, texts))
+            && !self.unwanted.iter().any(|(column, texts)| ledger.cell_is(row, column, texts))
+    }
+}
+
+/// One entry of `sekisho.ledger`, compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    pub(crate) ledger: String,
+    /// A column that finds rows quickly, and its fields.
+    pub(crate) first: (String, Names),
+    pub(crate) more: Vec<(String, Names)>,
+    pub(crate) is: Is,
+    pub(crate) cells: Cells,
+    /// What holds where the tenant keeps no such register.
+    pub(crate) if_empty: bool,
+}
+
+impl Join {
+    pub(super) fn holds(&self, case: &Case<'_, '_>) -> bool {
+        let (column, fields) = &self.first;
+        let lacks = |fields: &Names| all_values(case.event, fields).next().is_none();
+        if lacks(fields) || self.more.iter().any(|(_, fields)| lacks(fields)) {
+            return false;
+        }
+        let ledger = case.body.and_then(|body| body.ledgers().get(&self.ledger));
+        let Some(ledger) = ledger.filter(|ledger| !ledger.rows().is_empty()) else { return self.if_empty };
+        let (mut any, mut valid, mut ended) = (false, false, false);
+        for value in all_values(case.event, fields) {
+            let value = Value::text(value);
+            ledger.each_with(column, &value, &mut |row| {
+                if self.agrees(ledger, row, case) {
+                    any = true;
+                    valid |= row.holds(case.time);
+                    ended |= row.end <= case.time;
+                }
+            });
+        }
+        match self.is {
+            Is::In => any,
+            Is::NotIn => !any,
+            Is::Valid => valid,
+            Is::NotValid => !valid,
+            Is::Expired => !valid && ended,
+        }
+    }
+
+    fn agrees(&self, ledger: &Ledger, row: &LedgerRow, case: &Case<'_, '_>) -> bool {
+        self.cells.fit(ledger, row)
+            && self.more.iter().all(|(column, fields)| {
+                all_values(case.event, fields).any(|value| ledger.row_has(row, column, &value.text()))
+            })
+    }
+}

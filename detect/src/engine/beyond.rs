@@ -1,0 +1,116 @@
+//! The keys beyond Sigma: which matches they let through, and the absences that the stream shows.
+
+use std::sync::Arc;
+
+use stream::{Alert, Event, Timestamp};
+
+use super::alert::Facts;
+use super::{Engine, Meta, Outcome};
+use crate::Tenants;
+use crate::beyond::{Beyond, Case, Pending};
+use crate::rules::Compiled;
+use crate::sigma::Rule;
+use crate::suppress::Episode;
+
+impl Engine {
+    /// Hears every event, matched or not, while there are rules that miss something.
+    pub(super) fn hear(&mut self, meta: &Meta<'_>, event: &Event<'_>, out: &mut Vec<Outcome>) {
+        let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
+        let rules = Arc::clone(&self.rules);
+        let mut found = Vec::new();
+        self.beyond.hear(&rules, &case(None, meta, event), declared, &mut found);
+        found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
+    }
+
+    /// Raises the absences that the clock shows.
+    pub(super) fn absences_at(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
+        let rules = Arc::clone(&self.rules);
+        let mut found = Vec::new();
+        self.beyond.tick(&rules, now, &mut found);
+        found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
+    }
+
+    /// Raises the absences that are certain at the end of an offline input.
+    pub(super) fn absences_at_end(&mut self, out: &mut Vec<Outcome>) {
+        let rules = Arc::clone(&self.rules);
+        let mut found = Vec::new();
+        self.beyond.finish(&rules, &mut found);
+        found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
+    }
+
+    /// Whether the event is a match of the rule now; false also for one that must wait for another.
+    pub(super) fn narrowed(&mut self, index: u32, rule: &Rule, beyond: &Beyond, facts: &Facts<'_, '_>) -> bool {
+        let tenants = Arc::clone(&self.tenants);
+        let case = case(Some(&tenants), facts.meta, facts.event());
+        if !self.beyond.passes(index, beyond, &case) {
+            return false;
+        }
+        let rules = Arc::clone(&self.rules);
+        let asks = self.beyond.ask(index, beyond, &case, || {
+            let by = rule.suppress.iter().flat_map(|suppress| suppress.by.iter());
+            let mut key = String::new();
+            facts.key(by.clone().map(|(_, fields)| fields.as_slice()), &mut key);
+            let group = facts.group(by.map(|(name, fields)| (name.as_str(), fields.as_slice())));
+            let alert = facts.alert(&rules.rules[index as usize], group, vec![facts.entry(0)], None);
+            // Plain text and numbers: nothing that JSON could refuse.
+            (serde_json::to_string(&alert).unwrap_or_default(), key)
+        });
+        !asks
+    }
+
+    /// Tells a match to the rules that may miss it.
+    pub(super) fn answer(&mut self, index: u32, facts: &Facts<'_, '_>) {
+        if self.beyond.listens() {
+            let rules = Arc::clone(&self.rules);
+            self.beyond.answer(&rules, index, &case(None, facts.meta, facts.event()));
+        }
+    }
+
+    /// Raises an absence, or adds it to the alert of its key.
+    fn absent(&mut self, index: u32, pending: Pending, out: &mut Vec<Outcome>) {
+        let rules = Arc::clone(&self.rules);
+        let Compiled::Rule(rule) = &rules.compiled[index as usize] else { return };
+        let Ok(mut alert) = serde_json::from_str::<Alert>(&pending.alert) else { return };
+        let after = rule.beyond.as_ref().map_or(0, |beyond| beyond.after_nanos());
+        alert.timestamp = Timestamp(pending.time.saturating_add(after));
+        let held = match (&rule.suppress, self.episodes.get_mut(&index)) {
+            (Some(suppress), Some(table)) => {
+                let (quiet, time) = (suppress.quiet_nanos, Timestamp(pending.time));
+                table.with(&pending.key, pending.time, |episode| {
+                    if episode.covers(time) {
+                        let count = episode.extend(time);
+                        return Some((episode.alert_id.clone(), count));
+                    }
+                    if !episode.is_after(time) {
+                        *episode = Episode::start(alert.id.clone(), time, time, quiet, 1);
+                    }
+                    None
+                })
+            }
+            _ => None,
+        };
+        match held {
+            None => {
+                self.stats.alerts += 1;
+                out.push(Outcome::Alert(alert));
+            }
+            Some((alert_id, count)) => {
+                self.stats.evidence += 1;
+                let full = count > Alert::EVIDENCE_MAX as u64;
+                let (events, evidence) = if full { Default::default() } else { (alert.events, alert.evidence) };
+                out.push(Outcome::Evidence { alert_id, events, evidence, count });
+            }
+        }
+    }
+}
+
+fn case<'c, 'e>(tenants: Option<&'c Tenants>, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
+    Case {
+        tenant: meta.tenant,
+        source: meta.source,
+        body: tenants.and_then(|tenants| tenants.get(meta.tenant)),
+        event,
+        time: event.time(),
+        received: meta.received,
+    }
+}
