@@ -83,13 +83,16 @@ fn event<'a>(json: &serde_json::Value, arena: &'a Bump) -> Event<'a> {
 }
 
 fn push<'a>(event: &mut Event<'a>, name: &str, value: &serde_json::Value, arena: &'a Bump) {
-    let field = match name {
+    let part = match name {
         "product" => Some(fields::SEKISHO_LOGSOURCE_PRODUCT),
         "category" => Some(fields::SEKISHO_LOGSOURCE_CATEGORY),
         "service" => Some(fields::SEKISHO_LOGSOURCE_SERVICE),
-        name => stream::intern(name),
+        _ => None,
     };
-    let Some(field) = field else { return };
+    if let (Some(part), serde_json::Value::String(text)) = (part, value) {
+        event.push(part, Value::Str(arena.alloc_str(text)));
+    }
+    let Some(field) = stream::intern(name) else { return };
     match value {
         serde_json::Value::Null => {}
         serde_json::Value::Bool(flag) => event.push(field, Value::Bool(*flag)),

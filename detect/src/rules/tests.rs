@@ -44,7 +44,7 @@ fn a_mistake_is_named_with_its_place_and_what_to_write() {
     let condition = "  condition: s\n";
     for (text, place, word) in [
         (with(&format!("  s:\n    f|contain: x\n{condition}"), ""), "r.yml:7:6:", "contain"),
-        (with(&format!("  s:\n    f|expand: '%x%'\n{condition}"), ""), "r.yml:7:6:", "expand"),
+        (with(&format!("  s:\n    f|expand: '%x%'\n{condition}"), ""), "r.yml:7:16:", "placeholder"),
         (with(&format!("  s:\n    f|re: '(?=x)'\n{condition}"), ""), "r.yml:7:12:", "look-around"),
         (with(&format!("  s:\n    f|cidr: 192.0.2.0/99\n{condition}"), ""), "r.yml:7:13:", "192.0.2.0/99"),
         (with(&format!("  s:\n    f|gt: many\n{condition}"), ""), "r.yml:7:11:", "number"),

@@ -28,8 +28,8 @@ pub(super) struct Learning {
     events: u64,
     /// Choices made.
     rounds: u32,
-    /// How often each rule was walked since the last choice.
-    walked: HashMap<u32, u32>,
+    /// How often each rule was walked since the last choice; empty when all is learned.
+    walked: Vec<u32>,
     walks: u64,
     sampled: u64,
     /// Folded texts and numbers, with the number of their sample.
@@ -52,8 +52,9 @@ impl Learning {
     pub(super) fn note(&mut self, program: &Program, shape: &Shape, view: &mut View<'_, '_>, walked: &[u32]) -> bool {
         self.events += 1;
         self.walks += walked.len() as u64;
+        self.walked.resize(program.rules.len(), 0);
         for entry in walked {
-            *self.walked.entry(*entry).or_default() += 1;
+            self.walked[*entry as usize] += 1;
         }
         let end = EVENTS << (3 * self.rounds);
         if self.sampled < SAMPLES && self.events.is_multiple_of(end / SAMPLES / 2) && self.events * 2 > end {
@@ -66,8 +67,8 @@ impl Learning {
         let changed = self.walks > end / 2 && self.choose(program);
         self.rounds += 1;
         (self.walks, self.sampled) = (0, 0);
-        self.texts.clear();
-        self.walked.clear();
+        self.texts = Vec::new();
+        self.walked = Vec::new();
         changed
     }
 
@@ -86,8 +87,8 @@ impl Learning {
 
     fn choose(&mut self, program: &Program) -> bool {
         let often = (self.events >> 8) as u32;
-        let mut walked: Vec<(u32, u32)> = self.walked.iter().map(|(entry, times)| (*times, *entry)).collect();
-        walked.retain(|(times, _)| *times > often);
+        let walked = self.walked.iter().enumerate().filter(|(_, times)| **times > often);
+        let mut walked: Vec<(u32, u32)> = walked.map(|(entry, times)| (*times, entry as u32)).collect();
         walked.sort_unstable_by(|a, b| b.cmp(a));
         walked.truncate(RULES_MAX);
         let offers: Vec<(u32, Vec<Vec<Key<'_>>>)> = walked

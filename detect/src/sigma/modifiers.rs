@@ -18,6 +18,7 @@ pub(super) struct Modifiers {
     pub(super) shape: Shape,
     pub(super) all: bool,
     pub(super) not_equal: bool,
+    expand: bool,
     cased: bool,
     dashes: bool,
     wide: Option<Modifier>,
@@ -33,6 +34,7 @@ impl Default for Modifiers {
             shape: Shape::Equals,
             all: false,
             not_equal: false,
+            expand: false,
             cased: false,
             dashes: false,
             wide: None,
@@ -60,13 +62,7 @@ impl Modifiers {
                 Modifier::IgnoreCase => std::mem::replace(&mut read.flags[0], true),
                 Modifier::Multiline => std::mem::replace(&mut read.flags[1], true),
                 Modifier::DotAll => std::mem::replace(&mut read.flags[2], true),
-                Modifier::Expand => {
-                    return Err(Reason::new(
-                        "|expand",
-                        "`expand` needs placeholder values, and none are defined",
-                        "write the values instead of the placeholder and remove `|expand`",
-                    ));
-                }
+                Modifier::Expand => std::mem::replace(&mut read.expand, true),
                 _ => read.special.replace(*modifier).is_some(),
             };
             if clash {
@@ -124,6 +120,14 @@ impl Modifiers {
         resolver: &Resolver<'_>,
         compiler: &mut Compiler,
     ) -> Result<Vec<Op>, Reason> {
+        if let (true, SigmaValue::String(text)) = (self.expand, value) {
+            let plain = Modifiers { expand: false, ..*self };
+            let mut ops = Vec::new();
+            for text in filled(text, resolver)? {
+                ops.extend(plain.op(&SigmaValue::String(SigmaString::new(&text)), resolver, compiler)?);
+            }
+            return Ok(ops);
+        }
         if let Some(special) = self.special {
             return self.special_op(special, value, resolver, compiler).map(|op| vec![op]);
         }
@@ -280,6 +284,39 @@ impl Modifiers {
             )
         })
     }
+}
+
+/// The most texts that the placeholders of one value stand for.
+const FILLED_MAX: usize = 10_000;
+
+/// The texts that a value with placeholders (`%name%`) stands for: one for each of their values.
+fn filled(text: &SigmaString, resolver: &Resolver<'_>) -> Result<Vec<String>, Reason> {
+    let mut texts = vec![String::new()];
+    let mut parts = text.original.split('%');
+    texts[0].push_str(parts.next().unwrap_or_default());
+    while let Some(name) = parts.next() {
+        let Some(rest) = parts.next() else {
+            texts.iter_mut().for_each(|text| text.extend(["%", name]));
+            break;
+        };
+        let values = resolver.placeholder(name).ok_or_else(|| {
+            Reason::new(
+                format!("%{name}%"),
+                format!("the placeholder `%{name}%` has no values"),
+                "give it values under `vars` of a field pipeline with a transformation of type value_placeholders, or ask \
+                 a register with `sekisho: ledger` instead",
+            )
+        })?;
+        if texts.len() * values.len() > FILLED_MAX {
+            return Err(Reason::new(
+                format!("%{name}%"),
+                format!("placeholders stand for more than {FILLED_MAX} texts"),
+                "use fewer values",
+            ));
+        }
+        texts = texts.iter().flat_map(|text| values.iter().map(move |value| format!("{text}{value}{rest}"))).collect();
+    }
+    Ok(texts)
 }
 
 fn cidr(value: &SigmaValue) -> Result<Op, Reason> {

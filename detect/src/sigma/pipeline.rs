@@ -1,10 +1,11 @@
 //! Field pipelines: which fields of an event a rule's field name stands for.
 //!
-//! Format: pySigma's processing pipelines, of which `field_name_mapping` and `field_name_prefix` with
-//! `rule_conditions` of type `logsource` are read; anything else is a [`Problem`]. A name may stand for several fields;
-//! its values are then those of all of them. The name itself always counts too, so that events in Sigma's own names
-//! and rules in ECS names need no mapping. Pipelines apply in the order of `priority`, then of their paths; for each
-//! name the first mapping that has it decides.
+//! Format: pySigma's processing pipelines, of which `field_name_mapping`, `field_name_prefix`, `value_placeholders` and
+//! `wildcard_placeholders` are read, with `vars`, `rule_conditions` of type `logsource` and `field_name_conditions` of type
+//! `include_fields` or `exclude_fields`; anything else is a [`Problem`]. A name may stand for several fields; its values
+//! are then those of all of them. The name itself always counts too, so that events in Sigma's own names and rules in ECS
+//! names need no mapping. Pipelines apply in the order of `priority`, then of their paths; for each name the first
+//! mapping that has it decides, and for each placeholder (`expand`) the first pipeline that has its values.
 //! Source: pySigma documentation, "Processing Pipelines".
 
 use std::collections::BTreeMap;
@@ -25,6 +26,9 @@ struct File {
     priority: i64,
     #[serde(default, rename = "allowed_backends")]
     _allowed_backends: Vec<String>,
+    /// Values of placeholders.
+    #[serde(default)]
+    vars: BTreeMap<String, Names>,
     transformations: Vec<Transformation>,
 }
 
@@ -43,6 +47,28 @@ struct Transformation {
     rule_conditions: Vec<Condition>,
     #[serde(default)]
     rule_cond_op: Link,
+    #[serde(default)]
+    field_name_conditions: Vec<FieldCondition>,
+    /// Placeholders it is for; all when empty.
+    #[serde(default)]
+    include: Vec<String>,
+    #[serde(default)]
+    exclude: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FieldCondition {
+    #[serde(rename = "type")]
+    kind: FieldConditionKind,
+    fields: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FieldConditionKind {
+    IncludeFields,
+    ExcludeFields,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -50,6 +76,8 @@ struct Transformation {
 enum Kind {
     FieldNameMapping,
     FieldNamePrefix,
+    ValuePlaceholders,
+    WildcardPlaceholders,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -65,6 +93,15 @@ enum Link {
 enum Names {
     One(String),
     Several(Vec<String>),
+}
+
+impl Names {
+    fn list(&self) -> &[String] {
+        match self {
+            Names::One(one) => std::slice::from_ref(one),
+            Names::Several(several) => several,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -102,8 +139,8 @@ impl Pipelines {
                 line,
                 column,
                 format!("field pipeline not understood: {error}"),
-                "write transformations of type field_name_mapping (mapping) or field_name_prefix (prefix), with \
-                 rule_conditions of type logsource",
+                "write transformations of type field_name_mapping (mapping), field_name_prefix (prefix), \
+                 value_placeholders or wildcard_placeholders, with rule_conditions of type logsource",
             )
         })?;
         let at = self.files.partition_point(|held| held.priority <= file.priority);
@@ -114,8 +151,9 @@ impl Pipelines {
 
     /// The resolver for rules of one logsource.
     pub(crate) fn resolver<'p>(&'p self, logsource: &Logsource) -> Resolver<'p> {
-        let transformations = self.files.iter().flat_map(|file| &file.transformations);
-        Resolver { applicable: transformations.filter(|one| one.applies(logsource)).collect() }
+        let transformations =
+            self.files.iter().flat_map(|file| file.transformations.iter().map(move |one| (file, one)));
+        Resolver { applicable: transformations.filter(|(_, one)| one.applies(logsource)).collect() }
     }
 }
 
@@ -136,25 +174,37 @@ impl Transformation {
             Link::Or => self.rule_conditions.is_empty() || answers.any(|answer| answer),
         }
     }
+
+    fn renames(&self, name: &str) -> bool {
+        self.field_name_conditions.iter().all(|condition| {
+            let listed = condition.fields.iter().any(|field| field == name);
+            listed == (condition.kind == FieldConditionKind::IncludeFields)
+        })
+    }
+
+    fn fills(&self, placeholder: &str) -> bool {
+        let listed = |list: &[String]| list.iter().any(|name| name == placeholder);
+        (self.include.is_empty() || listed(&self.include)) && !listed(&self.exclude)
+    }
 }
 
 /// Resolves the field names of rules of one logsource.
 #[derive(Debug)]
 pub(crate) struct Resolver<'p> {
-    applicable: Vec<&'p Transformation>,
+    applicable: Vec<(&'p File, &'p Transformation)>,
 }
 
 impl Resolver<'_> {
     /// The fields a name stands for, mapped ones first, itself last; `None` when no more fields can be kept.
     pub(crate) fn fields(&self, name: &str) -> Option<Vec<FieldId>> {
         let mut names: Vec<String> = Vec::new();
-        for transformation in &self.applicable {
+        for (_, transformation) in self.applicable.iter().filter(|(_, one)| one.renames(name)) {
             match transformation.kind {
                 Kind::FieldNameMapping => match transformation.mapping.get(name) {
-                    Some(Names::One(one)) => names.push(one.clone()),
-                    Some(Names::Several(several)) => names.extend(several.iter().cloned()),
+                    Some(several) => names.extend(several.list().iter().cloned()),
                     None => continue,
                 },
+                Kind::ValuePlaceholders | Kind::WildcardPlaceholders => continue,
                 Kind::FieldNamePrefix if name.contains('.') || name.starts_with('@') => continue,
                 Kind::FieldNamePrefix => names.push(format!("{}{name}", transformation.prefix)),
             }
@@ -164,6 +214,15 @@ impl Resolver<'_> {
             names.push(name.to_owned());
         }
         names.iter().map(|name| stream::intern(name)).collect()
+    }
+
+    /// The values of a placeholder of `expand`; `None` when no pipeline gives any.
+    pub(super) fn placeholder(&self, name: &str) -> Option<Vec<String>> {
+        self.applicable.iter().filter(|(_, one)| one.fills(name)).find_map(|(file, one)| match one.kind {
+            Kind::ValuePlaceholders => file.vars.get(name).map(|values| values.list().to_vec()),
+            Kind::WildcardPlaceholders => Some(vec!["*".to_owned()]),
+            _ => None,
+        })
     }
 }
 
@@ -204,6 +263,21 @@ transformations:
         assert_eq!(names(&resolver, "user.name"), ["user.name"]);
         let none = Logsource::default();
         assert_eq!(names(&pipelines.resolver(&none), "User"), ["User"]);
+    }
+
+    #[test]
+    fn placeholders_and_field_conditions() {
+        let text = "name: t\nvars:\n  admins: [alice, bob*]\n  one: x\ntransformations:\n  - type: value_placeholders\n    \
+                    include: [admins]\n  - type: wildcard_placeholders\n    include: [any]\n  - type: field_name_prefix\n    \
+                    prefix: a.\n    field_name_conditions:\n      - {type: exclude_fields, fields: [kept]}\n";
+        let mut pipelines = Pipelines::default();
+        pipelines.add(Path::new("p.yml"), text).unwrap();
+        let resolver = pipelines.resolver(&Logsource::default());
+        assert_eq!(resolver.placeholder("admins").unwrap(), ["alice", "bob*"]);
+        assert_eq!(resolver.placeholder("any").unwrap(), ["*"]);
+        assert_eq!(resolver.placeholder("one"), None);
+        assert_eq!(names(&resolver, "kept"), ["kept"]);
+        assert_eq!(names(&resolver, "f"), ["a.f", "f"]);
     }
 
     #[test]
