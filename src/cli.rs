@@ -77,6 +77,9 @@ pub enum Command {
     /// Manage who may sign in.
     #[command(subcommand)]
     User(User),
+    /// Manage what machines sign in to the API with.
+    #[command(subcommand)]
+    Token(Token),
     /// Print shell completions.
     Completions {
         /// The shell.
@@ -377,6 +380,48 @@ pub enum User {
     },
     /// Disable an account and end its sessions.
     Disable {
+        /// Its name.
+        name: String,
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+}
+
+/// `token`
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token; it is printed once.
+    #[command(
+        after_help = "Examples:\n  sekisho token create grafana --role operator --tenant town --config ./town/sekisho.toml\n  sekisho token create siem --role auditor --tenant town --expires 90d --data ./data\n\nSearching through the API needs a role that may export: analyst, auditor, tenant_admin or system_admin."
+    )]
+    Create {
+        /// Name, by which it is listed, revoked and written to the audit log.
+        name: String,
+        /// operator, analyst, oncall, auditor, tenant_admin or system_admin.
+        #[arg(long)]
+        role: String,
+        /// Tenants it may see; repeat for several. A system_admin sees all unless told.
+        #[arg(long)]
+        tenant: Vec<String>,
+        /// How long it lasts.
+        #[arg(long, value_parser = duration, default_value = "365d")]
+        expires: std::time::Duration,
+        /// It lasts until it is revoked.
+        #[arg(long, conflicts_with = "expires")]
+        never_expires: bool,
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+    /// List tokens, without their secrets.
+    List {
+        /// Where the data is.
+        #[command(flatten)]
+        place: DataDir,
+    },
+    /// Revoke a token at once; its name stays taken.
+    Revoke {
         /// Its name.
         name: String,
         /// Where the data is.

@@ -9,6 +9,7 @@ pub mod init;
 pub mod parse;
 pub mod rules;
 pub mod search;
+pub mod token;
 pub mod user;
 
 use std::io::{self, BufWriter, Write};

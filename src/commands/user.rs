@@ -10,17 +10,16 @@ use crate::commands::{DONE, output};
 /// Letters of a generated password: none that look alike.
 const LETTERS: &[u8] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
+/// Who the audit log names for what this command does.
+pub const ACTOR: &str = "command line";
+
 /// Adds, lists or disables accounts.
 pub fn run(command: &User) -> Result<u8> {
     let mut out = output(None)?;
     match command {
         User::Add { name, role, tenant, place } => {
             let database = Database::open(data_dir(place)?.join("sekisho.db"))?;
-            let role: Role = role.parse().map_err(|()| {
-                anyhow::anyhow!(
-                    "no role `{role}`; write operator, analyst, oncall, auditor, tenant_admin or system_admin"
-                )
-            })?;
+            let role = self::role(role)?;
             if tenant.is_empty() && role != Role::SystemAdmin {
                 bail!("say which tenants {name} may see: --tenant ID");
             }
@@ -41,7 +40,7 @@ pub fn run(command: &User) -> Result<u8> {
             }
         }
         User::Disable { name, place } => {
-            Database::open(data_dir(place)?.join("sekisho.db"))?.disable_user(name, "command line", now())?;
+            Database::open(data_dir(place)?.join("sekisho.db"))?.disable_user(name, ACTOR, now())?;
             writeln!(out, "{name} is disabled and signed out")?;
         }
     }
@@ -55,11 +54,22 @@ pub fn run(command: &User) -> Result<u8> {
 /// The name is taken, or the database refused.
 pub fn add(database: &Database, name: &str, role: Role, tenants: &[String]) -> Result<String> {
     let password = password()?;
-    database.add_user(name, &password, role, tenants, "command line", now())?;
+    database.add_user(name, &password, role, tenants, ACTOR, now())?;
     Ok(password)
 }
 
-fn now() -> stream::Timestamp {
+/// Reads a role.
+///
+/// # Errors
+/// There is no such role.
+pub fn role(word: &str) -> Result<Role> {
+    word.parse().map_err(|()| {
+        anyhow::anyhow!("no role `{word}`; write operator, analyst, oncall, auditor, tenant_admin or system_admin")
+    })
+}
+
+/// The current instant.
+pub fn now() -> stream::Timestamp {
     jiff::Timestamp::now().into()
 }
 
