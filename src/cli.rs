@@ -48,7 +48,7 @@ pub enum Command {
     Parse(Parse),
     /// Import log files into the stream of a configuration; resumes where it stopped.
     #[command(
-        after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz"
+        after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz\n  sekisho import --config ./town/sekisho.toml --tenant town fw-core=old/fw.log proxy=old/access.log\n\nSeveral files come in the order of their events' times. A file that was imported before, moved, renamed or packed\nsince, adds only the lines that it has grown by."
     )]
     Import(Import),
     /// Run zones and rules over files: deterministic, offline, the engine of `run`.
@@ -182,9 +182,9 @@ pub struct Import {
     /// Tenant the files belong to.
     #[arg(long)]
     pub tenant: String,
-    /// Source id in sources.toml.
+    /// Source id in sources.toml of all files; without it each file is written SOURCE=FILE.
     #[arg(long)]
-    pub source: String,
+    pub source: Option<String>,
     /// Files; .gz, .zst and .evtx too.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,

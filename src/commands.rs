@@ -35,9 +35,17 @@ pub fn output(path: Option<&Path>) -> Result<Box<dyn Write>> {
 
 /// A progress bar on stderr when it is a terminal, else nothing.
 pub fn progress(total: u64, unit: &str) -> indicatif::ProgressBar {
+    styled(total, &format!("{{bar:30}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} {{eta}}"))
+}
+
+/// A progress bar in bytes on stderr, with the rate and the time that is left, when stderr is a terminal; else nothing.
+pub fn progress_bytes(total: u64) -> indicatif::ProgressBar {
+    styled(total, "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+}
+
+fn styled(total: u64, template: &str) -> indicatif::ProgressBar {
     let bar = indicatif::ProgressBar::new(total);
-    let template = format!("{{bar:30}} {{human_pos}}/{{human_len}} {unit} {{per_sec}} {{eta}}");
-    if let Ok(style) = indicatif::ProgressStyle::with_template(&template) {
+    if let Ok(style) = indicatif::ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar

@@ -1,204 +1,197 @@
-//! `sekisho import`: files into the stream, resumable, each line once.
+//! `sekisho import`: files into the stream, resumable, each line once, several files in the order of event time.
 //!
-//! The log itself is the checkpoint. Beside the data lies a small file with how many lines of each imported file were
-//! known to be durable and where the log stood then. After a crash between the two, the records that follow that
-//! position are compared with the file's next lines, so that what is durable already is not appended again.
+//! The log itself is the checkpoint. Beside the data lies a small file with how many records of each imported file were
+//! known to be durable and where the log stood then ([`checkpoint`]). After a crash between the two, the records that
+//! follow that position are compared with the files' next lines, so that what is durable already is not appended again.
 
-use std::collections::BTreeMap;
+mod checkpoint;
+mod merge;
+
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::{Deserialize, Serialize};
+use ingest::{Decoder, Sources};
 use stream::log::Log;
-use stream::{Record, RecordKind, Timestamp, Topic};
+use stream::{Record, Timestamp, Topic};
 
 use crate::cli::Import;
-use crate::commands::{DONE, progress};
+use crate::commands::{DONE, progress_bytes};
 use crate::config::Config;
+use checkpoint::{Checkpoint, Start};
+use merge::{Feed, Merge};
 
 /// Lines per append.
 const BATCH_LINES: usize = 5_000;
 /// Bytes per append, reached first by long lines.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// How far each file is imported.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Checkpoint {
-    /// File identity -> progress.
-    files: BTreeMap<String, Progress>,
-}
-
-/// How far one file is imported.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Progress {
-    /// Lines known to be durable.
-    lines: u64,
-    /// The log's end when that was written.
-    log_end: u64,
-    /// Whether that was all of them.
-    done: bool,
-}
-
 /// Appends the files' lines to the stream.
 pub fn run(args: &Import) -> Result<u8> {
     let config = Config::load(&args.config)?;
-    let sources = ingest::Sources::load(&config.sources)?;
-    let source = sources
-        .get(&args.tenant, &args.source)
-        .with_context(|| format!("{} declares no source {}/{}", config.sources.display(), args.tenant, args.source))?;
+    let sources = Arc::new(Sources::load(&config.sources)?);
     std::fs::create_dir_all(&config.data).with_context(|| format!("create {}", config.data.display()))?;
     let log = Log::open(config.stream.clone()).context(
         "open the stream; while `sekisho run` uses this data folder, stop it or send the file to its HTTP listener",
     )?;
-    let mut import = Importer {
-        partition: log.partition_for(Topic::Raw, &args.tenant, &args.source),
-        path: config.data.join("import.json"),
-        checkpoint: Checkpoint::load(&config.data.join("import.json"))?,
-        log,
-        tenant: args.tenant.as_str().into(),
-        source: args.source.as_str().into(),
-    };
-    let mut total = 0;
-    for file in &args.files {
-        let received = match source.last_received {
-            Some(time) => time,
-            None => modified(file)?,
-        };
-        total += import.file(file, received)?;
+    let checkpoint = Checkpoint::load(&config.data.join("import.json"))?;
+    let feeds = feeds(args, &sources, &config.sources, &checkpoint)?;
+    let bar = progress_bytes(feeds.iter().filter_map(|feed| std::fs::metadata(&feed.path).ok()).map(|m| m.len()).sum());
+    let merge = Merge::new(feeds, Decoder::new(sources))?;
+    let mut import = Importer { log, checkpoint, merge };
+    import.pass_durable()?;
+    let total = import.all(&bar)?;
+    bar.finish_and_clear();
+    for feed in &import.merge.feeds {
+        eprintln!("{}: {} lines", feed.path.display(), feed.given);
     }
     import.log.close();
     eprintln!("{total} lines imported; `sekisho run` indexes and judges them");
     Ok(DONE)
 }
 
+/// The files that have something to import, each where it goes on.
+fn feeds(args: &Import, sources: &Sources, declared_in: &Path, checkpoint: &Checkpoint) -> Result<Vec<Feed>> {
+    let mut feeds: Vec<Feed> = Vec::new();
+    for given in &args.files {
+        let (source, path) = named(args, given)?;
+        let declared = sources
+            .get(&args.tenant, &source)
+            .with_context(|| format!("{} declares no source {}/{source}", declared_in.display(), args.tenant))?;
+        ensure!(path.is_file(), "{} is not a file; name the files in it", path.display());
+        let received = match declared.last_received {
+            Some(time) => time,
+            None => modified(&path)?,
+        };
+        let uncounted = Arc::new(AtomicU64::new(0));
+        let Some(first) = merge::records(&path, &uncounted)?.next().transpose()? else {
+            eprintln!("{}: no lines", path.display());
+            continue;
+        };
+        let key = Checkpoint::key(&args.tenant, &source, &first);
+        let start = checkpoint.start(&key, merge::records(&path, &uncounted)?)?;
+        if start.progress.lines > 0 {
+            eprintln!("{}: {} lines are in already, going on from there", path.display(), start.progress.lines);
+        }
+        let twin = feeds.iter().find(|feed| feed.key == key && feed.start == start && same(&feed.path, &path));
+        if let Some(twin) = twin {
+            eprintln!("{}: the same lines as {}, imported once", path.display(), twin.path.display());
+            continue;
+        }
+        let owner = (args.tenant.as_str().into(), source.as_str().into());
+        feeds.push(Feed::open(path, owner, received, key, start)?);
+    }
+    Ok(feeds)
+}
+
+/// Source and path of a file argument: `SOURCE=FILE`, or a file of `--source`.
+fn named(args: &Import, given: &Path) -> Result<(String, PathBuf)> {
+    if let Some(source) = &args.source {
+        return Ok((source.clone(), given.to_path_buf()));
+    }
+    let text = given.to_string_lossy();
+    let (source, path) = text
+        .split_once('=')
+        .with_context(|| format!("whose lines are in {text}? write SOURCE={text}, or name the source with --source"))?;
+    Ok((source.to_owned(), path.into()))
+}
+
+/// Whether two files of one command hold the same records.
+fn same(a: &Path, b: &Path) -> bool {
+    let uncounted = Arc::new(AtomicU64::new(0));
+    match (merge::records(a, &uncounted), merge::records(b, &uncounted)) {
+        (Ok(mut a), Ok(mut b)) => loop {
+            match (a.next(), b.next()) {
+                (None, None) => return true,
+                (Some(Ok(a)), Some(Ok(b))) if a == b => {}
+                _ => return false,
+            }
+        },
+        _ => false,
+    }
+}
+
 struct Importer {
     log: Log,
-    partition: u32,
-    path: PathBuf,
     checkpoint: Checkpoint,
-    tenant: std::sync::Arc<str>,
-    source: std::sync::Arc<str>,
+    merge: Merge,
 }
 
 impl Importer {
-    /// Imports what is missing of one file and gives how many lines that was.
-    fn file(&mut self, file: &Path, received: Timestamp) -> Result<u64> {
-        let identity = format!("{}/{}/{}", self.tenant, self.source, identity(file)?);
-        let before = self.checkpoint.files.get(&identity).copied().unwrap_or_default();
-        if before.done {
-            eprintln!("{}: imported before, all {} lines", file.display(), before.lines);
-            return Ok(0);
-        }
-        // A blank line is no record.
-        let blank = |line: &ingest::Result<Vec<u8>>| matches!(line, Ok(line) if line.is_empty());
-        let mut lines = ingest::import::records(file)?.filter(|line| !blank(line)).peekable();
-        for _ in 0..before.lines {
-            lines.next().transpose()?;
-        }
-        let mut durable = before.lines;
-        let known = self.checkpoint.files.contains_key(&identity);
-        if known {
-            durable += self.skip_durable(before.log_end, &mut lines)?;
-        }
-        if durable > 0 {
-            eprintln!("{}: {durable} lines are in already, going on from there", file.display());
-        }
-        self.save(&identity, durable, false)?;
-        let bar = progress(0, "lines");
-        let (mut batch, mut bytes, mut imported) = (Vec::with_capacity(BATCH_LINES), 0, 0);
+    /// Imports what is missing of every file and gives how many records that was.
+    fn all(&mut self, bar: &indicatif::ProgressBar) -> Result<u64> {
+        self.save()?;
+        let (mut batch, mut bytes, mut total) = (Vec::with_capacity(BATCH_LINES), 0, 0);
         loop {
-            let line = lines.next().transpose().with_context(|| format!("read {}", file.display()))?;
-            let end = line.is_none();
-            if let Some(line) = line {
-                bytes += line.len();
-                batch.push(self.record(line, received));
+            let next = self.merge.pop()?;
+            let end = next.is_none();
+            if let Some((index, record)) = next {
+                bytes += record.raw.len();
+                self.merge.feeds[index].given += 1;
+                batch.push(record);
             }
             if !batch.is_empty() && (end || batch.len() >= BATCH_LINES || bytes >= BATCH_BYTES) {
-                imported += batch.len() as u64;
-                self.log.append(Topic::Raw, self.partition, std::mem::take(&mut batch))?.wait()?;
+                total += batch.len() as u64;
                 bytes = 0;
-                bar.set_length(durable + imported);
-                bar.set_position(durable + imported);
-                self.save(&identity, durable + imported, end)?;
+                self.append(std::mem::take(&mut batch))?;
+                self.save()?;
+                bar.set_position(self.merge.feeds.iter().map(|feed| feed.read.load(Ordering::Relaxed)).sum());
             }
             if end {
                 break;
             }
         }
-        self.save(&identity, durable + imported, true)?;
-        bar.finish_and_clear();
-        eprintln!("{}: {imported} lines", file.display());
-        Ok(imported)
+        for feed in &self.merge.feeds {
+            self.checkpoint.close(&feed.key);
+        }
+        self.checkpoint.save()?;
+        Ok(total)
     }
 
-    /// Passes over the file's lines that stand in the log after `from` although no checkpoint says so.
-    fn skip_durable(
-        &self,
-        from: u64,
-        lines: &mut std::iter::Peekable<impl Iterator<Item = ingest::Result<Vec<u8>>>>,
-    ) -> Result<u64> {
-        let mut reader = self.log.reader(Topic::Raw, self.partition, from)?;
-        let end = self.log.end_offset(Topic::Raw, self.partition);
-        let (mut next, mut skipped) = (from, 0);
-        while next < end {
-            let Some(batch) = reader.poll(Duration::ZERO)? else { break };
-            for record in batch.iter().filter(|record| record.offset >= from) {
-                let ours = record.tenant == &*self.tenant && record.source == &*self.source;
-                if ours && matches!(lines.peek(), Some(Ok(line)) if line == record.raw) {
-                    lines.next();
-                    skipped += 1;
+    /// Makes records durable: those of one partition at once, in order.
+    fn append(&self, batch: Vec<Record>) -> Result<()> {
+        let mut parts: std::collections::BTreeMap<u32, Vec<Record>> = std::collections::BTreeMap::new();
+        for record in batch {
+            let partition = self.log.partition_for(Topic::Raw, &record.tenant, &record.source);
+            parts.entry(partition).or_default().push(record);
+        }
+        for (partition, records) in parts {
+            self.log.append(Topic::Raw, partition, records)?.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Passes over the files' lines that stand in the log although no checkpoint says so.
+    fn pass_durable(&mut self) -> Result<()> {
+        let Some(from) = self.merge.feeds.iter().filter_map(|feed| feed.start.log_end).min() else { return Ok(()) };
+        for partition in 0..self.log.partitions(Topic::Raw) {
+            let from = from.max(self.log.start_offset(Topic::Raw, partition));
+            let end = self.log.end_offset(Topic::Raw, partition);
+            let (mut reader, mut next) = (self.log.reader(Topic::Raw, partition, from.min(end))?, from);
+            while next < end {
+                let Some(batch) = reader.poll(Duration::ZERO)? else { break };
+                for record in batch.iter().filter(|record| record.offset >= from) {
+                    let may = |feed: &Feed| feed.start.log_end.is_some_and(|end| record.offset >= end);
+                    self.merge.pass(record.tenant, record.source, record.raw, may)?;
                 }
+                next = batch.next_offset();
             }
-            next = batch.next_offset();
         }
-        Ok(skipped)
+        Ok(())
     }
 
-    fn record(&self, line: Vec<u8>, received: Timestamp) -> Record {
-        Record {
-            kind: RecordKind::Data,
-            tenant: self.tenant.clone(),
-            source: self.source.clone(),
-            peer: None,
-            received,
-            raw: line.into(),
+    /// Writes how far every file is. Called only when all that was handed out is durable.
+    fn save(&mut self) -> Result<()> {
+        for feed in &mut self.merge.feeds {
+            let partition = self.log.partition_for(Topic::Raw, &feed.tenant, &feed.source);
+            let log_end = self.log.end_offset(Topic::Raw, partition);
+            let Start { progress, place, .. } = &feed.start;
+            feed.start.place = self.checkpoint.note(&feed.key, *place, progress, log_end);
         }
+        self.checkpoint.save()
     }
-
-    fn save(&mut self, identity: &str, lines: u64, done: bool) -> Result<()> {
-        let log_end = self.log.end_offset(Topic::Raw, self.partition);
-        self.checkpoint.files.insert(identity.to_owned(), Progress { lines, log_end, done });
-        let temporary = self.path.with_extension("json.new");
-        std::fs::write(&temporary, serde_json::to_vec_pretty(&self.checkpoint)?)
-            .and_then(|()| std::fs::File::open(&temporary)?.sync_all())
-            .and_then(|()| std::fs::rename(&temporary, &self.path))
-            .with_context(|| format!("write {}", self.path.display()))
-    }
-}
-
-impl Checkpoint {
-    fn load(path: &Path) -> Result<Checkpoint> {
-        if !path.exists() {
-            return Ok(Checkpoint::default());
-        }
-        let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} is damaged; remove it to import from the start", path.display()))
-    }
-}
-
-/// What tells a file from another: its name, its size and its first bytes; a copy elsewhere is the same file.
-fn identity(path: &Path) -> Result<String> {
-    use std::io::Read;
-    let file = std::fs::File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let meta = file.metadata().with_context(|| format!("open {}", path.display()))?;
-    ensure!(meta.is_file(), "{} is not a file; name the files in it", path.display());
-    let mut head = Vec::new();
-    file.take(64 << 10).read_to_end(&mut head).with_context(|| format!("read {}", path.display()))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let hash = stream::fingerprint("import", &name, &head);
-    Ok(format!("{name}:{}:{hash:?}", meta.len()))
 }
 
 fn modified(path: &Path) -> Result<Timestamp> {
@@ -206,3 +199,6 @@ fn modified(path: &Path) -> Result<Timestamp> {
     let modified = modified.with_context(|| format!("open {}", path.display()))?;
     Ok(jiff::Timestamp::try_from(modified).map_or_else(|_| jiff::Timestamp::now().into(), Timestamp::from))
 }
+
+#[cfg(test)]
+mod tests;
