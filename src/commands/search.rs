@@ -1,6 +1,12 @@
 //! `sekisho search`
+//!
+//! Logs are written by attackers: no character of them that moves a terminal's cursor, colours it or turns the direction
+//! of writing reaches the output as it is. Tables and CSV show it as a token (`\u{1b}`), JSON as its escape (`\u001b`),
+//! which is the same string to a program. A CSV cell that a spreadsheet would run as a formula gets a leading `'`.
 
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
@@ -27,7 +33,14 @@ const COLUMNS: &[&str] = &[
 
 /// Searches the splits of a data folder; what a running process still holds in memory is on its pages only.
 pub fn run(args: &Search) -> Result<u8> {
-    let config = StoreConfig { dir: data_dir(&args.place)?.join("store"), ..StoreConfig::default() };
+    let data = data_dir(&args.place)?;
+    if let Some(process) = holder(&data) {
+        eprintln!(
+            "sekisho: process {process} has {} open; what it received last, up to ten minutes, is on its pages and its API only",
+            data.display()
+        );
+    }
+    let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
     let store = Store::open_read_only(config)?;
     let searcher = store.searcher();
     let now = Timestamp::from(jiff::Timestamp::now());
@@ -68,9 +81,9 @@ fn print_hits(searcher: &Searcher, mut request: SearchRequest, format: Format, o
         let hits = searcher.search(&request)?.hits;
         for hit in &hits {
             match format {
-                Format::Json => writeln!(out, "{}", serde_json::to_string(&with_id(hit))?)?,
+                Format::Json => writeln!(out, "{}", escaped(&serde_json::to_string(&with_id(hit))?))?,
                 Format::Csv => {
-                    out.write_all(&csv_line(COLUMNS.iter().map(|field| guarded(&cell(&hit.event, field))))?)?;
+                    out.write_all(&csv_line(COLUMNS.iter().map(|field| guarded(&visible(&cell(&hit.event, field)))))?)?;
                 }
                 Format::Table => {
                     let cells: Vec<String> = COLUMNS.iter().map(|field| visible(&cell(&hit.event, field))).collect();
@@ -107,14 +120,58 @@ fn cell(event: &Map<String, Value>, field: &str) -> String {
     }
 }
 
-/// Control characters, which could speak to the terminal, are shown as tokens.
-fn visible(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
+/// Whether a character does something to a screen instead of standing on it: C0 and C1 controls, line separators, marks
+/// and overrides of direction, invisible characters, tags.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A cell that a spreadsheet would read as a formula gets a quote in front.
+/// Characters that act on a terminal are shown as tokens.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// JSON in which characters that act on a terminal are written as escapes; its own writer does so below U+0020 only.
+fn escaped(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if acts(c) {
+            let units = &mut [0; 2];
+            c.encode_utf16(units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A cell that a spreadsheet would read as a formula gets a quote in front; plain numbers stay.
 fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text != "-" { format!("'{text}") } else { text.to_owned() }
+    if text == "-" { text.to_owned() } else { dashboards::spreadsheet_cell(text).into_owned() }
+}
+
+/// The process that has the stream of a data folder open, by the system's list of locks; looking takes no lock, which
+/// could get into the way of a process that starts.
+fn holder(data: &Path) -> Option<String> {
+    let inode = std::fs::metadata(data.join("stream/lock")).ok()?.ino();
+    holder_in(&std::fs::read_to_string("/proc/locks").ok()?, inode)
+}
+
+/// `1: FLOCK  ADVISORY  WRITE 1234 08:01:131 0 EOF`: the kernel's documentation of /proc/locks in proc(5).
+fn holder_in(locks: &str, inode: u64) -> Option<String> {
+    let fields = |line: &str| line.split_ascii_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let held = |line: &&Vec<String>| {
+        line.get(1).is_some_and(|kind| kind == "FLOCK")
+            && line.get(5).and_then(|place| place.rsplit(':').next()) == Some(inode.to_string().as_str())
+    };
+    let lines: Vec<Vec<String>> = locks.lines().map(fields).collect();
+    lines.iter().find(held).and_then(|line| line.get(4).cloned())
 }
 
 /// Reads RFC 3339, a date in JST, or how long ago (`24h`).
@@ -148,8 +205,37 @@ mod tests {
     }
 
     #[test]
-    fn output_is_guarded() {
-        assert_eq!(guarded("=1+1"), "'=1+1");
-        assert_eq!(visible("a\u{1b}[31mb"), "a\\u{1b}[31mb");
+    fn no_format_lets_a_log_speak_to_the_terminal() {
+        let hostile = "=a\u{1b}[31m\u{9b}2J\u{7f}\u{202e}b\u{2066}\u{200f}\r\nc\u{feff}\u{e0041}";
+        let event = Map::from_iter([("user.name".to_owned(), Value::from(hostile))]);
+        let json = escaped(&serde_json::to_string(&event).unwrap());
+        assert_eq!(serde_json::from_str::<Map<String, Value>>(&json).unwrap(), event, "the same to a program");
+        let table = visible(hostile);
+        assert!(table.starts_with("=a\\u{1b}[31m\\u{9b}2J\\u{7f}\\u{202e}b"), "{table}");
+        let csv = String::from_utf8(csv_line([guarded(&visible(hostile))].into_iter()).unwrap()).unwrap();
+        assert!(csv.starts_with("'=a") && csv.ends_with('\n'), "{csv}");
+        for text in [&json, &table, csv.trim_end()] {
+            assert!(!text.chars().any(acts), "{text}");
+        }
+        assert_eq!(visible("日本語 ／ ok"), "日本語 ／ ok");
+        for (cell, expected) in [("-", "-"), ("-5", "-5"), ("＝1", "'＝1"), (" @SUM(A1)", "' @SUM(A1)")] {
+            assert_eq!(guarded(cell), expected);
+        }
+    }
+
+    #[test]
+    fn the_process_that_has_the_folder_open_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().to_path_buf();
+        assert_eq!(holder(&data), None);
+        let log = stream::log::Log::open(stream::log::LogConfig::in_dir(data.join("stream"))).unwrap();
+        // Some containers hide the list of locks; what it holds is read below in any case.
+        if std::fs::read_to_string("/proc/locks").is_ok_and(|locks| !locks.is_empty()) {
+            assert!(holder(&data).is_some());
+        }
+        log.close();
+        assert_eq!(holder(&data), None);
+        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:42 0 EOF\n2: FLOCK  ADVISORY  WRITE 99 08:01:42 0 EOF\n";
+        assert_eq!((holder_in(locks, 42).as_deref(), holder_in(locks, 2)), (Some("99"), None));
     }
 }
