@@ -27,9 +27,46 @@ struct Counters {
     indexed: u64,
     parse_failures: u64,
     last_received: Option<Timestamp>,
-    minute: i64,
-    in_minute: u64,
-    last_minute: u64,
+    recent: Recent,
+}
+
+/// Seconds that [`Recent`] holds.
+const RECENT_SECONDS: i64 = 60;
+
+/// What came in each of the last seconds.
+#[derive(Clone, Debug)]
+struct Recent {
+    counts: [u64; RECENT_SECONDS as usize],
+    /// The newest second that is held; older ones are in the slots before it, around the ring.
+    newest: i64,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Recent { counts: [0; RECENT_SECONDS as usize], newest: i64::MIN / 2 }
+    }
+}
+
+impl Recent {
+    fn add(&mut self, second: i64, count: u64) {
+        for passed in self.newest.max(second - RECENT_SECONDS) + 1..=second {
+            *self.slot(passed) = 0;
+        }
+        self.newest = self.newest.max(second);
+        if second > self.newest - RECENT_SECONDS {
+            *self.slot(second) += count;
+        }
+    }
+
+    /// What came in the sixty seconds that end with `now`.
+    fn until(&self, now: i64) -> u64 {
+        let held = (self.newest - RECENT_SECONDS).max(now - RECENT_SECONDS) + 1..=self.newest.min(now);
+        held.map(|second| self.counts[second.rem_euclid(RECENT_SECONDS) as usize]).sum()
+    }
+
+    fn slot(&mut self, second: i64) -> &mut u64 {
+        &mut self.counts[second.rem_euclid(RECENT_SECONDS) as usize]
+    }
 }
 
 /// Counters of all sources; shared by listeners, workers and pages.
@@ -60,7 +97,7 @@ pub struct Row {
     pub parse_failures: u64,
     /// When the last record came, RFC 3339.
     pub last_received: Option<String>,
-    /// Records received in the last full minute.
+    /// Records received in the last sixty seconds.
     pub received_last_minute: u64,
 }
 
@@ -119,12 +156,7 @@ impl Accounting {
         let counters = entry(&mut sources, tenant, source);
         counters.received += count;
         counters.last_received = counters.last_received.max(Some(at));
-        let minute = at.seconds() / 60;
-        if minute > counters.minute {
-            counters.last_minute = if minute == counters.minute + 1 { counters.in_minute } else { 0 };
-            (counters.minute, counters.in_minute) = (minute, 0);
-        }
-        counters.in_minute += count;
+        counters.recent.add(at.seconds(), count);
     }
 
     /// Counts records that were added to the index, some of which could not be parsed.
@@ -144,11 +176,11 @@ impl Accounting {
     pub fn book(&self, log: &Log, now: Timestamp) -> Book {
         let ahead = |(partition, next): (&u32, &u64)| log.end_offset(Topic::Raw, *partition).saturating_sub(*next);
         let log_in_flight = self.positions.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ahead).sum();
-        let minute = now.seconds() / 60;
+        let second = now.seconds();
         let sources: Vec<Row> = self
             .lock()
             .iter()
-            .flat_map(|(tenant, sources)| sources.iter().map(move |(source, c)| row(tenant, source, c, minute)))
+            .flat_map(|(tenant, sources)| sources.iter().map(move |(source, c)| row(tenant, source, c, second)))
             .collect();
         let in_flight: u64 = sources.iter().map(|row| row.in_flight).sum();
         // The two are read one after the other while records flow; only a drained log can be held to equality.
@@ -198,7 +230,7 @@ fn entry<'a>(sources: &'a mut Sources, tenant: &str, source: &str) -> &'a mut Co
     sources.get_mut(tenant).and_then(|known| known.get_mut(source)).expect("was inserted above")
 }
 
-fn row(tenant: &str, source: &str, counters: &Counters, minute: i64) -> Row {
+fn row(tenant: &str, source: &str, counters: &Counters, second: i64) -> Row {
     Row {
         tenant: tenant.to_owned(),
         source: source.to_owned(),
@@ -208,10 +240,28 @@ fn row(tenant: &str, source: &str, counters: &Counters, minute: i64) -> Row {
         in_flight: counters.received.saturating_sub(counters.indexed),
         parse_failures: counters.parse_failures,
         last_received: counters.last_received.map(|time| time.to_string()),
-        received_last_minute: match minute - counters.minute {
-            0 => counters.last_minute,
-            1 => counters.in_minute,
-            _ => 0,
-        },
+        received_last_minute: counters.recent.until(second),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_minute_is_sixty_seconds_long_at_any_moment() {
+        let mut recent = Recent::default();
+        assert_eq!(recent.until(1_800_000_000), 0);
+        let start = 1_800_000_007;
+        recent.add(start, 5);
+        assert_eq!(recent.until(start), 5, "counted at once, not after the minute is full");
+        recent.add(start + 30, 2);
+        // The next one comes late, of a second that has passed.
+        recent.add(start + 10, 1);
+        assert_eq!((recent.until(start + 59), recent.until(start + 60), recent.until(start + 69)), (8, 3, 3));
+        assert_eq!((recent.until(start + 70), recent.until(start + 90)), (2, 0));
+        recent.add(start + 1000, 7);
+        recent.add(start, 9);
+        assert_eq!((recent.until(start + 1000), recent.until(start + 999)), (7, 0));
     }
 }
