@@ -7,6 +7,7 @@ pub(crate) mod compile;
 pub(crate) mod docs;
 pub(crate) mod document;
 pub(crate) mod merge;
+mod numbers;
 pub(crate) mod range;
 pub(crate) mod schema;
 pub(crate) mod shapes;

@@ -38,6 +38,8 @@ struct Inner {
     catalogue: Mutex<Catalogue>,
     /// What stored events are written against, from one split to the next.
     shapes: Mutex<Shapes>,
+    /// What keeps the writer waiting.
+    held_by: Mutex<Option<String>>,
     /// The failpoint a test asked to stop at.
     #[cfg(test)]
     stop_at: Mutex<Option<&'static str>>,
@@ -117,6 +119,7 @@ impl Store {
             state,
             catalogue: Mutex::new(catalogue),
             shapes: Mutex::new(Shapes::default()),
+            held_by: Mutex::new(None),
             #[cfg(test)]
             stop_at: Mutex::new(None),
             #[cfg(test)]
@@ -150,6 +153,11 @@ impl Store {
     /// Events searchable, tail included.
     pub fn event_count(&self) -> u64 {
         self.stats().events
+    }
+
+    /// What keeps the writer from going on, if anything does: a disk that refuses.
+    pub fn held_by(&self) -> Option<String> {
+        self.inner.held_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the store holds.
@@ -336,6 +344,11 @@ impl Indexer {
     /// The next raw offset of the partition that is not yet durable in the index.
     pub fn durable(&self, partition: u32) -> u64 {
         self.durable.get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Tells [`Store::held_by`] what the caller waits for, or that it goes on.
+    pub fn hold(&self, cause: Option<String>) {
+        *self.store.inner.held_by.lock().unwrap_or_else(PoisonError::into_inner) = cause;
     }
 
     fn start(&mut self) -> Result<()> {

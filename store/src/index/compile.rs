@@ -14,6 +14,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, Term};
 
 use super::docs::Docs;
+use super::numbers::{is_time, may_begin_number};
 use super::range::{ColumnRange, Item};
 use super::schema::{self, Column, IndexSchema, Shape};
 use super::words::{FIELDS_OF, KEY, KEYS_OF, MARK, NAME, has_plain_name, has_words};
@@ -71,7 +72,7 @@ impl Compiler<'_> {
                 })
             }
             Node::Words(needle) => self.words(needle),
-            Node::WordGlob(glob) => Ok(exact(self.word_glob(glob)?)),
+            Node::WordGlob(glob) => self.word_glob(glob),
             Node::LineGlob(_) => Ok(all(false)),
             Node::Field(field, test) => self.field(field, test),
         }
@@ -113,6 +114,7 @@ impl Compiler<'_> {
         if let [one] = needle {
             return Ok(match is_lone_paired(one) {
                 true => exact(self.containing(one)?),
+                false if is_time(one) => Candidates { query: self.word(one)?, exact: false, all: false },
                 false => exact(self.word(one)?),
             });
         }
@@ -132,6 +134,7 @@ impl Compiler<'_> {
         let places = std::iter::once(self.schema.words).chain(self.schema.text_columns().map(|column| column.terms));
         let mut clauses = self.terms(places, word)?;
         clauses.extend(self.templates(&format!("{KEY}{word}{MARK}"), KEYS_OF, |_| true)?);
+        clauses.extend(self.numbers(word)?);
         Ok(any(clauses))
     }
 
@@ -190,11 +193,16 @@ impl Compiler<'_> {
         Ok(docs)
     }
 
-    fn word_glob(&self, glob: &Glob) -> tantivy::Result<Box<dyn Query>> {
-        self.matching(&glob.prefix(), |word| glob.matches(word))
+    fn word_glob(&self, glob: &Glob) -> tantivy::Result<Candidates> {
+        let mut clauses = self.numbers_matching(glob)?;
+        let times = self.times_matching(glob)?;
+        let is_exact = times.is_none();
+        clauses.extend(times);
+        clauses.push((Occur::Should, self.matching(&glob.prefix(), |word| glob.matches(word))?));
+        Ok(Candidates { query: any(clauses), exact: is_exact, all: false })
     }
 
-    /// Documents with a word, or a whole value of an explicit field, that begins with `prefix` and passes.
+    /// Documents with a word, numbers found elsewhere aside, or a whole value of an explicit field, that begins with `prefix` and passes.
     fn matching(&self, prefix: &[u8], passes: impl Fn(&str) -> bool) -> tantivy::Result<Box<dyn Query>> {
         let is_word = |word: &str| !word.starts_with(MARK) && passes(word);
         let mut docs = Docs::scan(self.reader, self.schema.words, prefix, 0, is_word)?;
@@ -270,7 +278,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn range<T>(&self, column: &str, low: T, high: T) -> tantivy::Result<Box<dyn Query>>
+    pub(super) fn range<T>(&self, column: &str, low: T, high: T) -> tantivy::Result<Box<dyn Query>>
     where
         T: Item + HasAssociatedColumnType,
         DynamicColumn: Into<Option<ColumnOf<T>>>,
@@ -317,6 +325,8 @@ impl Compiler<'_> {
             && has_words(field.kind())
             && let Some(begins) = std::str::from_utf8(&glob.prefix()).ok().and_then(|prefix| words(prefix).next())
             && begins.len() >= GLOB_WORD_MIN
+            // A number may be found through a column instead.
+            && !may_begin_number(begins)
         {
             let passes = |word: &str| word.starts_with(begins);
             let mut found = vec![(Occur::Should, self.matching(begins.as_bytes(), passes)?)];
@@ -333,7 +343,7 @@ impl Compiler<'_> {
     }
 }
 
-type Clause = (Occur, Box<dyn Query>);
+pub(super) type Clause = (Occur, Box<dyn Query>);
 
 /// Longer values are cut before they are compared, so their last word may not be one of the event's.
 const VALUE_BYTES_MAX: usize = 16_000;
@@ -341,7 +351,7 @@ const VALUE_BYTES_MAX: usize = 16_000;
 const GLOB_WORD_MIN: usize = 2;
 
 /// Any of the clauses.
-fn any(mut clauses: Vec<Clause>) -> Box<dyn Query> {
+pub(super) fn any(mut clauses: Vec<Clause>) -> Box<dyn Query> {
     match clauses.len() {
         0 => Box::new(EmptyQuery),
         1 => clauses.remove(0).1,
@@ -349,6 +359,6 @@ fn any(mut clauses: Vec<Clause>) -> Box<dyn Query> {
     }
 }
 
-fn term(field: Field, value: &str) -> TermQuery {
+pub(super) fn term(field: Field, value: &str) -> TermQuery {
     TermQuery::new(Term::from_field_text(field, value), IndexRecordOption::Basic)
 }

@@ -91,6 +91,16 @@ impl Terms {
         self.known[id.0 as usize].last = self.begins.len() as u32;
     }
 
+    /// The number of a term, which no document needs to have.
+    pub(super) fn number(&mut self, place: Field, term: &str) -> TermId {
+        self.intern(place, term)
+    }
+
+    /// As [`Terms::has`], by number.
+    pub(super) fn has_number(&self, id: TermId) -> bool {
+        self.known[id.0 as usize].last == self.begins.len() as u32
+    }
+
     /// Whether the document was given the term, or is to pass over it.
     pub(super) fn has(&self, place: Field, term: &str) -> bool {
         let hash = self.hash(place, term.as_bytes());

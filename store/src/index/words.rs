@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use sha2::{Digest as _, Sha256};
 use stream::{Event, FieldId, Kind, Value, fields};
 
+use super::numbers::{EXCEPT, Numbers};
 use super::schema::IndexSchema;
 use super::terms::{TermId, Terms};
 use crate::query::text::{fold, is_word_byte, words};
@@ -35,6 +36,8 @@ pub(crate) const NAME: &str = "\u{1}n";
 
 /// The most lists of one kind in one split that get a term of their own.
 const TEMPLATES_MAX: usize = 1024;
+/// The longest text whose words are remembered.
+const RECENT_BYTES_MAX: usize = 256;
 /// The longest list of keys in bytes.
 const LIST_BYTES_MAX: usize = 8 * 1024;
 
@@ -81,13 +84,24 @@ impl Templates {
 /// Gives the words of one document after the other.
 #[derive(Default)]
 pub(super) struct WordMaker {
+    /// The event's numbers that are found elsewhere; to be put before [`WordMaker::text`].
+    pub(super) numbers: Numbers,
     keys: Templates,
     names: Templates,
     /// The term of the list of fields by the number of the event's shape.
     names_of_shape: Vec<Option<TermId>>,
+    /// By field: the last text that the line does not have.
+    recent: Vec<Recent>,
     list: String,
     folded: String,
     scratch: String,
+}
+
+/// A text with the numbers of its words, in `words` and in `others`.
+#[derive(Default)]
+struct Recent {
+    text: String,
+    words: Vec<(TermId, TermId)>,
 }
 
 impl WordMaker {
@@ -115,10 +129,16 @@ impl WordMaker {
                 if is_key(&self.folded, found.end(), word) {
                     self.list.push_str(word);
                     self.list.push(MARK);
-                } else {
+                } else if !self.numbers.takes(word) {
                     terms.add(schema.words, word);
                 }
             }
+        }
+        if let Some(numbers) = self.numbers.exception() {
+            terms.add(schema.words, EXCEPT);
+            numbers.for_each(|number| {
+                terms.add(schema.words, &number);
+            });
         }
         self.give_keys(schema, terms);
         match shape.and_then(|shape| *self.names_of_shape.get(shape)?) {
@@ -188,7 +208,7 @@ impl WordMaker {
             match value {
                 Value::Str(text) => {
                     if !is_part(original, text) {
-                        add(schema, &fold(text), terms);
+                        self.add_text(schema, field, text, terms);
                     }
                     // An address or a number may be written in more than one way; the search asks for its own.
                     match kind {
@@ -207,6 +227,28 @@ impl WordMaker {
                     }
                 }
                 other => add(schema, &fold(&other.text()), terms),
+            }
+        }
+    }
+
+    /// Most such texts are constants of their product, which the last event with the field had too.
+    fn add_text(&mut self, schema: &IndexSchema, field: FieldId, text: &str, terms: &mut Terms) {
+        if text.len() > RECENT_BYTES_MAX {
+            return add(schema, &fold(text), terms);
+        }
+        if field.index() >= self.recent.len() {
+            self.recent.resize_with(field.index() + 1, Recent::default);
+        }
+        let recent = &mut self.recent[field.index()];
+        if recent.text != text {
+            text.clone_into(&mut recent.text);
+            let both = |word| (terms.number(schema.words, word), terms.number(schema.others, word));
+            recent.words.clear();
+            recent.words.extend(words(&fold(text)).map(both));
+        }
+        for (word, other) in &recent.words {
+            if !terms.has_number(*word) {
+                terms.add_again(*other);
             }
         }
     }

@@ -15,6 +15,7 @@ use tantivy::index::{Segment, SegmentComponent};
 use tantivy::store::StoreWriter;
 use tantivy::{Index, IndexSettings};
 
+use super::numbers::is_in_columns;
 use super::schema::{self, Column, IndexSchema, Shape};
 use super::shapes::Shapes;
 use super::terms::{TermId, Terms};
@@ -99,6 +100,7 @@ impl<'a> SplitWriter<'a> {
         self.columns.record_numerical(document, schema::OFFSET, id.offset);
         self.columns.record_numerical(document, schema::SUB, u64::from(id.sub));
         self.terms.start();
+        self.words.numbers.start(event.time().0);
         for (field, value) in event.iter() {
             if let Some(column) = self.schema.column(field) {
                 self.add_column(document, field, column, value);
@@ -114,6 +116,9 @@ impl<'a> SplitWriter<'a> {
             Shape::Int => {
                 if let Some(number) = as_int(value) {
                     self.columns.record_numerical(document, &column.name, number);
+                    if is_in_columns(field) {
+                        self.words.numbers.put(number);
+                    }
                 }
             }
             Shape::Keyword => match value {

@@ -41,6 +41,11 @@ impl Glob {
         bytes.collect()
     }
 
+    /// Whether all of its fixed bytes are such: whether it may match text made of them alone.
+    pub(crate) fn fits(&self, such: impl Fn(u8) -> bool) -> bool {
+        self.units.iter().all(|unit| !matches!(unit, Unit::Byte(byte) if !such(*byte)))
+    }
+
     /// Whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         // Greedy with one point to return to: the last star. Linear for real patterns, at worst text × pattern.

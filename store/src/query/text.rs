@@ -48,11 +48,11 @@ impl<'a> Iterator for Words<'a> {
         while let Some(&byte) = bytes.get(self.at) {
             if byte < 0x80 {
                 self.in_pairs = false;
-                if !is_word_byte(byte) {
-                    self.at += 1;
-                    continue;
+                if IS_WORD_BYTE[usize::from(byte)] {
+                    return Some(self.run());
                 }
-                return Some(self.run());
+                self.at += 1;
+                continue;
             }
             let c = self.text[self.at..].chars().next()?;
             if is_paired(c) {
@@ -92,27 +92,43 @@ impl<'a> Words<'a> {
 
     fn run(&mut self) -> &'a str {
         let (bytes, start) = (self.text.as_bytes(), self.at);
+        let limit = bytes.len().min(start + WORD_BYTES_MAX);
         let mut end = start;
-        while let Some(&byte) = bytes.get(end) {
-            let length = if byte >= 0x80 {
-                match self.text[end..].chars().next() {
-                    Some(c) if c.is_alphanumeric() && !is_paired(c) => c.len_utf8(),
-                    _ => break,
-                }
-            } else if is_word_byte(byte) || (end > start && joins(bytes, end)) {
-                1
-            } else {
-                break;
-            };
-            if end + length - start > WORD_BYTES_MAX {
+        loop {
+            while end < limit && IS_WORD_BYTE[usize::from(bytes[end])] {
+                end += 1;
+            }
+            if end == limit {
                 break;
             }
-            end += length;
+            if bytes[end] < 0x80 {
+                if end == start || !joins(bytes, end) {
+                    break;
+                }
+                end += 1;
+                continue;
+            }
+            match self.text[end..].chars().next() {
+                Some(c) if c.is_alphanumeric() && !is_paired(c) && end + c.len_utf8() - start <= WORD_BYTES_MAX => {
+                    end += c.len_utf8();
+                }
+                _ => break,
+            }
         }
         self.at = end;
         &self.text[start..end]
     }
 }
+
+static IS_WORD_BYTE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = is_word_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// Whether the punctuation at `at` keeps its neighbours in one word.
 fn joins(bytes: &[u8], at: usize) -> bool {
@@ -124,7 +140,7 @@ fn joins(bytes: &[u8], at: usize) -> bool {
     }
 }
 
-pub(crate) fn is_word_byte(byte: u8) -> bool {
+pub(crate) const fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 

@@ -23,6 +23,7 @@ struct Made {
     tenant: &'static str,
     values: Vec<(FieldId, &'static str)>,
     port: Option<i64>,
+    bytes: Option<i64>,
     ip: Option<std::net::IpAddr>,
     original: String,
 }
@@ -40,6 +41,10 @@ impl Made {
             event.push(fields::DESTINATION_PORT, Value::Int(port));
             event.push(fields::PROCESS_PID, Value::Int(port));
         }
+        if let Some(bytes) = self.bytes {
+            event.push(fields::SOURCE_BYTES, Value::Int(bytes));
+            event.push(fields::SOURCE_PORT, Value::Int(bytes * 3));
+        }
         if let Some(ip) = self.ip {
             event.push(fields::SOURCE_IP, Value::Ip(ip));
             event.push(fields::SOURCE_NAT_IP, Value::Ip(ip));
@@ -54,6 +59,7 @@ fn plain(offset: u64) -> Made {
         tenant: if offset.is_multiple_of(3) { "t2" } else { "t1" },
         values: vec![(fields::USER_NAME, if offset.is_multiple_of(2) { "sato" } else { "Suzuki" })],
         port: Some(offset as i64),
+        bytes: None,
         ip: None,
         original: format!("line {offset} denied by policy rule={} n{}=1", offset % 7, offset % 3),
     }
@@ -340,6 +346,13 @@ fn made() -> impl Strategy<Value = Made> {
         "root=deny",
         "\"deny\":7",
         "ab=東京",
+        "11",
+        "33",
+        "033",
+        "33=1",
+        "1800000000",
+        "1800003600.123",
+        "1800000000123456789",
     ]);
     let value =
         prop::sample::select(vec!["deny", "Accept", "root", "東京都", "7", "a.b", "root user", "a\"b", "10.1.0.5"]);
@@ -353,18 +366,19 @@ fn made() -> impl Strategy<Value = Made> {
     ]);
     let ip = prop::sample::select(vec!["10.1.0.5", "10.2.0.1", "2001:db8::1", "::ffff:10.1.0.5"]);
     (
-        0..40_i64,
+        (prop_oneof![0..2_i64, 0..40_i64], prop::option::of(prop::sample::select(vec![-11_i64, 11, 33, 4]))),
         any::<bool>(),
         prop::collection::vec((field, value), 0..4),
         prop::option::of(0..10_i64),
         prop::option::of(ip),
         prop::collection::vec(words, 0..6),
     )
-        .prop_map(|(time, second, values, port, ip, words)| Made {
+        .prop_map(|((time, bytes), second, values, port, ip, words)| Made {
             time: NOON + time * 3_600_000_000_000,
             tenant: if second { "t2" } else { "t1" },
             values,
             port,
+            bytes,
             ip: ip.map(|ip| ip.parse().unwrap()),
             original: words.join(" "),
         })
@@ -436,6 +450,24 @@ fn query() -> impl Strategy<Value = String> {
         "root*user",
         "a\\\"b",
         "ab",
+        "11",
+        "33",
+        "99",
+        "1*",
+        "?3",
+        "*3",
+        "*9*",
+        "18*",
+        "1800003600*",
+        "*.1*",
+        "\"33 11\"",
+        "tags:33",
+        "tags:18*",
+        "message:33",
+        "1800000000",
+        "1800003600.123",
+        "1800000000123456789",
+        "180000000?",
     ]);
     leaf.prop_map(String::from).prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
