@@ -7,13 +7,14 @@
 // What it measures goes to stdout.
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use benches::Corpus;
 use bumpalo::Bump;
-use detect::{Engine, Meta, RuleSet, Tenants};
+use detect::{Engine, Meta, Outcome, RuleSet, Tenants};
 use ingest::{Decoder, SourceConfig, Sources};
 use store::{ALL_TENANTS, SearchRequest, Store, StoreConfig};
 use stream::{EventId, RecordKind, RecordRef, Timestamp};
@@ -41,6 +42,7 @@ fn main() {
     let judge = stage.lap("parse + zones", events) - parse;
     pipeline.run(&lines, |_, _| {}, true, true);
     let matched = stage.lap("parse + zones + rules", events) - parse - judge;
+    println!("  {}", pipeline.alerts_met(events));
     let mut indexer = store.indexer();
     let mut done = 0;
     let began = Instant::now();
@@ -81,6 +83,8 @@ struct Pipeline {
     decoder: Decoder,
     tenants: Arc<Tenants>,
     engine: Engine,
+    /// Alerts by rule.
+    alerts: BTreeMap<String, usize>,
 }
 
 impl Pipeline {
@@ -92,7 +96,16 @@ impl Pipeline {
         };
         let sources = Sources::from_list(MIX.iter().map(source).collect()).expect("sources");
         let engine = Engine::new(rules, Arc::clone(&tenants));
-        Pipeline { decoder: Decoder::new(Arc::new(sources)), tenants, engine }
+        Pipeline { decoder: Decoder::new(Arc::new(sources)), tenants, engine, alerts: BTreeMap::new() }
+    }
+
+    /// How many events raise alerts, and by which rules: more than one in a thousand is not what a town's day is like.
+    fn alerts_met(&self, events: usize) -> String {
+        let mut rules: Vec<(usize, &str)> = self.alerts.iter().map(|(rule, count)| (*count, rule.as_str())).collect();
+        rules.sort_unstable_by(|a, b| b.cmp(a));
+        let sum: usize = rules.iter().map(|(count, _)| count).sum();
+        let most: Vec<String> = rules.iter().take(5).map(|(count, rule)| format!("{rule} {count}")).collect();
+        format!("{sum} alerts, {:.3} % of events: {}", sum as f64 * 100.0 / events as f64, most.join(", "))
     }
 
     fn run(
@@ -122,7 +135,11 @@ impl Pipeline {
                 }
                 sink(id, &event);
             }
-            outcomes.clear();
+            for outcome in outcomes.drain(..) {
+                if let Outcome::Alert(alert) = outcome {
+                    *self.alerts.entry(alert.rule.name.clone()).or_default() += 1;
+                }
+            }
             arena.reset();
         }
     }

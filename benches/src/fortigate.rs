@@ -1,4 +1,5 @@
 //! FortiGate 7.x lines in the default format (FortiOS Log Message Reference): 80 % traffic, 15 % UTM, 5 % events.
+//! Traffic goes where the example's ledgers allow it; what they do not allow is refused. One line in 10,000 is an attack.
 
 use crate::random::{Random, START, clock};
 
@@ -11,18 +12,22 @@ pub(crate) fn line(index: u64, random: &mut Random) -> String {
         START + second,
         random.below(1_000_000_000)
     );
-    match random.below(100) {
-        0..80 => format!("{head} {}", traffic(index, random)),
-        80..90 => format!("{head} {}", webfilter(index, random)),
-        90..95 => format!("{head} {}", ips(index, random)),
+    match random.below(10_000) {
+        0..8_000 => format!("{head} {}", traffic(index, random)),
+        8_000..9_499 => format!("{head} {}", webfilter(index, random)),
+        9_499 => format!("{head} {}", ips(index, random)),
         _ => format!("{head} {}", event(random)),
     }
 }
 
 fn traffic(index: u64, random: &mut Random) -> String {
-    let (source, destination, port) = (random.inside(), random.outside(), 1024 + random.below(60_000));
-    let (service, destination_port) =
-        random.pick(&[("HTTPS", 443), ("HTTP", 80), ("DNS", 53), ("SMB", 445), ("SSH", 22)]);
+    let refused = random.below(5) == 0;
+    let source = if refused { random.inside() } else { random.office() };
+    let (destination, port) = (random.outside(), 1024 + random.below(60_000));
+    let (service, destination_port) = match refused {
+        true => random.pick(&[("SMB", 445), ("SSH", 22), ("NTP", 123), ("RDP", 3389)]),
+        false => random.pick(&[("HTTPS", 443), ("HTTPS", 443), ("HTTP", 80), ("DNS", 53)]),
+    };
     let protocol = if destination_port == 53 { 17 } else { 6 };
     let head = format!(
         "logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" level=\"notice\" vd=\"root\" srcip={source} \
@@ -30,7 +35,7 @@ fn traffic(index: u64, random: &mut Random) -> String {
          dstintf=\"wan1\" dstintfrole=\"wan\" srccountry=\"Reserved\" dstcountry=\"Japan\" sessionid={} proto={protocol}",
         800_000 + index
     );
-    if random.below(5) == 0 {
+    if refused {
         return format!(
             "{head} action=\"deny\" policyid=0 policytype=\"policy\" service=\"{service}\" trandisp=\"noop\" duration=0 \
              sentbyte=0 rcvdbyte=0 sentpkt=0 appcat=\"unscanned\" crscore=30 craction=131072 crlevel=\"high\""
@@ -55,7 +60,10 @@ fn traffic(index: u64, random: &mut Random) -> String {
 }
 
 fn webfilter(index: u64, random: &mut Random) -> String {
-    let (kind, action) = random.pick(&[("ftgd_allow", "passthrough"), ("ftgd_blk", "blocked")]);
+    let (kind, action) = match random.below(50) {
+        0 => ("ftgd_blk", "blocked"),
+        _ => ("ftgd_allow", "passthrough"),
+    };
     let host = random.host();
     format!(
         "logid=\"0317013312\" type=\"utm\" subtype=\"webfilter\" eventtype=\"{kind}\" level=\"notice\" vd=\"root\" \
@@ -66,7 +74,7 @@ fn webfilter(index: u64, random: &mut Random) -> String {
          catdesc=\"Information Technology\"",
         800_000 + index,
         random.user(),
-        random.inside(),
+        random.office(),
         1024 + random.below(60_000),
         random.outside(),
         random.below(1000),
@@ -92,14 +100,14 @@ fn ips(index: u64, random: &mut Random) -> String {
 
 fn event(random: &mut Random) -> String {
     let user = random.user();
-    match random.below(3) {
+    match random.below(100) {
         0 => format!(
             "logid=\"0101039426\" type=\"event\" subtype=\"vpn\" level=\"alert\" vd=\"root\" logdesc=\"SSL VPN login fail\" \
              action=\"ssl-login-fail\" tunneltype=\"ssl-web\" tunnelid=0 remip={} user=\"{user}\" group=\"N/A\" \
              dst_host=\"N/A\" reason=\"sslvpn_login_permission_denied\" msg=\"SSL user failed to logged in\"",
             random.outside()
         ),
-        1 => format!(
+        1..50 => format!(
             "logid=\"0102043014\" type=\"event\" subtype=\"user\" level=\"notice\" vd=\"root\" logdesc=\"FSSO logon\" \
              srcip={} user=\"{user}\" server=\"FSSO-HONCHO\" action=\"FSSO-logon\" msg=\"FSSO-logon event\"",
             random.inside()

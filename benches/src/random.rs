@@ -34,6 +34,11 @@ impl Random {
         format!("10.{}.{}.{}", self.pick(&[10, 20, 30]), self.below(8), 1 + self.below(250))
     }
 
+    /// An address of the office network that may reach the internet.
+    pub fn office(&mut self) -> String {
+        format!("10.30.{}.{}", self.below(8), 1 + self.below(250))
+    }
+
     /// An address of the documentation ranges.
     pub fn outside(&mut self) -> String {
         format!("{}.{}", self.pick(&["192.0.2", "198.51.100", "203.0.113"]), 1 + self.below(250))

@@ -4,7 +4,7 @@ use crate::random::{Random, START};
 
 pub(crate) fn line(index: u64, random: &mut Random) -> String {
     let (second, milli) = (START + index / 40, random.below(1000));
-    let (client, host, user) = (random.inside(), random.host(), random.user());
+    let (client, host, user) = (random.office(), random.host(), random.user());
     let elapsed = random.below(90_000);
     match random.below(10) {
         0..5 => format!(

@@ -9,13 +9,14 @@ pub(crate) fn line(index: u64, random: &mut Random) -> String {
         random.below(20),
         1000 + random.below(60_000)
     );
-    let (user, port) = (random.user(), 1024 + random.below(60_000));
-    let address = if random.below(4) == 0 { random.outside() } else { random.inside() };
-    match random.below(5) {
-        0 => format!("{head} Accepted password for {user} from {address} port {port} ssh2"),
-        1 => format!("{head} Failed password for {user} from {address} port {port} ssh2"),
-        2 => format!("{head} Failed password for invalid user admin from {address} port {port} ssh2"),
-        3 => format!("{head} Invalid user oracle from {address} port {port}"),
+    // One person sits at one terminal.
+    let (seat, port) = (random.below(900), 1024 + random.below(60_000));
+    let (user, address) = (format!("shokuin{seat:04}"), format!("10.20.{}.{}", seat / 250, 1 + seat % 250));
+    match random.below(100) {
+        0..48 => format!("{head} Accepted password for {user} from {address} port {port} ssh2"),
+        48 => format!("{head} Failed password for {user} from {address} port {port} ssh2"),
+        49 => format!("{head} Failed password for invalid user admin from {address} port {port} ssh2"),
+        50 => format!("{head} Invalid user oracle from {address} port {port}"),
         _ => format!("{head} Disconnected from user {user} {address} port {port}"),
     }
 }

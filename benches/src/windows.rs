@@ -6,13 +6,15 @@ pub(crate) fn line(index: u64, random: &mut Random) -> String {
     let (hour, minute, second) = clock(index / 20);
     // The clock is Japan's, the event's is UTC.
     let hour = (hour + 24 - 9) % 24;
-    let host = format!("PC-{:04}", random.below(900));
-    let (user, address) = (random.user(), random.inside());
-    let (id, action, outcome, keywords) = random.pick(&[
-        (4624, "logged-in", "success", "Audit Success"),
-        (4625, "logon-failed", "failure", "Audit Failure"),
-        (4688, "created-process", "success", "Audit Success"),
-    ]);
+    // One person sits at one terminal.
+    let seat = random.below(900);
+    let (host, user) = (format!("PC-{seat:04}"), format!("shokuin{seat:04}"));
+    let address = format!("10.20.{}.{}", seat / 250, 1 + seat % 250);
+    let (id, action, outcome, keywords) = match random.below(200) {
+        0 => (4625, "logon-failed", "failure", "Audit Failure"),
+        1..110 => (4624, "logged-in", "success", "Audit Success"),
+        _ => (4688, "created-process", "success", "Audit Success"),
+    };
     let data = if id == 4688 {
         format!(
             r#""SubjectUserName":"{user}","SubjectDomainName":"CITY","SubjectLogonId":"0x3e7","NewProcessId":"0x{:x}","NewProcessName":"C:\\Windows\\System32\\cmd.exe","CommandLine":"cmd.exe /c dir C:\\Users\\{user}","ParentProcessName":"C:\\Windows\\explorer.exe","TokenElevationType":"%%1938""#,
