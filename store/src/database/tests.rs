@@ -70,6 +70,22 @@ fn a_replayed_batch_changes_nothing() {
 }
 
 #[test]
+fn a_full_disk_is_told_apart_and_the_batch_can_be_tried_again() {
+    let (_dir, database) = open();
+    let pages: i64 = database.lock().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+    database.lock().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
+    let snapshot = vec![7; 1 << 20];
+    let full = database.apply(batch(&[], 10, Some(&snapshot))).unwrap_err();
+    assert!(full.is_no_space() && full.is_disk(), "{full}");
+    assert_eq!(database.detection_state(0).unwrap(), None);
+    database.lock().query_row("PRAGMA max_page_count = 100000", [], |_| Ok(())).unwrap();
+    database.apply(batch(&[], 10, Some(&snapshot))).unwrap();
+    assert_eq!(database.detection_state(0).unwrap().map(|(offset, _)| offset), Some(10));
+    let busy = Error::NotFound { what: "alert", id: "a".into() };
+    assert!(!busy.is_disk());
+}
+
+#[test]
 fn a_snapshot_keeps_its_own_offset() {
     let (_dir, database) = open();
     database.apply(batch(&[], 10, Some(b"s"))).unwrap();
