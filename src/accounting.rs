@@ -74,6 +74,7 @@ impl Recent {
 pub struct Accounting {
     sources: Mutex<Sources>,
     positions: Mutex<BTreeMap<u32, u64>>,
+    retired: Mutex<store::Retired>,
     /// Received -> searchable.
     pub lag: Lag,
 }
@@ -93,6 +94,9 @@ pub struct Row {
     pub filtered: u64,
     /// `received - indexed - filtered`.
     pub in_flight: u64,
+    /// Of the indexed, those that retention has removed since: `indexed - retired` can be found.
+    #[serde(default)]
+    pub retired: u64,
     /// Of the indexed, those that could not be parsed.
     pub parse_failures: u64,
     /// When the last record came, RFC 3339.
@@ -167,6 +171,11 @@ impl Accounting {
         counters.parse_failures += failures;
     }
 
+    /// Remembers what retention has removed, all in all.
+    pub fn retired(&self, retired: store::Retired) {
+        *self.retired.lock().unwrap_or_else(PoisonError::into_inner) = retired;
+    }
+
     /// Remembers how far a partition's worker has come.
     pub fn worked(&self, partition: u32, next: u64) {
         self.positions.lock().unwrap_or_else(PoisonError::into_inner).insert(partition, next);
@@ -177,11 +186,15 @@ impl Accounting {
         let ahead = |(partition, next): (&u32, &u64)| log.end_offset(Topic::Raw, *partition).saturating_sub(*next);
         let log_in_flight = self.positions.lock().unwrap_or_else(PoisonError::into_inner).iter().map(ahead).sum();
         let second = now.seconds();
-        let sources: Vec<Row> = self
+        let mut sources: Vec<Row> = self
             .lock()
             .iter()
             .flat_map(|(tenant, sources)| sources.iter().map(move |(source, c)| row(tenant, source, c, second)))
             .collect();
+        let retired = self.retired.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for row in &mut sources {
+            row.retired = retired.get(&row.tenant).and_then(|known| known.get(&row.source)).copied().unwrap_or(0);
+        }
         let in_flight: u64 = sources.iter().map(|row| row.in_flight).sum();
         // The two are read one after the other while records flow; only a drained log can be held to equality.
         let drained = || sources.iter().all(|row| row.received == row.indexed + row.filtered);
@@ -238,6 +251,7 @@ fn row(tenant: &str, source: &str, counters: &Counters, second: i64) -> Row {
         indexed: counters.indexed,
         filtered: 0,
         in_flight: counters.received.saturating_sub(counters.indexed),
+        retired: 0,
         parse_failures: counters.parse_failures,
         last_received: counters.last_received.map(|time| time.to_string()),
         received_last_minute: counters.recent.until(second),

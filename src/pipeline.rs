@@ -74,6 +74,7 @@ impl Pipeline {
         let loaded = Arc::new(loaded);
         revisions.keep(&config, Arc::clone(&loaded)).context("keep the revision of rules and ledgers")?;
         let accounting = Arc::new(Accounting::open(&database, &log)?);
+        accounting.retired(store.retired());
         // Before anything can be sent: what a crash left in the file is out of date.
         accounting.book(&log, now()).write(&config.accounting())?;
         let registry = prometheus::Registry::new();
@@ -110,7 +111,7 @@ impl Pipeline {
         revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
         tasks.spawn(tick(log.clone(), listeners.clone()));
         tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone(), failed));
-        tasks.spawn(retain(log.clone(), store.clone(), services.clone()));
+        tasks.spawn(retain(log.clone(), store.clone(), Arc::clone(&accounting), services.clone()));
         let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
         tasks.spawn(deliverer.run(services.clone()));
 
@@ -270,19 +271,20 @@ async fn keep_book(
 }
 
 /// Removes what is older than its retention; failures are told and tried again.
-async fn retain(log: Log, store: Store, stop: CancellationToken) {
+async fn retain(log: Log, store: Store, accounting: Arc<Accounting>, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RETAIN_EVERY) => {}
         }
-        let (log, store) = (log.clone(), store.clone());
+        let (log, store, accounting) = (log.clone(), store.clone(), Arc::clone(&accounting));
         let applied = tokio::task::spawn_blocking(move || -> Result<()> {
-            let (log, store) = (log.retain(now())?, store.retain(now())?);
-            if store.splits > 0 {
+            let (log, removed) = (log.retain(now())?, store.retain(now())?);
+            accounting.retired(store.retired());
+            if removed.splits > 0 {
                 tracing::info!(
-                    splits = store.splits,
-                    events = store.events,
+                    splits = removed.splits,
+                    events = removed.events,
                     "events past their retention were removed"
                 );
             }

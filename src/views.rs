@@ -116,7 +116,10 @@ impl Live for LiveView {
 
     fn ready(&self) -> Result<(), String> {
         match self.log.stopped().first() {
-            None => Ok(()),
+            None => match self.store.held_by() {
+                None => Ok(()),
+                Some(cause) => Err(format!("records are received and wait for a disk: {cause}")),
+            },
             Some((topic, partition, cause)) => {
                 Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name()))
             }

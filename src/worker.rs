@@ -28,6 +28,10 @@ use crate::revision::{self, Loaded, Revisions};
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How long a worker waits for records before it looks at its clocks.
 const POLL: Duration = Duration::from_millis(50);
+/// How long a worker waits for a disk that refuses before it tries again; twice as long each time.
+const DISK_WAIT_MIN: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const DISK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// An arena that grew past this is given back instead of kept.
 const ARENA_BYTES_KEPT: usize = 32 << 20;
 
@@ -132,7 +136,7 @@ impl Worker {
         loop {
             let stopping = stop.load(Ordering::Acquire);
             match self.reader.poll(if stopping { Duration::ZERO } else { POLL })? {
-                Some(batch) => self.batch(&batch, &arena)?,
+                Some(batch) => self.batch(&batch, &arena, stop)?,
                 None if stopping && self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => break,
                 None => {}
             }
@@ -140,11 +144,11 @@ impl Worker {
                 arena = Bump::new();
             }
             arena.reset();
-            self.keep_up()?;
+            self.keep_up(stop)?;
         }
         self.parts.indexer.commit()?;
         self.waiting = Some((self.next, self.state()));
-        self.save_snapshot()
+        self.save_snapshot(stop)
     }
 
     /// The state of detection with the revision it belongs to.
@@ -152,7 +156,7 @@ impl Worker {
         revision::seal(&self.parts.loaded.revision, &self.engine.snapshot())
     }
 
-    fn batch(&mut self, batch: &Batch, arena: &Bump) -> Result<()> {
+    fn batch(&mut self, batch: &Batch, arena: &Bump, stop: &AtomicBool) -> Result<()> {
         if let Some(gap) = batch.gap() {
             tracing::error!(partition = self.partition, ?gap, "records are missing from the log; see the gaps file");
         }
@@ -185,7 +189,7 @@ impl Worker {
         }
         self.changes.extend(self.outcomes.drain(..).map(change));
         if !self.changes.is_empty() {
-            self.save()?;
+            self.save(stop)?;
         }
         Ok(())
     }
@@ -253,15 +257,21 @@ impl Worker {
     }
 
     /// Commits what is due.
-    fn keep_up(&mut self) -> Result<()> {
+    fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
         let now = Instant::now();
-        if self.parts.indexer.maybe_commit(now)? && self.waiting.is_none() {
+        // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
+        let mut refused = false;
+        let cut = insist(&mut self.parts.indexer, stop, |indexer| {
+            let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
+            cut.inspect_err(|_| refused = true)
+        })?;
+        if cut && self.waiting.is_none() {
             // State and index stand at the same position now; the state is stored when the index is durable there.
             self.waiting = Some((self.next, self.state()));
         }
-        self.save_snapshot()?;
+        self.save_snapshot(stop)?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
-            self.save()?;
+            self.save(stop)?;
             if let Some(metrics) = &mut self.parts.metrics {
                 metrics.publish(&self.engine.stats());
             }
@@ -270,16 +280,18 @@ impl Worker {
     }
 
     /// One transaction: alerts, pages, accounting and progress.
-    fn save(&mut self) -> Result<()> {
+    fn save(&mut self, stop: &AtomicBool) -> Result<()> {
         let sources: Vec<SourceDelta> = std::mem::take(&mut self.deltas).into_values().collect();
-        let applied = self.parts.database.apply(DetectionBatch {
+        let batch = DetectionBatch {
             partition: self.partition,
             next_offset: self.next,
             outcomes: &self.changes,
             snapshot: None,
             sources: &sources,
             received: self.received,
-        })?;
+        };
+        let database = &self.parts.database;
+        let applied = insist(&mut self.parts.indexer, stop, |_| database.apply(batch))?;
         for id in &applied.new_alerts {
             tracing::info!(alert = %id, "alert");
         }
@@ -289,23 +301,56 @@ impl Worker {
     }
 
     /// Stores the waiting correlation state once the index is durable up to its position.
-    fn save_snapshot(&mut self) -> Result<()> {
+    fn save_snapshot(&mut self, stop: &AtomicBool) -> Result<()> {
         let durable = self.parts.indexer.durable(self.partition);
         let Some((position, snapshot)) = self.waiting.take_if(|(position, _)| *position <= durable) else {
             return Ok(());
         };
-        self.save()?;
-        self.parts.database.apply(DetectionBatch {
+        self.save(stop)?;
+        let batch = DetectionBatch {
             partition: self.partition,
             next_offset: position,
             outcomes: &[],
             snapshot: Some(&snapshot),
             sources: &[],
             received: self.received,
-        })?;
+        };
+        let database = &self.parts.database;
+        insist(&mut self.parts.indexer, stop, |_| database.apply(batch))?;
         // A hint for lag tools, and what retention must not pass.
         self.parts.log.commit("sekisho", Topic::Raw, self.partition, position)?;
         Ok(())
+    }
+}
+
+/// Does it again, after a wait, as long as the disk refuses: what is received meanwhile is in the log, and nothing that
+/// was not written counts as written. Gives up when told to stop. The store says to `/ready` what it waits for.
+fn insist<T>(
+    indexer: &mut Indexer,
+    stop: &AtomicBool,
+    mut work: impl FnMut(&mut Indexer) -> store::Result<T>,
+) -> store::Result<T> {
+    let (mut wait, mut held) = (DISK_WAIT_MIN, false);
+    loop {
+        match work(indexer) {
+            Err(error) if error.is_disk() && !stop.load(Ordering::Acquire) => {
+                tracing::error!(%error, "the disk refuses; the worker waits: free space, or replace the disk and restart");
+                indexer.hold(Some(error.to_string()));
+                held = true;
+                let until = Instant::now() + wait;
+                while Instant::now() < until && !stop.load(Ordering::Acquire) {
+                    std::thread::sleep(POLL);
+                }
+                wait = (wait * 2).min(DISK_WAIT_MAX);
+            }
+            result => {
+                if held {
+                    tracing::info!("the worker goes on");
+                    indexer.hold(None);
+                }
+                return result;
+            }
+        }
     }
 }
 

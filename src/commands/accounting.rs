@@ -28,16 +28,23 @@ pub fn run(place: &DataDir) -> Result<u8> {
     let mut out = output(None)?;
     writeln!(
         out,
-        "{:<12} {:<16} {:>12} {:>12} {:>10} {:>10} {:>10}",
-        "tenant", "source", "received", "indexed", "filtered", "in flight", "unparsed"
+        "{:<12} {:<16} {:>12} {:>12} {:>10} {:>10} {:>10} {:>10}",
+        "tenant", "source", "received", "indexed", "filtered", "in flight", "unparsed", "retired"
     )?;
     let mut total = 0;
     for row in &book.sources {
         total += row.received;
         writeln!(
             out,
-            "{:<12} {:<16} {:>12} {:>12} {:>10} {:>10} {:>10}",
-            row.tenant, row.source, row.received, row.indexed, row.filtered, row.in_flight, row.parse_failures
+            "{:<12} {:<16} {:>12} {:>12} {:>10} {:>10} {:>10} {:>10}",
+            row.tenant,
+            row.source,
+            row.received,
+            row.indexed,
+            row.filtered,
+            row.in_flight,
+            row.parse_failures,
+            row.retired
         )?;
     }
     writeln!(
