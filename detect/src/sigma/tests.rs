@@ -11,8 +11,8 @@
 //!
 //! The plain interpreter ([`plain`]) has none of these reservations. Whole folders of rules: `tests/differential.rs`.
 
-mod fields;
 mod modifiers;
+mod names;
 mod plain;
 
 use std::collections::BTreeSet;
