@@ -15,9 +15,7 @@
 //! holds, by default nothing: a register that nobody keeps accuses nobody. Of a field with several values, one that
 //! agrees is enough.
 
-use stream::Value;
-
-use super::{Case, Names, all_values};
+use super::{Case, Names, all_values, first_value};
 use crate::ledger::{Ledger, LedgerRow};
 
 /// What is asked of the rows that agree.
@@ -60,16 +58,19 @@ pub(crate) struct Join {
 impl Join {
     pub(super) fn holds(&self, case: &Case<'_, '_>) -> bool {
         let (column, fields) = &self.first;
-        let lacks = |fields: &Names| all_values(case.event, fields).next().is_none();
+        let ledger = case.body.and_then(|body| body.ledgers().get(&self.ledger));
+        let ledger = ledger.filter(|ledger| !ledger.rows().is_empty());
+        if ledger.is_none() && !self.if_empty {
+            return false;
+        }
+        let lacks = |fields: &Names| first_value(case.event, fields).is_none();
         if lacks(fields) || self.more.iter().any(|(_, fields)| lacks(fields)) {
             return false;
         }
-        let ledger = case.body.and_then(|body| body.ledgers().get(&self.ledger));
-        let Some(ledger) = ledger.filter(|ledger| !ledger.rows().is_empty()) else { return self.if_empty };
+        let Some(ledger) = ledger else { return true };
         let (mut any, mut valid, mut ended) = (false, false, false);
         for value in all_values(case.event, fields) {
-            let value = Value::text(value);
-            ledger.each_with(column, &value, &mut |row| {
+            ledger.each_with(column, value, &mut |row| {
                 if self.agrees(ledger, row, case) {
                     any = true;
                     valid |= row.holds(case.time);

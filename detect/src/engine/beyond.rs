@@ -6,11 +6,11 @@ use stream::{Alert, Event, Timestamp};
 
 use super::alert::Facts;
 use super::{Engine, Meta, Outcome};
-use crate::Tenants;
 use crate::beyond::{Beyond, Case, Pending};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
 use crate::suppress::Episode;
+use crate::{Tenant, Tenants};
 
 impl Engine {
     /// Hears every event, matched or not, while there are rules that miss something.
@@ -18,7 +18,7 @@ impl Engine {
         let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
         let rules = Arc::clone(&self.rules);
         let mut found = Vec::new();
-        self.beyond.hear(&rules, &case(None, meta, event), declared, &mut found);
+        self.beyond.hear(&rules, &case_of(None, meta, event), declared, &mut found);
         found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
     }
 
@@ -39,14 +39,19 @@ impl Engine {
     }
 
     /// Whether the event is a match of the rule now; false also for one that must wait for another.
-    pub(super) fn narrowed(&mut self, index: u32, rule: &Rule, beyond: &Beyond, facts: &Facts<'_, '_>) -> bool {
-        let tenants = Arc::clone(&self.tenants);
-        let case = case(Some(&tenants), facts.meta, facts.event());
-        if !self.beyond.passes(index, beyond, &case) {
+    pub(super) fn narrowed(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        beyond: &Beyond,
+        case: &Case<'_, '_>,
+        facts: &Facts<'_, '_>,
+    ) -> bool {
+        if !self.beyond.passes(index, beyond, case) {
             return false;
         }
-        let rules = Arc::clone(&self.rules);
-        let asks = self.beyond.ask(index, beyond, &case, || {
+        let rules = &self.rules;
+        let asks = self.beyond.ask(index, beyond, case, || {
             let by = rule.suppress.iter().flat_map(|suppress| suppress.by.iter());
             let mut key = String::new();
             facts.key(by.clone().map(|(_, fields)| fields.as_slice()), &mut key);
@@ -56,14 +61,6 @@ impl Engine {
             (serde_json::to_string(&alert).unwrap_or_default(), key)
         });
         !asks
-    }
-
-    /// Tells a match to the rules that may miss it.
-    pub(super) fn answer(&mut self, index: u32, facts: &Facts<'_, '_>) {
-        if self.beyond.listens() {
-            let rules = Arc::clone(&self.rules);
-            self.beyond.answer(&rules, index, &case(None, facts.meta, facts.event()));
-        }
     }
 
     /// Raises an absence, or adds it to the alert of its key.
@@ -104,13 +101,11 @@ impl Engine {
     }
 }
 
-fn case<'c, 'e>(tenants: Option<&'c Tenants>, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
-    Case {
-        tenant: meta.tenant,
-        source: meta.source,
-        body: tenants.and_then(|tenants| tenants.get(meta.tenant)),
-        event,
-        time: event.time(),
-        received: meta.received,
-    }
+/// The event at hand with the ledgers of its tenant.
+pub(super) fn case<'c, 'e>(tenants: &'c Tenants, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
+    case_of(tenants.get(meta.tenant), meta, event)
+}
+
+fn case_of<'c, 'e>(body: Option<&'c Tenant>, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
+    Case { tenant: meta.tenant, source: meta.source, body, event, time: event.time(), received: meta.received }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stream::Alert;
 
 use super::alert::Facts;
+use super::beyond::case;
 use super::{Engine, Outcome};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
@@ -23,7 +24,8 @@ impl Engine {
         told: &mut Vec<u32>,
         out: &mut Vec<Outcome>,
     ) {
-        let rules = Arc::clone(&self.rules);
+        let (rules, tenants) = (Arc::clone(&self.rules), Arc::clone(&self.tenants));
+        let case = case(&tenants, facts.meta, facts.event());
         for &index in matched {
             let excluded = self.excluded.get(facts.meta.tenant).is_some_and(|excluded| excluded[index as usize]);
             let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
@@ -35,13 +37,13 @@ impl Engine {
                 continue;
             }
             if let Some(beyond) = &rule.beyond
-                && !self.narrowed(index, rule, beyond, facts)
+                && !self.narrowed(index, rule, beyond, &case, facts)
             {
                 continue;
             }
             self.stats.matches += 1;
             self.matches.push(index as usize);
-            self.answer(index, facts);
+            self.beyond.answer(&rules, index, &case);
             if rules.rules[index as usize].alerts {
                 self.single(index, rule, facts, out);
                 told.push(index);

@@ -6,6 +6,8 @@
 
 use std::net::IpAddr;
 
+use stream::Value;
+
 use super::schema::{Kind, LEDGERS};
 use super::{Ledger, LedgerRow, indicators, plain};
 use crate::csv::list;
@@ -53,12 +55,13 @@ impl Ledger {
     }
 
     /// Calls `found` for every row that has the value in a key column, whatever its dates.
-    pub(crate) fn each_with(&self, column: &str, value: &str, found: &mut dyn FnMut(&LedgerRow)) {
+    pub(crate) fn each_with(&self, column: &str, value: Value<'_>, found: &mut dyn FnMut(&LedgerRow)) {
         let row = |index: &u32| &self.rows[*index as usize];
         if let Some((_, nets)) = self.nets.iter().find(|(name, _)| *name == column) {
-            let Ok(ip) = value.parse::<IpAddr>() else { return };
+            let Some(ip) = value.ip() else { return };
             return nets.covering(ip).flatten().map(row).for_each(found);
         }
+        let value = &value.text();
         let Some((_, keys)) = self.keys.iter().find(|(name, _)| *name == column) else { return };
         let wanted = self.spec.normal(column, value);
         if self.is_domain(column) {
@@ -92,7 +95,8 @@ impl Ledger {
         if cell.trim().is_empty() {
             return wanted.iter().any(String::is_empty);
         }
-        list(cell).any(|item| wanted.contains(&plain(item)))
+        let quick = |item: &str| wanted.iter().any(|text| text == item);
+        list(cell).any(|item| quick(item) || quick(&plain(item)))
     }
 
     fn is_domain(&self, column: &str) -> bool {
