@@ -61,6 +61,11 @@ pub enum Command {
         after_help = "Examples:\n  sekisho search 'source.ip:10.1.0.0/16 event.outcome:failure' --data ./data\n  sekisho search '\"failed password\"' --from 2026-11-20 --histogram 1h\n  sekisho search 'event.type:denied' --top source.ip --limit 10"
     )]
     Search(Search),
+    /// Search stored events for indicators of compromise.
+    #[command(
+        after_help = "Examples:\n  sekisho hunt --config ./town/sekisho.toml --ioc ioc.csv\n  sekisho hunt --data ./data --ioc list.txt --from 2026-10-01 | jq ."
+    )]
+    Hunt(Hunt),
     /// Look after detection rules.
     #[command(subcommand)]
     Rules(Rules),
@@ -297,6 +302,29 @@ pub struct Search {
     pub top: Option<String>,
 }
 
+/// `hunt`
+#[derive(Debug, Args)]
+pub struct Hunt {
+    /// Where the data is.
+    #[command(flatten)]
+    pub place: DataDir,
+    /// Addresses, networks, domains, URLs and hashes: one a line, or a CSV with a column `value`.
+    #[arg(long, value_name = "FILE")]
+    pub ioc: PathBuf,
+    /// Start (`2026-11-20`, RFC 3339, or `24h` ago); everything unless given.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// End, excluded.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// Tenant; all of them unless given.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// How many events of each indicator, newest first.
+    #[arg(long, default_value_t = 20)]
+    pub limit: usize,
+}
+
 /// `rules`
 #[derive(Debug, Subcommand)]
 pub enum Rules {
@@ -313,6 +341,18 @@ pub enum Rules {
     Test {
         /// Folder of rules; the built-in rules unless given.
         dir: Option<PathBuf>,
+    },
+    /// Show for each rule which sources can feed it and what it needs that they never give; exit 1 when one cannot match.
+    #[command(
+        after_help = "Examples:\n  sekisho rules coverage --config ./town/sekisho.toml\n  sekisho rules coverage --rules new-rules          with one source of every product"
+    )]
+    Coverage {
+        /// The configuration whose sources and rules are looked at; one source of every product unless given.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Folder of rules; the configuration's or the built-in rules unless given.
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
     },
     /// List rules.
     #[command(after_help = "Examples:\n  sekisho rules list")]

@@ -4,6 +4,7 @@ pub mod accounting;
 pub mod check;
 pub mod detect;
 pub mod generate;
+pub mod hunt;
 pub mod import;
 pub mod init;
 pub mod parse;

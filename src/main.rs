@@ -10,6 +10,7 @@ mod builtin;
 mod cli;
 mod commands;
 mod config;
+mod coverage;
 mod demo;
 mod generate;
 mod lag;
@@ -55,6 +56,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Import(args) => commands::import::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Search(args) => commands::search::run(args),
+        Command::Hunt(args) => commands::hunt::run(args),
         Command::Rules(args) => commands::rules::run(args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Accounting(args) => commands::accounting::run(args),

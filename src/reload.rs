@@ -87,6 +87,6 @@ impl Reloader {
 }
 
 fn show(pages: &AppState, loaded: &Loaded) {
-    pages.rules.store(Arc::new(views::rules(&loaded.rules)));
+    pages.rules.store(Arc::new(views::rules(&loaded.rules, &loaded.sources)));
     pages.tenants.store(Arc::new(views::tenants(&loaded.tenants)));
 }

@@ -15,7 +15,21 @@ pub fn report(problems: &[Problem]) {
     }
 }
 
-/// The rules of these folders, or the built-in ones when none is named. A bad rule is reported and left out.
+/// The rules of a folder with its own field pipelines only. A bad rule is reported and left out.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn rules_alone(dir: &Path) -> Result<Arc<RuleSet>> {
+    if !dir.exists() {
+        bail!("rules folder {} does not exist", dir.display());
+    }
+    let (rules, problems) = RuleSet::load(&[dir.to_path_buf()]);
+    report(&problems);
+    Ok(Arc::new(rules))
+}
+
+/// The rules of these folders, or the built-in ones when none is named. Folders without field pipelines get the built-in
+/// ones, without which rules in Sigma's own names find nothing in ECS events. A bad rule is reported and left out.
 ///
 /// # Errors
 /// A folder cannot be read.
@@ -35,14 +49,25 @@ pub fn load_rules(dirs: &[PathBuf]) -> Result<(Arc<RuleSet>, Vec<Problem>)> {
             bail!("rules folder {} does not exist", dir.display());
         }
     }
-    let (rules, problems) = if dirs.is_empty() {
-        let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
+    let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
+    let mut all = dirs.to_vec();
+    if dirs.is_empty() {
         builtin::write_rules(unpacked.path())?;
-        RuleSet::load(&[unpacked.path().to_path_buf()])
-    } else {
-        RuleSet::load(dirs)
-    };
+        all.push(unpacked.path().to_path_buf());
+    } else if !dirs.iter().any(|dir| has_pipelines(dir, RuleSet::DEPTH_MAX)) {
+        builtin::write_rules(unpacked.path())?;
+        all.push(unpacked.path().join("pipelines"));
+    }
+    let (rules, problems) = RuleSet::load(&all);
     Ok((Arc::new(rules), problems))
+}
+
+/// Whether a folder holds field pipelines, as loading finds them.
+fn has_pipelines(dir: &Path, depth: usize) -> bool {
+    let Ok(entries) = std::fs::read_dir(dir) else { return false };
+    let mut folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let is_one = |path: &Path| path.file_name().is_some_and(|name| name == "pipelines");
+    depth > 0 && (is_one(dir) || folders.any(|path| is_one(&path) || has_pipelines(&path, depth - 1)))
 }
 
 /// The tenants below this folder.
@@ -66,4 +91,22 @@ fn checked(loaded: Result<Tenants, Vec<Problem>>, dir: &Path) -> Result<Tenants>
         report(&problems);
         anyhow::anyhow!("{} problems in {}; they are listed above", problems.len(), dir.display())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_without_pipelines_get_the_built_in_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let rule = "title: t\nid: 00000000-0000-4000-8000-000000000001\nlevel: low\nlogsource: {product: windows, category: process_creation}\ndetection:\n  s:\n    Image: x\n  condition: s\n";
+        std::fs::write(dir.path().join("a.yml"), rule).unwrap();
+        let mapped = |rules: &RuleSet| !rules.missing(0, &|field| field == stream::fields::PROCESS_EXECUTABLE).never;
+        let (rules, problems) = load_rules(&[dir.path().to_path_buf()]).unwrap();
+        assert!(problems.is_empty() && rules.rules().len() == 1 && mapped(&rules));
+        assert!(!mapped(&rules_alone(dir.path()).unwrap()));
+        std::fs::create_dir(dir.path().join("pipelines")).unwrap();
+        assert!(!mapped(&load_rules(&[dir.path().to_path_buf()]).unwrap().0), "the folder's own, even when empty");
+    }
 }

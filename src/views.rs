@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboards::{Live, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use dashboards::{Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
 use detect::{FlowRow, RuleSet, Tenant, Tenants};
 use ingest::Sources;
 use store::Store;
@@ -128,11 +128,15 @@ impl Live for LiveView {
 }
 
 /// Rules as the pages show them.
-pub fn rules(rules: &RuleSet) -> Vec<RuleView> {
+pub fn rules(rules: &RuleSet, sources: &Sources) -> Vec<RuleView> {
+    let declared = sources.iter().map(|source| (source.tenant.clone(), source.id.clone(), source.product.clone()));
+    let covered = crate::coverage::of_rules(rules, &declared.collect::<Vec<_>>()).unwrap_or_default();
+    let mut covered = covered.into_iter();
     rules
         .rules()
         .iter()
         .map(|rule| {
+            let coverage = covered.next().map(coverage).unwrap_or_default();
             let source = &rule.logsource;
             let parts = [("product", &source.product), ("category", &source.category), ("service", &source.service)];
             let logsource: Vec<String> =
@@ -157,11 +161,20 @@ pub fn rules(rules: &RuleSet) -> Vec<RuleView> {
                 policy: rule.clause.clone(),
                 enabled: rule.problem.is_none(),
                 problem: rule.problem.as_ref().map(ToString::to_string),
+                coverage,
                 last_match: None,
                 source: std::fs::read_to_string(&rule.file).unwrap_or_default(),
             }
         })
         .collect()
+}
+
+fn coverage(covered: crate::coverage::Covered) -> RuleCoverage {
+    RuleCoverage {
+        sources: covered.sources,
+        missing: covered.missing.fields.into_iter().map(str::to_owned).collect(),
+        never: covered.missing.never,
+    }
 }
 
 /// Tenants as the pages show them.

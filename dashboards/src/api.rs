@@ -156,29 +156,6 @@ pub(crate) async fn accounting(State(state): State<AppState>, context: Context) 
     Json(json!({ "balanced": sources.iter().all(balanced), "sources": rows }))
 }
 
-/// `GET /api/v1/rules`
-pub(crate) async fn rules(State(state): State<AppState>, _context: Context) -> Json<Value> {
-    let rows: Vec<Value> = state
-        .rules
-        .load()
-        .iter()
-        .map(|rule| {
-            json!({
-                "id": rule.id,
-                "title": rule.title,
-                "title_en": rule.title_en,
-                "level": rule.level,
-                "usecases": rule.usecases,
-                "logsource": rule.logsource,
-                "enabled": rule.enabled,
-                "problem": rule.problem,
-                "last_match": rule.last_match.map(|at| at.to_string()),
-            })
-        })
-        .collect();
-    Json(json!({ "rules": rows }))
-}
-
 /// Anything else under `/api/`.
 pub(crate) async fn unknown(_context: Context) -> Response {
     Error::NotFound.problem()

@@ -191,6 +191,13 @@ pub(crate) mod w {
         VERDICT_FLOW = "許可通信の判定", "Flow verdict";
         UNDELIVERED = "届けられなかった通知があります。当番に電話で伝えてください。件数:", "Pages could not be delivered; tell the duty officer by phone. Number:";
         LOGSOURCE = "対象のログ", "Logsource";
+        EVALUATED = "対象の件数", "Events";
+        RULE_BLIND = "検知できません", "blind";
+        RULE_BLIND_SINCE = "送信元がすべて沈黙しており、次の時刻から検知できません", "All of its sources are silent; blind since";
+        RULE_NEVER_FED = "送信元からまだ一度も受信していません。", "Its sources never sent anything.";
+        RULE_NO_SOURCE = "この記録を送る送信元がありません", "No source provides its logsource";
+        RULE_NO_FIELD = "必要な項目を送信元の解析が出さないため、検知できません", "It cannot match: its sources never give";
+        RULE_PARTLY = "一部の条件の項目を送信元の解析が出しません", "Parts of it ask for what its sources never give";
         LAST_MATCH = "最後の検知", "Last match";
         ENABLED = "有効", "enabled";
         DISABLED = "無効", "disabled";

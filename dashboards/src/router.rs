@@ -49,7 +49,7 @@ pub fn router(state: AppState) -> Router {
         .route("/api/v1/search", get(api::search))
         .route("/api/v1/alerts", get(api::alerts))
         .route("/api/v1/accounting", get(api::accounting))
-        .route("/api/v1/rules", get(api::rules))
+        .route("/api/v1/rules", get(pages::rules::api))
         .route("/api/{*rest}", get(api::unknown))
         .route("/metrics", get(api::metrics))
         .route("/ready", get(api::ready))

@@ -86,6 +86,17 @@ pub struct Storage {
     pub days_left: Option<u32>,
 }
 
+/// What feeds a rule, by its logsource and fields and by what the parsers of the declared sources give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleCoverage {
+    /// Tenant and id of the sources whose events it judges.
+    pub sources: Vec<(String, String)>,
+    /// Fields it asks about that none of them gives.
+    pub missing: Vec<String>,
+    /// Whether it cannot match without them.
+    pub never: bool,
+}
+
 /// A rule, as the pages show it.
 #[derive(Clone, Debug)]
 pub struct RuleView {
@@ -117,6 +128,8 @@ pub struct RuleView {
     pub enabled: bool,
     /// Why it does not run, or what it lacks.
     pub problem: Option<String>,
+    /// What feeds it.
+    pub coverage: RuleCoverage,
     /// Event time of its last match.
     pub last_match: Option<Timestamp>,
     /// The rule's text.

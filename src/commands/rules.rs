@@ -1,14 +1,16 @@
 //! `sekisho rules`
 
+mod coverage;
 mod test;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::cli::Rules;
 use crate::commands::{DONE, FAILED, output};
+use crate::config::Config;
 use crate::{builtin, setup};
 
 /// Validates, tests or lists rules.
@@ -17,6 +19,7 @@ pub fn run(command: &Rules) -> Result<u8> {
         Rules::Check { dir } => check(dir.as_ref()),
         Rules::Test { dir } => test(dir.as_ref()),
         Rules::List { dir } => list(dir.as_ref()),
+        Rules::Coverage { config, rules } => coverage(config.as_deref(), rules.as_ref()),
     }
 }
 
@@ -78,4 +81,25 @@ fn list(dir: Option<&PathBuf>) -> Result<u8> {
     out.flush()?;
     setup::report(&problems);
     Ok(if problems.is_empty() { DONE } else { FAILED })
+}
+
+fn coverage(config: Option<&Path>, dir: Option<&PathBuf>) -> Result<u8> {
+    let config = config.map(Config::load).transpose()?;
+    let dirs = match (dir, &config) {
+        (Some(dir), _) => vec![dir.clone()],
+        (None, Some(config)) => config.rules.clone(),
+        (None, None) => Vec::new(),
+    };
+    let (rules, problems) = setup::load_rules(&dirs)?;
+    let sources = match &config {
+        Some(config) => crate::coverage::declared(config)?,
+        None => crate::coverage::every_product(),
+    };
+    let rows = crate::coverage::of_rules(&rules, &sources)?;
+    let mut out = output(None)?;
+    let unfed = coverage::print(&rules, &rows, &mut out)?;
+    out.flush()?;
+    setup::report(&problems);
+    eprintln!("{} rules, {unfed} of them cannot match with {} sources", rows.len(), sources.len());
+    Ok(if unfed == 0 { DONE } else { FAILED })
 }

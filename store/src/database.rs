@@ -11,6 +11,7 @@ mod alerts;
 mod audit;
 mod detection;
 mod outbox;
+mod rules;
 mod schema;
 mod sources;
 mod tokens;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use dashboards::{AppState, Config, Live, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use dashboards::{AppState, Config, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
 use store::{AlertChange, Database, DetectionBatch, Indexer, Role, Store, StoreConfig};
 use stream::{
     Alert, AlertDetail, AlertFlow, AlertRule, Event, EventId, Evidence, Level, NANOS_PER_SECOND,
@@ -223,6 +223,11 @@ fn rules(now: Timestamp) -> Vec<RuleView> {
         policy: "情報セキュリティ対策基準 3.1 通信経路の分割".into(),
         enabled: true,
         problem: None,
+        coverage: RuleCoverage {
+            sources: vec![("town".into(), "fw-core".into())],
+            missing: Vec::new(),
+            never: false,
+        },
         last_match: Some(now.plus_nanos(-240 * NANOS_PER_SECOND)),
         source: "title: example\ndetection:\n  selection:\n    sekisho.flow.verdict: violation_zone\n  condition: selection\n".into(),
     }
