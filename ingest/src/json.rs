@@ -188,24 +188,39 @@ impl<'a> Walk<'a, '_> {
         if depth > DEPTH_MAX {
             return Err(Reason("JSON nested too deeply"));
         }
-        let scalar = match self.peek() {
-            Some(b'"') => Scalar::Str(self.string()?),
-            Some(b'-' | b'0'..=b'9') => self.number()?,
+        match self.peek() {
+            Some(b'"') => {
+                let text = self.string()?;
+                self.report(visit, place, Scalar::Str(text));
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                let number = self.number()?;
+                self.report(visit, place, number);
+            }
             Some(b'{') => return self.object(visit, place, depth),
             Some(b'[') => return self.array(visit, place, depth),
-            Some(_) => self.word()?,
+            Some(_) => {
+                let word = self.word()?;
+                self.report(visit, place, word);
+            }
             None => return Err(Reason("JSON ends early")),
-        };
-        if self.values < VALUES_MAX {
-            let path = match place {
-                Place::Known(number) => Path { name: self.paths.name(number), number: Some(number) },
-                Place::Spilled => Path { name: self.spill, number: None },
-                Place::Cut => return Ok(()),
-            };
-            self.values += 1;
-            visit(path, scalar);
         }
         Ok(())
+    }
+
+    /// Calls `visit`; on its own for every kind of scalar, so that the value stays in registers on its way.
+    #[inline]
+    fn report(&mut self, visit: &mut impl FnMut(Path<'_>, Scalar<'a>), place: Place, scalar: Scalar<'a>) {
+        if self.values >= VALUES_MAX {
+            return;
+        }
+        let path = match place {
+            Place::Known(number) => Path { name: self.paths.name(number), number: Some(number) },
+            Place::Spilled => Path { name: self.spill, number: None },
+            Place::Cut => return,
+        };
+        self.values += 1;
+        visit(path, scalar);
     }
 
     fn object(
@@ -311,7 +326,7 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     fn string(&mut self) -> Result<&'a str, Reason> {
         let start = self.at + 1;
-        let found = memchr2(b'"', b'\\', &self.bytes()[start..]).ok_or(NOT_CLOSED)?;
+        let found = quote_or_escape(&self.bytes()[start..]).ok_or(NOT_CLOSED)?;
         let index = start + found;
         if self.bytes()[index] == b'\\' {
             return self.escaped(start, index);
@@ -341,7 +356,7 @@ impl<'a> Walk<'a, '_> {
                     index = from;
                 }
             }
-            index += memchr2(b'"', b'\\', bytes.get(index..).unwrap_or(&[])).ok_or(NOT_CLOSED)?;
+            index += quote_or_escape(bytes.get(index..).unwrap_or(&[])).ok_or(NOT_CLOSED)?;
             if bytes[index] == b'"' {
                 self.plain.push_str(&self.text[from..index]);
                 self.at = index + 1;
@@ -392,6 +407,26 @@ impl<'a> Walk<'a, '_> {
         }
         Err(Reason("not JSON"))
     }
+}
+
+/// Where the first quote or backslash stands. Most texts are short: the first words are looked at here, without a call.
+#[inline]
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    const WORD: usize = 8;
+    const LOW: u64 = u64::from_le_bytes([1; WORD]);
+    const HIGH: u64 = LOW << 7;
+    for at in [0, WORD, 2 * WORD, 3 * WORD] {
+        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>) else { break };
+        let word = u64::from_le_bytes(*word);
+        let (quote, escape) = (word ^ (LOW * b'"' as u64), word ^ (LOW * b'\\' as u64));
+        // A byte that became zero borrows from its top bit; above the lowest such byte the borrow may lie.
+        let zeros = (quote.wrapping_sub(LOW) & !quote | escape.wrapping_sub(LOW) & !escape) & HIGH;
+        if zeros != 0 {
+            return Some(at + (zeros.trailing_zeros() / u8::BITS) as usize);
+        }
+    }
+    let looked = if bytes.len() < 4 * WORD { bytes.len() / WORD * WORD } else { 4 * WORD };
+    memchr2(b'"', b'\\', &bytes[looked..]).map(|found| looked + found)
 }
 
 /// Takes the escapes of RFC 8259 §7 back; an unknown escape stays as written.
@@ -518,6 +553,13 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn quotes_and_escapes_are_found(bytes in proptest::collection::vec(proptest::prelude::prop_oneof![
+            8 => proptest::prelude::any::<u8>(), 1 => proptest::prelude::Just(b'"'), 1 => proptest::prelude::Just(b'\\'),
+        ], 0..60)) {
+            proptest::prop_assert_eq!(quote_or_escape(&bytes), memchr2(b'"', b'\\', &bytes));
+        }
+
         #[test]
         fn never_panics(text in "\\PC{0,40}|[\\[\\]{}\",:\\\\ua0-9é .-]{0,60}") {
             let _ = flat(&text);

@@ -12,6 +12,8 @@ mod judge;
 mod order;
 mod setup;
 mod sink;
+#[cfg(test)]
+mod tests;
 mod threads;
 
 use std::sync::Arc;
@@ -23,7 +25,7 @@ use self::order::Order;
 use self::setup::Setup;
 use self::sink::Sink;
 use self::threads::Blocks;
-use crate::cli::Detect;
+use crate::cli::{Detect, Emit};
 use crate::commands::{DONE, output};
 
 /// Reads every source side by side in event time and writes alerts or matches.
@@ -45,7 +47,8 @@ pub fn run(args: &Detect) -> Result<u8> {
     let tenants = setup.tenants.ids().next().is_some().then_some(&setup.tenants);
     std::thread::scope(|scope| {
         let blocks = Blocks::start(scope, threads, &setup.lanes, setup.feeds, &engine, tenants)?;
-        Order { blocks, lanes: Arc::clone(&setup.lanes), engine, sink }.run()
+        let plain = args.emit == Emit::Matches && engine.matches_are_plain();
+        Order { blocks, lanes: Arc::clone(&setup.lanes), engine, sink, plain, received: None }.run()
     })?;
     Ok(DONE)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stream::Event;
 
 use super::Engine;
-use crate::rules::RuleSet;
+use crate::rules::{Compiled, RuleSet};
 use crate::sigma::Judge;
 
 /// Finds the detection rules that events match, for [`Engine::observe_matched`]; one for each thread that judges.
@@ -21,6 +21,24 @@ impl Engine {
     /// A matcher of this engine's rules.
     pub fn matcher(&self) -> Matcher {
         Matcher { rules: Arc::clone(&self.rules), judge: Judge::default() }
+    }
+}
+
+impl Engine {
+    /// Whether every match rests on its event alone: no rule of the set is narrowed by what came before.
+    pub fn matches_are_plain(&self) -> bool {
+        !self.rules.compiled.iter().any(|rule| matches!(rule, Compiled::Rule(rule) if rule.beyond.is_some()))
+    }
+
+    /// Appends what [`Engine::matches`] would hold after the event, without raising anything and without keeping
+    /// anything; for a set whose [matches are plain](Engine::matches_are_plain).
+    pub fn plain_matches(&mut self, tenant: &str, matched: &[u32], out: &mut Vec<usize>) {
+        self.exclude(tenant);
+        let excluded = self.excluded.get(tenant);
+        out.extend(matched.iter().map(|index| *index as usize).filter(|index| {
+            let applies = !excluded.is_some_and(|excluded| excluded[*index]);
+            applies && matches!(&self.rules.compiled[*index], Compiled::Rule(rule) if rule.absence.is_none())
+        }));
     }
 }
 

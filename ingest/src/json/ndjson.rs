@@ -62,6 +62,10 @@ struct Key {
     rank: u8,
     /// Part of the logsource that it also says.
     logsource: Option<FieldId>,
+    /// Its field in Sigma's flat names, for the nested forms of a Windows event.
+    flat: Option<FieldId>,
+    /// Its field, when there is nothing to do with a text but to keep it.
+    plain: Option<FieldId>,
 }
 
 const NO_TIME: u8 = u8::MAX;
@@ -107,8 +111,14 @@ impl Ndjson {
         }
         let (keys, zone, utc) = (&mut self.keys, &self.zone, &self.utc);
         self.walker.walk_numbered(text, arena, |path, scalar| {
-            let Some(value) = scalar.value() else { return };
             let key = key(keys, path);
+            if let (Scalar::Str(text), Some(field)) = (scalar, key.plain)
+                && event.len() < VALUES_MAX
+            {
+                event.push(field, Value::Str(text));
+                return;
+            }
+            let Some(value) = scalar.value() else { return };
             if key.rank != NO_TIME && time.is_none_or(|(best, _)| key.rank < best) {
                 let zone = if is_utc(path.name) { utc } else { zone };
                 if let Some(found) = instant(scalar, zone) {
@@ -121,8 +131,8 @@ impl Ndjson {
             if event.len() >= VALUES_MAX {
                 return;
             }
-            if let Some(part) = key.logsource {
-                event.push(part, value);
+            if let Some(also) = key.logsource.or(key.flat) {
+                event.push(also, value);
             }
             if let Some(field) = key.field {
                 let value = if key.typed { typed(field, value, zone) } else { value };
@@ -165,8 +175,40 @@ impl Key {
         // Values at no path at all are those of a text that is no object.
         let field = if reserved || name.is_empty() { None } else { stream::intern(name) };
         let typed = field.is_some_and(|field| !matches!(field.kind(), Kind::Keyword | Kind::Text));
-        Key { field, typed, rank: rank.map_or(NO_TIME, |rank| rank as u8), logsource }
+        let flat = flat(name).and_then(stream::intern);
+        let plain = field.filter(|_| !typed && rank.is_none() && logsource.is_none() && flat.is_none());
+        Key { field, typed, rank: rank.map_or(NO_TIME, |rank| rank as u8), logsource, flat, plain }
     }
+}
+
+/// Sigma's name for a part of a Windows event as the XML (`Event.System.Channel`, `Event.EventData.Image`) and Winlogbeat
+/// (`winlog.channel`, `winlog.event_data.Image`) nest it.
+fn flat(name: &str) -> Option<&str> {
+    for prefix in ["Event.EventData.", "Event.UserData.", "EventData.", "winlog.event_data."] {
+        if let Some(data) = name.strip_prefix(prefix) {
+            // Elements of user data stand one level deeper, under the name of the event's template.
+            return data.rsplit('.').next().filter(|data| !data.is_empty() && !data.starts_with(['#', '@']));
+        }
+    }
+    let known = [
+        (f::WINLOG_EVENT_ID, "EventID"),
+        (f::WINLOG_CHANNEL, "Channel"),
+        (f::WINLOG_PROVIDER_NAME, "Provider_Name"),
+        (f::WINLOG_COMPUTER_NAME, "Computer"),
+    ];
+    if let Some((_, flat)) = known.iter().find(|(field, _)| field.name() == name) {
+        return Some(flat);
+    }
+    let system = name.strip_prefix("Event.").unwrap_or(name).strip_prefix("System.")?;
+    Some(match system {
+        "EventID" | "EventID.#text" => "EventID",
+        "Provider.#attributes.Name" | "Provider.@Name" | "Provider.Name" | "Provider_attributes.Name" => {
+            "Provider_Name"
+        }
+        "Channel" => "Channel",
+        "Computer" => "Computer",
+        _ => return None,
+    })
 }
 
 /// Whether times of this name are UTC whatever the source's zone.
@@ -249,6 +291,19 @@ mod tests {
             "@timestamp=2026-11-20T01:00:00Z",
         ];
         assert_eq!(found, [expected]);
+    }
+
+    #[test]
+    fn nested_windows_events_have_sigmas_names_too() {
+        let nested = br##"{"Event":{"System":{"Provider":{"#attributes":{"Name":"P"}},"EventID":{"#text":1},"Channel":"C"},"EventData":{"Image":"i","#attributes":{"Name":"n"}},"UserData":{"T":{"User":"u"}}}}"##;
+        let beat = br#"{"winlog":{"event_id":1,"channel":"C","provider_name":"P","event_data":{"Image":"i"}}}"#;
+        for (line, user) in [(nested.as_slice(), true), (beat.as_slice(), false)] {
+            let found = read(&[line]).remove(0);
+            for name in ["EventID=1", "Channel=C", "Provider_Name=P", "Image=i"] {
+                assert!(found.contains(&name.to_owned()), "{name} in {found:?}");
+            }
+            assert_eq!(found.contains(&"User=u".to_owned()), user);
+        }
     }
 
     #[test]

@@ -29,7 +29,13 @@ struct Node {
     oldest: u8,
     /// The key as it stands in a text, with the quote and the colon behind it; empty when it needs escapes.
     key: Box<[u8]>,
+    /// The first eight bytes of `key` as a number, and which bits of it are the key's.
+    head: u64,
+    mask: u64,
 }
+
+/// The bytes of a word, as [`Node`] holds the head of a key.
+const HEAD_BYTES: usize = 8;
 
 impl Default for Paths {
     fn default() -> Self {
@@ -50,10 +56,14 @@ impl Paths {
     /// bytes it takes with its quote and colon.
     #[inline]
     pub(super) fn expected(&self, last: u32, parent: u32, text: &[u8]) -> Option<(u32, usize)> {
+        let head = u64::from_le_bytes(*text.first_chunk::<HEAD_BYTES>()?);
         for &number in &self.nodes[last as usize].next {
             let node = self.nodes.get(number as usize)?;
-            if node.parent == parent && text.starts_with(&node.key) {
-                return Some((number, node.key.len()));
+            if head & node.mask == node.head && node.parent == parent {
+                let length = node.key.len();
+                if length <= HEAD_BYTES || text.get(HEAD_BYTES..length) == Some(&node.key[HEAD_BYTES..]) {
+                    return Some((number, length));
+                }
             }
         }
         None
@@ -87,8 +97,13 @@ impl Paths {
 
     fn push(&mut self, parent: u32, key: &str, name: Box<str>) -> u32 {
         let plain = !key.bytes().any(|byte| matches!(byte, b'"' | b'\\'));
-        let key = if plain { format!("{key}\":").into_bytes().into() } else { Box::default() };
-        self.nodes.push(Node { parent, next: [NONE; NEXT_MAX], oldest: 0, key });
+        let key: Box<[u8]> = if plain { format!("{key}\":").into_bytes().into() } else { Box::default() };
+        let (mut head, mut mask) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
+        for (at, byte) in key.iter().take(HEAD_BYTES).enumerate() {
+            (head[at], mask[at]) = (*byte, u8::MAX);
+        }
+        let (head, mask) = (u64::from_le_bytes(head), u64::from_le_bytes(mask));
+        self.nodes.push(Node { parent, next: [NONE; NEXT_MAX], oldest: 0, key, head, mask });
         self.names.push(name);
         self.children.push(HashMap::new());
         self.nodes.len() as u32 - 1

@@ -22,6 +22,11 @@ pub(super) struct Order<'s> {
     pub(super) lanes: Arc<[Lane]>,
     pub(super) engine: Engine,
     pub(super) sink: Sink,
+    /// Whether only matches are asked for and each rests on its event alone: nothing is kept between events then.
+    pub(super) plain: bool,
+    /// The newest receipt of a stored record. A stored stream does not end with what is stored of it: the sources are not
+    /// silent after that.
+    pub(super) received: Option<Timestamp>,
 }
 
 /// Where a lane stands.
@@ -69,7 +74,10 @@ impl Order<'_> {
                 arena = Bump::new();
             }
         }
-        self.engine.finish(&mut outcomes);
+        match self.received {
+            None => self.engine.finish(&mut outcomes),
+            Some(received) => self.engine.tick(received, &mut outcomes),
+        }
         self.sink.outcomes(&mut outcomes);
         self.sink.finish()
     }
@@ -91,6 +99,9 @@ impl Order<'_> {
 
     fn row(&mut self, lane: usize, head: &Head, arena: &Bump, outcomes: &mut Vec<Outcome>) -> Result<()> {
         let (judged, row) = (&head.judged, &head.judged.rows[head.row]);
+        if let Some(record) = judged.block.heads.get(row.at) {
+            self.received = self.received.max(Some(record.received));
+        }
         match row.kind {
             RecordKind::Control => return Ok(()),
             RecordKind::Tick => {
@@ -122,6 +133,14 @@ impl Order<'_> {
             },
         };
         let matched = judged.matched(head.row);
+        if self.plain {
+            if !matched.is_empty() {
+                let mut rules = Vec::with_capacity(matched.len());
+                self.engine.plain_matches(meta.tenant, matched, &mut rules);
+                self.sink.matches(&meta, number + 1, &judged.event(head.row, arena)?, &rules)?;
+            }
+            return Ok(());
+        }
         if matched.is_empty() {
             let mut event = unmatched(row, head.time, arena);
             self.engine.observe_matched(&meta, &mut event, matched, outcomes);

@@ -40,6 +40,8 @@ impl Setup {
     pub(super) fn load(args: &Detect) -> Result<Setup> {
         let config = args.config.as_deref().map(Config::load).transpose()?;
         let rules = match (&args.rules, &config) {
+            // Events in their own names are asked for what the rules write, unless the folder has pipelines of its own.
+            (Some(dir), None) if is_ndjson(args) => setup::rules_alone(dir)?,
             (Some(dir), _) => setup::rules(std::slice::from_ref(dir))?,
             (None, Some(config)) => setup::rules(&config.rules)?,
             (None, None) => setup::rules(&[])?,
@@ -69,6 +71,10 @@ impl Setup {
             _log: inputs.log,
         })
     }
+}
+
+fn is_ndjson(args: &Detect) -> bool {
+    args.input_format == "ndjson" && args.input.as_ref().is_some_and(|input| !input.is_dir())
 }
 
 #[derive(Default)]
