@@ -66,7 +66,22 @@ impl Sink {
     pub(super) fn outcomes(&mut self, outcomes: &mut Vec<Outcome>) {
         match self.emit {
             Emit::Matches => outcomes.clear(),
-            Emit::Alerts => outcomes.drain(..).for_each(|outcome| self.alerts.take(outcome)),
+            Emit::Alerts => outcomes.drain(..).for_each(|outcome| self.take(outcome)),
+        }
+    }
+
+    fn take(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Alert(alert) => match self.alerts.get_mut(&alert.id) {
+                // The same alert from the same lines in another input: what it adds is merged.
+                Some(held) => add(held, alert.events, alert.evidence, alert.event_count),
+                None => _ = self.alerts.insert(alert.id.clone(), alert),
+            },
+            Outcome::Evidence { alert_id, events, evidence, count } => {
+                if let Some(alert) = self.alerts.get_mut(&alert_id) {
+                    add(alert, events, evidence, count);
+                }
+            }
         }
     }
 
@@ -76,11 +91,11 @@ impl Sink {
 
     /// Writes the alerts.
     pub(super) fn finish(mut self) -> Result<()> {
-        for alert in std::mem::take(&mut self.alerts).into_alerts() {
-            if self.tells(alert.timestamp) {
-                serde_json::to_writer(&mut *self.out, &alert)?;
-                self.out.write_all(b"\n")?;
-            }
+        let mut alerts: Vec<&Alert> = self.alerts.values().filter(|alert| self.tells(alert.timestamp)).collect();
+        alerts.sort_by_key(|alert| (alert.timestamp, &alert.id));
+        for alert in alerts {
+            serde_json::to_writer(&mut *self.out, alert)?;
+            self.out.write_all(b"\n")?;
         }
         self.out.flush()?;
         Ok(())
