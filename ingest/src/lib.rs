@@ -4,6 +4,7 @@
 //! [`Sink`] makes them durable, untouched. Behind the stream a [`Decoder`] turns each record into an event, with the
 //! charset and the parser of its source ([`Sources`], [`PRODUCTS`]).
 
+mod access_log;
 pub mod auto;
 mod charset;
 mod community_id;
@@ -11,10 +12,13 @@ mod config;
 mod csv_cells;
 mod decode;
 mod device;
+mod elff;
 mod error;
+mod flow_text;
 pub mod framing;
 pub mod import;
 pub mod json;
+mod json_keys;
 mod keyed;
 pub mod kv;
 mod listen;
@@ -22,6 +26,8 @@ pub mod metrics;
 pub mod parser;
 pub mod products;
 mod protocols;
+mod put;
+mod row;
 mod sink;
 mod sources;
 pub mod syslog;

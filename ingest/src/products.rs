@@ -3,14 +3,43 @@
 //! A parser is a value of its own per source and thread; making one is cheap. Adding a product means adding a module
 //! below, a line to [`PRODUCTS`], and sample lines in `tests/samples/<name>.log`.
 
+pub mod alaxala;
+pub mod allied_telesis;
+pub mod apache;
+pub mod auditd;
+pub mod azure_signin;
+pub mod bind;
+pub mod bluecoat;
 pub mod cisco_asa;
 pub mod cisco_ftd;
+pub mod cisco_ise;
+pub mod cisco_umbrella;
+pub mod dhcpd;
+pub mod duo;
+pub mod fitelnet;
 pub mod fortinet_fortigate;
+pub mod freeradius;
+pub mod gelf;
 pub mod generic;
+pub mod haproxy;
+pub mod ifilter;
+pub mod iis;
+pub mod intersafe;
+pub mod leef;
+pub mod nec_ix;
 pub mod panw;
+pub mod nginx;
+pub mod okta;
+pub mod openldap;
+pub mod postfix;
+mod router;
+pub mod seil;
 pub mod squid;
 pub mod system;
+pub mod unbound;
 pub mod windows;
+pub mod yamaha_rtx;
+pub mod zscaler_zia;
 
 use crate::auto::Auto;
 use crate::parser::Parser;
@@ -50,6 +79,34 @@ pub static PRODUCTS: &[Product] = &[
         aliases: &["windows", "winlog", "winlogbeat", "nxlog", "evtx"],
         make: make::<windows::Windows>,
     },
+    Product { name: "apache", aliases: &["httpd", "apache2"], make: make::<apache::Apache> },
+    Product { name: "nginx", aliases: &["ingress_nginx"], make: make::<nginx::Nginx> },
+    Product { name: "auditd", aliases: &["audit", "linux_audit"], make: make::<auditd::Auditd> },
+    Product { name: "okta", aliases: &["okta_system"], make: make::<okta::Okta> },
+    Product { name: "zscaler_zia", aliases: &["zscaler", "zia"], make: make::<zscaler_zia::ZscalerZia> },
+    Product { name: "haproxy", aliases: &["ha_proxy"], make: make::<haproxy::Haproxy> },
+    Product { name: "iis", aliases: &["w3c", "microsoft_iis"], make: make::<iis::Iis> },
+    Product { name: "postfix", aliases: &["mail", "maillog"], make: make::<postfix::Postfix> },
+    Product { name: "bind", aliases: &["named", "bind9"], make: make::<bind::Bind> },
+    Product { name: "dhcpd", aliases: &["dhcp", "isc_dhcp", "kea"], make: make::<dhcpd::Dhcpd> },
+    Product { name: "azure_signin", aliases: &["entra_id", "azure_ad"], make: make::<azure_signin::AzureSignin> },
+    Product { name: "cisco_umbrella", aliases: &["umbrella"], make: make::<cisco_umbrella::CiscoUmbrella> },
+    Product { name: "bluecoat", aliases: &["proxysg", "edge_swg", "elff"], make: make::<bluecoat::Bluecoat> },
+    Product { name: "freeradius", aliases: &["radius", "netattest_eps"], make: make::<freeradius::Freeradius> },
+    Product { name: "openldap", aliases: &["slapd", "ldap"], make: make::<openldap::Openldap> },
+    Product { name: "cisco_ise", aliases: &["ise"], make: make::<cisco_ise::CiscoIse> },
+    Product { name: "unbound", aliases: &[], make: make::<unbound::Unbound> },
+    Product { name: "duo", aliases: &["cisco_duo", "duo_security"], make: make::<duo::Duo> },
+    Product { name: "yamaha_rtx", aliases: &["yamaha", "rtx", "nvr", "fwx"], make: make::<yamaha_rtx::YamahaRtx> },
+    Product { name: "nec_ix", aliases: &["univerge_ix", "ix"], make: make::<nec_ix::NecIx> },
+    Product { name: "seil", aliases: &["iij_seil"], make: make::<seil::Seil> },
+    Product { name: "allied_telesis", aliases: &["alliedware_plus"], make: make::<allied_telesis::AlliedTelesis> },
+    Product { name: "alaxala", aliases: &["ax"], make: make::<alaxala::Alaxala> },
+    Product { name: "fitelnet", aliases: &["furukawa"], make: make::<fitelnet::Fitelnet> },
+    Product { name: "ifilter", aliases: &["i_filter", "d_spa", "digital_arts"], make: make::<ifilter::Ifilter> },
+    Product { name: "intersafe", aliases: &["intersafe_webfilter", "alsi"], make: make::<intersafe::Intersafe> },
+    Product { name: "leef", aliases: &["qradar"], make: make::<leef::Leef> },
+    Product { name: "gelf", aliases: &["graylog"], make: make::<gelf::Gelf> },
     Product { name: "cef", aliases: &["arcsight"], make: make::<generic::Cef> },
     Product { name: "json", aliases: &["ndjson"], make: make::<generic::Json> },
     Product { name: "key_value", aliases: &["kv", "keyvalue", "logfmt"], make: make::<generic::KeyValue> },
@@ -73,6 +130,8 @@ impl Product {
         (self.make)()
     }
 }
+#[cfg(test)]
+mod samples;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,175 @@
+//! What routers write about a packet in free text: `TCP 192.0.2.1:1024 > 198.51.100.1:80`, with the variants that
+//! Japanese vendors use, and the logins to the device.
+//!
+//! An endpoint is `v4:port`, `v4(port)`, `[v6]:port`, `v6.port` (YAMAHA) or an address alone; the arrow is `>`, `->` or
+//! `=>`. Nothing is set that does not stand around such an arrow.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use stream::{Event, Value, fields};
+
+use crate::put;
+
+/// Reads one endpoint: its address and port.
+pub(crate) fn endpoint(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let text = text.trim_end_matches([',', ';', '.']);
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some((ip, None));
+    }
+    if let Some((address, rest)) = text.split_once('(') {
+        let port = rest.split(')').next().and_then(|port| port.parse().ok());
+        return Some((put::ip(address)?, port));
+    }
+    // A port behind the last colon of `v4:port` and `[v6]:port`, behind the last full stop of `v6.port`.
+    if let Some((address, port)) = text.rsplit_once('.')
+        && let (Ok(ip), Ok(port)) = (address.parse::<Ipv6Addr>(), port.parse())
+    {
+        return Some((IpAddr::V6(ip), Some(port)));
+    }
+    let (address, port) = text.rsplit_once(':')?;
+    let bare = address.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    let ip = match bare {
+        Some(bare) => bare.parse().ok()?,
+        None => IpAddr::V4(address.parse().ok()?),
+    };
+    Some((ip, Some(port.parse().ok()?)))
+}
+
+/// Sets both ends, the ports and the transport of the first arrow between two endpoints: what follows them.
+pub(crate) fn packet<'a>(text: &'a str, event: &mut Event<'a>) -> Option<&'a str> {
+    for arrow in [" > ", " -> ", " => "] {
+        let mut from = 0;
+        while let Some(found) = text[from..].find(arrow) {
+            let at = from + found;
+            let before = text[..at].trim_end();
+            let (lead, left) = before.rsplit_once(' ').unwrap_or(("", before));
+            let (right, rest) = put::word(&text[at + arrow.len()..]);
+            if let (Some(source), Some(destination)) = (endpoint(left), endpoint(right)) {
+                event.set(fields::SOURCE_IP, Value::Ip(source.0));
+                event.set(fields::DESTINATION_IP, Value::Ip(destination.0));
+                for (field, port) in [(fields::SOURCE_PORT, source.1), (fields::DESTINATION_PORT, destination.1)] {
+                    if let Some(port) = port {
+                        event.set(field, Value::Int(i64::from(port)));
+                    }
+                }
+                transport(lead.rsplit(' ').next().unwrap_or(""), event);
+                return Some(rest);
+            }
+            from = at + 1;
+        }
+    }
+    None
+}
+
+/// Sets `network.transport` of a protocol's name or number.
+pub(crate) fn transport(word: &str, event: &mut Event<'_>) {
+    let word = word.rsplit([':', ')', '(', '=']).next().unwrap_or("");
+    const NAMES: [(&str, &str, &str); 9] = [
+        ("tcp", "6", "tcp"),
+        ("udp", "17", "udp"),
+        ("icmp", "1", "icmp"),
+        ("icmpv6", "58", "ipv6-icmp"),
+        ("icmp6", "58", "ipv6-icmp"),
+        ("gre", "47", "gre"),
+        ("esp", "50", "esp"),
+        ("ah", "51", "ah"),
+        ("igmp", "2", "igmp"),
+    ];
+    if let Some((_, number, name)) =
+        NAMES.iter().find(|(name, number, _)| name.eq_ignore_ascii_case(word) || *number == word)
+    {
+        event.set(fields::NETWORK_TRANSPORT, Value::Str(name));
+        event.set(fields::NETWORK_IANA_NUMBER, Value::Str(number));
+    }
+}
+
+/// Words by which a line says what was done with a packet, and what they mean.
+const VERDICTS: [(&str, &str); 18] = [
+    ("rejected", "denied"),
+    ("reject", "denied"),
+    ("blocked", "denied"),
+    ("block", "denied"),
+    ("denied", "denied"),
+    ("deny", "denied"),
+    ("dropped", "denied"),
+    ("drop", "denied"),
+    ("discarded", "denied"),
+    ("discard", "denied"),
+    ("passed", "allowed"),
+    ("pass", "allowed"),
+    ("permitted", "allowed"),
+    ("permit", "allowed"),
+    ("accept", "allowed"),
+    ("accepted", "allowed"),
+    ("allow", "allowed"),
+    ("allowed", "allowed"),
+];
+
+/// Sets `event.type` and `event.action` by the first such word of a line about a packet.
+pub(crate) fn verdict<'a>(text: &'a str, event: &mut Event<'a>) {
+    for word in text.split([' ', ':', ',', '(', ')', '[', ']', '=']) {
+        if let Some((_, meaning)) = VERDICTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
+            put::words(fields::EVENT_TYPE, &[meaning], event);
+            event.set(fields::EVENT_ACTION, Value::Str(word));
+            return;
+        }
+    }
+}
+
+/// Sets what a line about a login to the device says; whether it is one.
+pub(crate) fn login<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let ended = has(&["logout", "logged out", "log out"]);
+    if !(ended
+        || has(&["login", "logged in", "log in", "accepted password", "failed password", "authentication failure"]))
+    {
+        return false;
+    }
+    let failed = has(&["fail", "invalid", "incorrect", "denied", "refused"]);
+    let succeeded = has(&["succe", "accepted", "logged in", " ok"]);
+    put::words(fields::EVENT_CATEGORY, &[if ended { "session" } else { "authentication" }], event);
+    put::words(fields::EVENT_TYPE, &[if ended { "end" } else { "start" }], event);
+    event.set(fields::EVENT_ACTION, Value::Str(if ended { "logout" } else { "login" }));
+    if failed || succeeded {
+        event.set(fields::EVENT_OUTCOME, Value::Str(if failed { "failure" } else { "success" }));
+    }
+    let words = || text.split([' ', '(', ')', ',']).map(|word| word.trim_matches([':', '\'', '"', '.', ';', '[', ']']));
+    if let Some(address) = words().find(|word| put::ip(word).is_some()) {
+        put::end(&put::SOURCE, address, event);
+    }
+    let mut before = "";
+    let mut ahead = words().filter(|word| !word.is_empty()).peekable();
+    while let Some(word) = ahead.next() {
+        let named = matches!(before, "user" | "User" | "username" | "account")
+            || (before == "for" && lower.contains("password for "))
+            || (matches!(before, "Login" | "Logout" | "incorrect") && ahead.peek() == Some(&"from"));
+        if named
+            && !matches!(word, "login" | "logged" | "logout" | "name" | "invalid" | "from" | "is" | "has")
+            && put::ip(word).is_none()
+        {
+            put::text(fields::USER_NAME, word, event);
+            break;
+        }
+        before = word;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints() {
+        let read = |text| endpoint(text).map(|(ip, port)| (ip.to_string(), port));
+        assert_eq!(read("192.0.2.1:80"), Some(("192.0.2.1".into(), Some(80))));
+        assert_eq!(read("192.0.2.1(80),"), Some(("192.0.2.1".into(), Some(80))));
+        assert_eq!(read("2001:db8::1.443"), Some(("2001:db8::1".into(), Some(443))));
+        assert_eq!(read("[2001:db8::1]:443"), Some(("2001:db8::1".into(), Some(443))));
+        assert_eq!(read("2001:db8::1"), Some(("2001:db8::1".into(), None)));
+        assert_eq!(read("192.0.2.1"), Some(("192.0.2.1".into(), None)));
+        assert_eq!(read("192.0.2.1:99999"), None);
+        assert_eq!(read("x:1"), None);
+    }
+}

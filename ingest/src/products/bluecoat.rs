@@ -1,0 +1,206 @@
+//! Blue Coat ProxySG and Symantec Edge SWG: ELFF access logs (`main`, `bcreportermain_v1`, any `#Fields:`), as files or
+//! behind a syslog header.
+//!
+//! Without a header line the `main` layouts of SGOS 5, 6 and 7 are told from the place of the filter result
+//! (`OBSERVED`, `PROXIED`, `DENIED`). Times are UTC. Cells without a field are kept as `bluecoat.<name>`.
+//! Source: Symantec SGOS Administration Guide, "Access Log Formats"; ELFF field reference.
+
+use bumpalo::Bump;
+use stream::{Event, FieldId, Value, fields};
+
+use crate::elff::{self, Header};
+use crate::parser::{Context, Names, Parser, Reason};
+use crate::row::{Row, Table};
+use crate::{put, syslog, time};
+
+/// Parser of ProxySG's access logs.
+#[derive(Default)]
+pub struct Bluecoat {
+    header: Header,
+    names: Names,
+}
+
+/// The columns of `main` behind the filter result.
+const MAIN: [&str; 21] = [
+    "sc-filter-result",
+    "cs-categories",
+    "cs(Referer)",
+    "sc-status",
+    "s-action",
+    "cs-method",
+    "rs(Content-Type)",
+    "cs-uri-scheme",
+    "cs-host",
+    "cs-uri-port",
+    "cs-uri-path",
+    "cs-uri-query",
+    "cs-uri-extension",
+    "cs(User-Agent)",
+    "s-ip",
+    "sc-bytes",
+    "cs-bytes",
+    "x-virus-id",
+    "x-bluecoat-application-name",
+    "x-bluecoat-application-operation",
+    "cs-threat-risk",
+];
+/// The columns before it.
+const LEAD: [&str; 7] = ["date", "time", "time-taken", "c-ip", "cs-username", "cs-auth-group", "x-exception-id"];
+/// The same in `bcreportermain_v1`.
+const LEAD_REPORTER: [&str; 11] = [
+    "date",
+    "time",
+    "time-taken",
+    "c-ip",
+    "cs-username",
+    "cs-auth-group",
+    "s-supplier-name",
+    "s-supplier-ip",
+    "s-supplier-country",
+    "s-supplier-failures",
+    "x-exception-id",
+];
+
+static TABLE: &Table = &[
+    ("sc-bytes", fields::DESTINATION_BYTES),
+    ("sc-bytes", fields::HTTP_RESPONSE_BYTES),
+    ("cs-bytes", fields::SOURCE_BYTES),
+    ("cs-bytes", fields::HTTP_REQUEST_BYTES),
+    ("s-ip", fields::OBSERVER_IP),
+    ("s-computername", fields::OBSERVER_NAME),
+    ("c-port", fields::SOURCE_PORT),
+    ("cs-auth-group", fields::USER_GROUP_NAME),
+    ("x-exception-id", fields::EVENT_REASON),
+    ("cs-categories", fields::RULE_CATEGORY),
+    ("x-virus-id", fields::RULE_NAME),
+    ("x-rs-connection-negotiated-cipher", fields::TLS_CIPHER),
+];
+
+const TAKEN: &[&str] = &[
+    "date",
+    "time",
+    "time-taken",
+    "c-ip",
+    "c-port",
+    "cs-username",
+    "cs-method",
+    "sc-status",
+    "cs(User-Agent)",
+    "cs(Referer)",
+    "rs(Content-Type)",
+    "cs-uri-scheme",
+    "cs-host",
+    "cs-uri-port",
+    "cs-uri-path",
+    "cs-uri-query",
+    "cs-uri-extension",
+    "sc-bytes",
+    "cs-bytes",
+    "s-ip",
+];
+
+static CONSTANT: &[(FieldId, &str)] = &[
+    (fields::EVENT_KIND, "event"),
+    (fields::EVENT_MODULE, "bluecoat"),
+    (fields::EVENT_CATEGORY, "web"),
+    (fields::EVENT_CATEGORY, "network"),
+    (fields::EVENT_TYPE, "access"),
+    (fields::OBSERVER_VENDOR, "Broadcom"),
+    (fields::OBSERVER_PRODUCT, "Edge SWG"),
+    (fields::OBSERVER_TYPE, "proxy"),
+    (fields::SEKISHO_LOGSOURCE_PRODUCT, "bluecoat"),
+    (fields::SEKISHO_LOGSOURCE_CATEGORY, "proxy"),
+];
+
+impl Parser for Bluecoat {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let mut line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
+        let bare = |line: &str| {
+            let date = time::civil_date(line.as_bytes());
+            date.is_some_and(|(_, length)| line.as_bytes().get(length).is_some_and(|byte| matches!(byte, b' ' | b'\t')))
+        };
+        if !bare(line) && !line.starts_with('#') {
+            let head = syslog::parse(line, context);
+            put::observer(&head, event);
+            line = head.message;
+        }
+        if self.header.directive(line, event) {
+            event.push(fields::EVENT_MODULE, Value::Str("bluecoat"));
+            return Ok(());
+        }
+        let mut cells = elff::cells(line, arena);
+        for cell in cells.iter_mut().filter(|cell| **cell == "none") {
+            *cell = "-";
+        }
+        let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena));
+        let row = row.ok_or(Reason("columns of no known ProxySG layout, and no #Fields line before"))?;
+        elff::times(&row, false, context, event);
+        fill(&row, arena, event);
+        put::constants(CONSTANT, event);
+        row.keep("bluecoat.", TAKEN, &mut self.names, event);
+        Ok(())
+    }
+}
+
+fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
+    put::ip(cells.get(3)?)?;
+    let at = (5..cells.len().min(14)).find(|at| matches!(cells[*at], "OBSERVED" | "PROXIED" | "DENIED"))?;
+    let lead: &[&str] = match at {
+        7 => &LEAD,
+        11 => &LEAD_REPORTER,
+        _ => return None,
+    };
+    let names = bumpalo::collections::Vec::from_iter_in(lead.iter().chain(&MAIN).copied(), arena);
+    Some(Row::of_cells(&names, cells.iter().copied(), arena))
+}
+
+fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    put::end(&put::SOURCE, row.get(&["c-ip", "x-client-address"]), event);
+    row.put(TABLE, event);
+    put::user(row.get(&["cs-username", "cs-user", "cs-userdn"]), event);
+    elff::http(row, arena, event);
+    let action = row.get(&["s-action"]);
+    event.push_str(fields::EVENT_ACTION, action);
+    match row.get(&["sc-filter-result"]) {
+        "DENIED" => put::words(fields::EVENT_TYPE, &["denied"], event),
+        "OBSERVED" | "PROXIED" if action.contains("DENIED") => put::words(fields::EVENT_TYPE, &["denied"], event),
+        "OBSERVED" | "PROXIED" => put::words(fields::EVENT_TYPE, &["allowed"], event),
+        _ => {}
+    }
+    let host = row.get(&["cs-host", "cs-uri-hostname"]);
+    event.push_str(fields::URL_DOMAIN, host);
+    let server = row.get(&["r-ip", "cs-ip", "s-supplier-ip", "r-supplier-ip"]);
+    let server = if server.is_empty() { host } else { server };
+    if let Some(ip) = put::ip(server) {
+        event.push(fields::DESTINATION_IP, Value::Ip(ip));
+    }
+    if put::ip(host).is_none() {
+        event.push_str(fields::DESTINATION_DOMAIN, host);
+    }
+    let port = row.get(&["cs-uri-port", "r-port"]);
+    put::port(fields::URL_PORT, port, event);
+    put::port(fields::DESTINATION_PORT, port, event);
+    let (scheme, path, query) = (row.get(&["cs-uri-scheme"]), row.get(&["cs-uri-path"]), row.get(&["cs-uri-query"]));
+    event.push_str(fields::URL_SCHEME, scheme);
+    event.push_str(fields::URL_PATH, path);
+    event.push_str(fields::URL_QUERY, query.strip_prefix('?').unwrap_or(query));
+    event.push_str(fields::URL_EXTENSION, row.get(&["cs-uri-extension"]));
+    if let Some(url) = row.find(&["cs-uri", "c-uri"]) {
+        event.push_str(fields::URL_ORIGINAL, url);
+        if host.is_empty() {
+            super::squid::url::push(url, event);
+        }
+    } else if !host.is_empty() && !scheme.is_empty() && row.get(&["cs-method"]) != "CONNECT" {
+        let default = matches!((scheme, port), ("http", "80") | ("https", "443") | ("ftp", "21") | (_, ""));
+        let at = if default { String::new() } else { format!(":{port}") };
+        let url = arena.alloc_str(&format!("{scheme}://{host}{at}{path}{query}"));
+        event.push(fields::URL_ORIGINAL, Value::Str(url));
+        event.push(fields::URL_FULL, Value::Str(url));
+    }
+}

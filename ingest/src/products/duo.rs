@@ -1,0 +1,119 @@
+//! Duo Security: authentication, administrator, telephony and offline enrolment logs as the Admin API gives them (v1 and
+//! v2) and as Duo Log Sync forwards them, one JSON object per line.
+//!
+//! Every value is kept as `duo.<path>`. Source: Duo Admin API, "Logs".
+
+use bumpalo::Bump;
+use stream::{Event, FieldId, Value, fields};
+
+use crate::json::Walker;
+use crate::json_keys;
+use crate::parser::{Context, Names, Parser, Reason};
+use crate::row::{Row, Table};
+use crate::{put, time};
+
+/// Parser of Duo's logs.
+#[derive(Default)]
+pub struct Duo {
+    walker: Walker,
+    names: Names,
+}
+
+static TABLE: &Table = &[
+    ("access_device.ip", fields::SOURCE_IP),
+    ("ip", fields::SOURCE_IP),
+    ("access_device.hostname", fields::HOST_NAME),
+    ("access_device.browser", fields::USER_AGENT_NAME),
+    ("access_device.browser_version", fields::USER_AGENT_VERSION),
+    ("access_device.os", fields::USER_AGENT_OS_NAME),
+    ("access_device.location.city", fields::SOURCE_GEO_CITY_NAME),
+    ("access_device.location.state", fields::SOURCE_GEO_REGION_NAME),
+    ("access_device.location.country", fields::SOURCE_GEO_COUNTRY_NAME),
+    ("application.name", fields::SERVICE_NAME),
+    ("application.key", fields::SERVICE_ID),
+    ("email", fields::USER_EMAIL),
+    ("user.key", fields::USER_ID),
+    ("txid", fields::EVENT_ID),
+    ("reason", fields::EVENT_REASON),
+];
+
+static CONSTANT: &[(FieldId, &str)] = &[
+    (fields::EVENT_KIND, "event"),
+    (fields::EVENT_MODULE, "duo"),
+    (fields::OBSERVER_VENDOR, "Cisco"),
+    (fields::OBSERVER_PRODUCT, "Duo"),
+    (fields::SEKISHO_LOGSOURCE_PRODUCT, "cisco"),
+    (fields::SEKISHO_LOGSOURCE_SERVICE, "duo"),
+];
+
+impl Parser for Duo {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let object = json_keys::object(line, context, event)?;
+        let row = Row::of_json(object, &mut self.walker, arena)?;
+        let stamp =
+            time::iso(row.get(&["isotimestamp", "ts"]), &context.zone).or_else(|| time::epoch(row.get(&["timestamp"])));
+        if let Some(stamp) = stamp {
+            event.set(fields::TIMESTAMP, Value::Time(stamp));
+        }
+        row.put(TABLE, event);
+        put::user(row.get(&["user.name", "username", "user"]), event);
+        let authentication = row.has("factor") || row.get(&["event_type"]) == "authentication" || row.has("txid");
+        if authentication {
+            put::words(fields::EVENT_CATEGORY, &["authentication"], event);
+            put::words(fields::EVENT_TYPE, &["start"], event);
+            event.push_str(fields::EVENT_ACTION, row.get(&["event_type"]));
+            match row.get(&["result"]).to_ascii_lowercase().as_str() {
+                "success" => {
+                    event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+                    put::words(fields::EVENT_TYPE, &["allowed"], event);
+                }
+                "denied" | "deny" | "failure" | "fraud" => {
+                    event.push(fields::EVENT_OUTCOME, Value::Str("failure"));
+                    put::words(fields::EVENT_TYPE, &["denied"], event);
+                }
+                _ => {}
+            }
+            event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.auth"));
+        } else if row.has("action") {
+            administrator(&row, event);
+        } else if row.has("phone") || row.has("context") {
+            put::words(fields::EVENT_TYPE, &["info"], event);
+            event.push_str(fields::EVENT_ACTION, row.get(&["context"]));
+            event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.telephony"));
+        } else {
+            return Err(Reason("neither an authentication, an action nor a call: not a Duo log"));
+        }
+        put::constants(CONSTANT, event);
+        row.keep("duo.", &["isotimestamp", "timestamp", "ts"], &mut self.names, event);
+        Ok(())
+    }
+}
+
+fn administrator<'a>(row: &Row<'a>, event: &mut Event<'a>) {
+    let action = row.get(&["action", "action.name"]);
+    event.push_str(fields::EVENT_ACTION, action);
+    event.push_str(fields::USER_TARGET_NAME, row.get(&["object", "target.name"]));
+    event.push_str(fields::MESSAGE, row.get(&["description"]));
+    event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.admin"));
+    let login = action.contains("login");
+    let (category, kind): (&'static str, &'static str) = if login {
+        ("authentication", "start")
+    } else if action.contains("create") {
+        ("iam", "creation")
+    } else if action.contains("delete") {
+        ("iam", "deletion")
+    } else {
+        ("iam", "change")
+    };
+    put::words(fields::EVENT_CATEGORY, &[category], event);
+    put::words(fields::EVENT_TYPE, &[kind, "admin"], event);
+    if login {
+        event.push(fields::EVENT_OUTCOME, Value::Str(if action.contains("error") { "failure" } else { "success" }));
+    }
+}

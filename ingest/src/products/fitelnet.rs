@@ -1,0 +1,41 @@
+//! Furukawa Electric: FITELnet-F and -EF routers, RFC 3164 syslog.
+//!
+//! The program or function before the text is `log.logger`. Packets (`a:p > b:p`, `SRC= DST=`) with their verdict and logins
+//! are read; every other line keeps its text as `message`. Source: FITELnet message reference.
+
+use bumpalo::Bump;
+use stream::{Event, FieldId, fields};
+
+use super::router;
+use crate::parser::{Context, Parser, Reason};
+
+/// Parser of this product.
+#[derive(Default)]
+pub struct Fitelnet {}
+
+static CONSTANT: &[(FieldId, &str)] = &[
+    (fields::EVENT_MODULE, "fitelnet"),
+    (fields::OBSERVER_VENDOR, "Furukawa Electric"),
+    (fields::OBSERVER_PRODUCT, "FITELnet"),
+    (fields::OBSERVER_TYPE, "router"),
+    (fields::SEKISHO_LOGSOURCE_PRODUCT, "fitelnet"),
+];
+
+impl Parser for Fitelnet {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let (program, text) = router::header(line, true, context, event);
+        if text.is_empty() {
+            return Err(Reason("empty line"));
+        }
+        event.push_str(fields::LOG_LOGGER, program);
+        let category = router::text(text, arena, event);
+        router::finish(CONSTANT, category, event);
+        Ok(())
+    }
+}

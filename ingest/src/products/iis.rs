@@ -1,0 +1,235 @@
+//! Microsoft IIS: W3C extended access logs with any `#Fields:`, the HTTP API's error log (httperr), with or without a
+//! syslog header.
+//!
+//! Without a header line (one line, a restart) the columns are told from their shape: IIS always writes the chosen fields
+//! in one order, so the method, the addresses, the port and the status show which are there.
+//! Times are UTC, as IIS writes W3C logs. `#` lines are kept as they are.
+//! Source: Microsoft, "W3C Extended Log File Format (IIS)", "Error logging in HTTP APIs".
+
+use bumpalo::Bump;
+use stream::{Event, FieldId, Value, fields};
+
+use crate::elff::{self, Header};
+use crate::parser::{Context, Names, Parser, Reason};
+use crate::row::{Row, Table};
+use crate::{put, syslog, time};
+
+/// Parser of IIS logs.
+#[derive(Default)]
+pub struct Iis {
+    header: Header,
+    names: Names,
+}
+
+static TABLE: &Table = &[
+    ("sc-bytes", fields::HTTP_RESPONSE_BODY_BYTES),
+    ("cs-bytes", fields::HTTP_REQUEST_BODY_BYTES),
+    ("s-computername", fields::HOST_HOSTNAME),
+    ("s-computername", fields::HOST_NAME),
+    ("c-port", fields::SOURCE_PORT),
+    ("s-port", fields::DESTINATION_PORT),
+];
+
+/// Keys that have a field of their own.
+const TAKEN: &[&str] = &[
+    "date",
+    "time",
+    "c-ip",
+    "c-port",
+    "s-ip",
+    "s-port",
+    "cs-method",
+    "cs-uri-stem",
+    "cs-uri-query",
+    "cs-username",
+    "cs(User-Agent)",
+    "cs(Referer)",
+    "sc-status",
+    "sc-bytes",
+    "cs-bytes",
+    "time-taken",
+    "cs-version",
+    "cs-host",
+    "s-computername",
+];
+
+static CONSTANT: &[(FieldId, &str)] = &[
+    (fields::EVENT_KIND, "event"),
+    (fields::EVENT_MODULE, "iis"),
+    (fields::EVENT_CATEGORY, "web"),
+    (fields::EVENT_CATEGORY, "network"),
+    (fields::SEKISHO_LOGSOURCE_PRODUCT, "windows"),
+    (fields::SEKISHO_LOGSOURCE_CATEGORY, "webserver"),
+    (fields::SEKISHO_LOGSOURCE_SERVICE, "iis"),
+];
+
+impl Parser for Iis {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let mut line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
+        if time::civil_date(line.as_bytes()).is_none() && !line.starts_with('#') {
+            let head = syslog::parse(line, context);
+            put::header(&head, event);
+            line = head.message;
+        }
+        if self.header.directive(line, event) {
+            event.push(fields::EVENT_MODULE, Value::Str("iis"));
+            return Ok(());
+        }
+        let cells = elff::cells(line, arena);
+        let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena));
+        let row = row.ok_or(Reason("columns of no known IIS layout, and no #Fields line before"))?;
+        elff::times(&row, false, context, event);
+        fill(&row, arena, event);
+        put::constants(CONSTANT, event);
+        row.keep("iis.", TAKEN, &mut self.names, event);
+        Ok(())
+    }
+}
+
+fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    let error = row.has("s-reason");
+    put::end(&put::SOURCE, row.get(&["c-ip"]), event);
+    put::end(&put::DESTINATION, row.get(&["s-ip"]), event);
+    row.put(TABLE, event);
+    put::user(row.get(&["cs-username"]), event);
+    elff::http(row, arena, event);
+    let host = row.get(&["cs-host"]);
+    let host = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    event.push_str(fields::URL_DOMAIN, host);
+    if put::ip(host).is_none() {
+        event.push_str(fields::DESTINATION_DOMAIN, host);
+    }
+    event.push_str(fields::EVENT_REASON, row.get(&["s-reason"]));
+    put::words(fields::EVENT_TYPE, &[if error { "error" } else { "access" }, "connection"], event);
+    event.push(fields::EVENT_DATASET, Value::Str(if error { "iis.error" } else { "iis.access" }));
+    if let Some(target) = row.find(&["cs-uri"]) {
+        put::target_of(target, arena, event);
+        return;
+    }
+    let (stem, query) = (row.get(&["cs-uri-stem"]), row.get(&["cs-uri-query"]));
+    event.push_str(fields::URL_PATH, stem);
+    event.push_str(fields::URL_QUERY, query);
+    if query.is_empty() {
+        event.push_str(fields::URL_ORIGINAL, stem);
+    } else {
+        event.push_str(fields::URL_ORIGINAL, arena.alloc_str(&format!("{stem}?{query}")));
+    }
+}
+
+/// The row of a record whose header was not seen.
+fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
+    time::civil_date(cells.first()?.as_bytes())?;
+    time::civil_time(cells.get(1)?.as_bytes())?;
+    let ip = |at: usize| cells.get(at).is_some_and(|cell| put::ip(cell).is_some());
+    let port = |at: usize| cells.get(at).is_some_and(|cell| cell.parse::<u16>().is_ok());
+    let mut row = Row::new(arena);
+    row.push("date", cells.first()?);
+    row.push("time", cells.get(1)?);
+    if ip(2) && port(3) && ip(4) && port(5) && cells.len() >= 12 {
+        const ERROR: [&str; 11] = [
+            "c-ip",
+            "c-port",
+            "s-ip",
+            "s-port",
+            "cs-version",
+            "cs-method",
+            "cs-uri",
+            "sc-status",
+            "s-siteid",
+            "s-reason",
+            "s-queuename",
+        ];
+        // Newer systems write the stream's number between the URI and the status.
+        let extra = usize::from(cells.len() >= 14);
+        for (at, name) in ERROR.iter().enumerate() {
+            row.push(name, cells.get(2 + at + if at >= 7 { extra } else { 0 })?);
+        }
+        return Some(row);
+    }
+    let method = (2..cells.len().min(6))
+        .find(|at| is_method(cells[*at]) && cells.get(at + 1).is_some_and(|next| is_stem(next)))?;
+    for cell in cells.get(2..method)? {
+        let name = if put::ip(cell).is_some() {
+            "s-ip"
+        } else if cell.starts_with("W3SVC") {
+            "s-sitename"
+        } else {
+            "s-computername"
+        };
+        row.push(name, cell);
+    }
+    row.push("cs-method", cells.get(method)?);
+    row.push("cs-uri-stem", cells.get(method + 1)?);
+    row.push("cs-uri-query", cells.get(method + 2)?);
+    let mut at = method + 3;
+    if port(at) {
+        row.push("s-port", cells.get(at)?);
+        at += 1;
+    }
+    if !ip(at) {
+        row.push("cs-username", cells.get(at)?);
+        at += 1;
+    }
+    if !ip(at) {
+        return None;
+    }
+    row.push("c-ip", cells.get(at)?);
+    at += 1;
+    if cells.get(at).is_some_and(|cell| cell.starts_with("HTTP/")) {
+        row.push("cs-version", cells.get(at)?);
+        at += 1;
+    }
+    // What stands before the status is the agent, cookie, referrer and host, as many as were chosen.
+    let status = (at..cells.len()).find(|at| is_status(cells, *at))?;
+    let names: &[&str] = match status - at {
+        0 => &[],
+        1 => &["cs(User-Agent)"],
+        2 => &["cs(User-Agent)", "cs(Referer)"],
+        3 => &["cs(User-Agent)", "cs(Referer)", "cs-host"],
+        4 => &["cs(User-Agent)", "cs(Cookie)", "cs(Referer)", "cs-host"],
+        _ => return None,
+    };
+    for (name, cell) in names.iter().zip(cells.get(at..status)?) {
+        row.push(name, cell);
+    }
+    let tail = cells.get(status..)?;
+    let names: &[&str] = match tail.len() {
+        1 => &["sc-status"],
+        2 => &["sc-status", "time-taken"],
+        3 => &["sc-status", "sc-substatus", "sc-win32-status"],
+        4 => &["sc-status", "sc-substatus", "sc-win32-status", "time-taken"],
+        5 if tail.get(4).is_some_and(|cell| cell.parse::<i64>().is_err()) => {
+            &["sc-status", "sc-substatus", "sc-win32-status", "time-taken", "x-forwarded-for"]
+        }
+        5 => &["sc-status", "sc-substatus", "sc-win32-status", "sc-bytes", "cs-bytes"],
+        _ => &["sc-status", "sc-substatus", "sc-win32-status", "sc-bytes", "cs-bytes", "time-taken", "x-forwarded-for"],
+    };
+    for (name, cell) in names.iter().zip(tail) {
+        row.push(name, cell);
+    }
+    Some(row)
+}
+
+fn is_method(cell: &str) -> bool {
+    cell.len() >= 3 && cell.bytes().all(|byte| byte.is_ascii_uppercase() || b"_-".contains(&byte))
+}
+
+fn is_stem(cell: &str) -> bool {
+    cell.starts_with('/') || cell == "*" || cell == "-" || cell.contains("://")
+}
+
+/// A status is three digits with nothing but numbers for the next two cells.
+fn is_status(cells: &[&str], at: usize) -> bool {
+    let number = |at: usize| cells.get(at).is_none_or(|cell| cell.parse::<u64>().is_ok());
+    cells
+        .get(at)
+        .is_some_and(|cell| cell.len() == 3 && cell.parse::<u16>().is_ok_and(|status| (100..600).contains(&status)))
+        && number(at + 1)
+        && number(at + 2)
+}
