@@ -128,7 +128,14 @@ impl Pipeline {
         .context("start the listeners")?;
         let reloader = Arc::new(Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded)));
         let pages = if serve {
-            let live = views::LiveView::new(Arc::clone(&accounting), log.clone(), store.clone(), &loaded, &config);
+            let live = views::LiveView::new(
+                Arc::clone(&accounting),
+                log.clone(),
+                store.clone(),
+                &loaded,
+                &config,
+                bound.clone(),
+            );
             let state = dashboards::AppState::new(
                 config.dashboards.clone(),
                 database.clone(),
@@ -313,12 +320,7 @@ async fn serve_pages(
         .await
         .with_context(|| format!("listen on {listen}; choose another address in [dashboards] listen"))?;
     let address = listener.local_addr()?;
-    let router = dashboards::router(state).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    tasks.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the pages stopped");
-        }
-    });
+    let limits = ingest::HttpLimits { connections_max: state.config.connections_max, ..ingest::HttpLimits::default() };
+    tasks.spawn(ingest::serve_http(listener, dashboards::router(state), limits, "pages", stop));
     Ok(address)
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashboards::{Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use dashboards::{ListenerLive, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
 use detect::{FlowRow, RuleSet, Tenant, Tenants};
-use ingest::Sources;
+use ingest::{Bound, Sources};
 use store::Store;
 use stream::Timestamp;
-use stream::log::Log;
+use stream::log::{Log, Retention};
 
 use crate::accounting::Accounting;
 use crate::config::Config;
@@ -22,14 +22,23 @@ pub struct LiveView {
     log: Log,
     store: Store,
     sources: Arc<Sources>,
+    bound: Vec<Bound>,
     data: PathBuf,
+    retention: Retention,
     started: Timestamp,
     silence: HashMap<(String, String), Duration>,
 }
 
 impl LiveView {
     /// Figures of this process.
-    pub fn new(accounting: Arc<Accounting>, log: Log, store: Store, loaded: &Loaded, config: &Config) -> LiveView {
+    pub fn new(
+        accounting: Arc<Accounting>,
+        log: Log,
+        store: Store,
+        loaded: &Loaded,
+        config: &Config,
+        bound: Vec<Bound>,
+    ) -> LiveView {
         let silence = loaded
             .sources
             .iter()
@@ -40,9 +49,19 @@ impl LiveView {
             log,
             store,
             sources: Arc::clone(&loaded.sources),
+            bound,
             data: config.data.clone(),
+            retention: config.stream.retention,
             started: now(),
         }
+    }
+}
+
+impl LiveView {
+    /// Datagrams lost at the listeners that are this source's alone.
+    fn kernel_drops(&self, tenant: &str, source: &str) -> u64 {
+        let own = self.bound.iter().filter(|bound| bound.tenant == tenant && bound.source == source);
+        own.map(Bound::kernel_drops).sum()
     }
 }
 
@@ -62,6 +81,7 @@ impl Live for LiveView {
                 let declared = self.sources.get(&row.tenant, &row.source);
                 let limit = self.silence.get(&(row.tenant.clone(), row.source.clone()));
                 let quiet = last.map_or(i64::MAX, |last| now.since(last));
+                let kernel_drops = self.kernel_drops(&row.tenant, &row.source);
                 SourceLive {
                     product: declared.map(|source| source.product.clone()).unwrap_or_default(),
                     zone: declared.and_then(|source| source.zone.clone()).unwrap_or_default(),
@@ -73,7 +93,7 @@ impl Live for LiveView {
                     filtered: row.filtered,
                     in_flight: row.in_flight,
                     parse_failures: row.parse_failures,
-                    kernel_drops: 0,
+                    kernel_drops,
                     received_last_minute: row.received_last_minute,
                     last_received: last,
                 }
@@ -86,12 +106,24 @@ impl Live for LiveView {
                     id: source.id.clone(),
                     product: source.product.clone(),
                     zone: source.zone.clone().unwrap_or_default(),
+                    kernel_drops: self.kernel_drops(&source.tenant, &source.id),
                     ..SourceLive::default()
                 });
             }
         }
         rows.sort_by(|a, b| (&a.tenant, &a.id).cmp(&(&b.tenant, &b.id)));
         rows
+    }
+
+    fn listeners(&self) -> Vec<ListenerLive> {
+        let row = |bound: &Bound| ListenerLive {
+            kind: bound.kind.name().to_owned(),
+            address: bound.address.to_string(),
+            tenant: bound.tenant.clone(),
+            source: bound.source.clone(),
+            kernel_drops: bound.kernel_drops(),
+        };
+        self.bound.iter().map(row).collect()
     }
 
     fn searchable_p99_ms(&self) -> Option<u64> {
@@ -110,6 +142,7 @@ impl Live for LiveView {
             data_bytes: self.store.stats().bytes,
             used_bytes: total.saturating_sub(free),
             total_bytes: total,
+            reserve_bytes: self.retention.reserve_bytes(total),
             days_left: None,
         }
     }

@@ -42,7 +42,10 @@
   const noteRows = () => {
     const rows = $$("tr[data-alert]");
     const ids = new Set(rows.map((row) => row.dataset.alert));
-    if (known) rows.forEach((row) => { if (!known.has(row.dataset.alert)) row.classList.add("flash"); });
+    const fresh = known ? rows.filter((row) => !known.has(row.dataset.alert)) : [];
+    fresh.forEach((row) => row.classList.add("flash"));
+    const said = $("#new-alerts");
+    if (said && fresh.length) said.textContent = `${said.dataset.one} ${fresh.length}`;
     if (rows.length || known) known = ids;
   };
 

@@ -39,16 +39,9 @@ pub(crate) async fn search(State(state): State<AppState>, context: Context) -> R
     let actor = context.account.name.clone();
     let asked = format::cut(&context.params.href("/api/v1/search"), AUDIT_CHARS_MAX);
     let allowed = context.may_export();
-    let action = if allowed {
-        "search.api"
-    } else {
-        "search.api.refused"
-    };
-    let written = state
-        .database_call(move |state| {
-            Ok(state.database.audit(&actor, action, &asked, state.now())?)
-        })
-        .await;
+    let action = if allowed { "search.api" } else { "search.api.refused" };
+    let written =
+        state.database_call(move |state| Ok(state.database.audit(&actor, action, &asked, state.now())?)).await;
     if let Err(error) = written {
         return error.problem();
     }
@@ -57,32 +50,25 @@ pub(crate) async fn search(State(state): State<AppState>, context: Context) -> R
     }
     let read = state.search_call(move |state| Ok(state.searcher.search(&request)?));
     let shift = context.params.column_shift();
-    answer(
-        read.await
-            .map_err(|error| at_typed_column(error, &context, shift))
-            .map(|found| {
-                let next = found
-                    .hits
-                    .last()
-                    .map(|hit| format!("{}_{}", hit.timestamp.0, hit.id));
-                let hits: Vec<Value> = found
-                    .hits
-                    .into_iter()
-                    .map(|hit| {
-                        let mut event = hit.event;
-                        event.insert("_id".into(), hit.id.to_string().into());
-                        Value::Object(event)
-                    })
-                    .collect();
-                json!({
-                    "hits": hits,
-                    "next": next,
-                    "took_ms": found.took.as_secs_f64() * 1000.0,
-                    "scanned_splits": found.scanned_splits,
-                    "total_splits": found.total_splits,
-                })
-            }),
-    )
+    answer(read.await.map_err(|error| at_typed_column(error, &context, shift)).map(|found| {
+        let next = found.hits.last().map(|hit| format!("{}_{}", hit.timestamp.0, hit.id));
+        let hits: Vec<Value> = found
+            .hits
+            .into_iter()
+            .map(|hit| {
+                let mut event = hit.event;
+                event.insert("_id".into(), hit.id.to_string().into());
+                Value::Object(event)
+            })
+            .collect();
+        json!({
+            "hits": hits,
+            "next": next,
+            "took_ms": found.took.as_secs_f64() * 1000.0,
+            "scanned_splits": found.scanned_splits,
+            "total_splits": found.total_splits,
+        })
+    }))
 }
 
 /// `GET /api/v1/alerts`: `state`, `level`, `rule`, `limit`, `offset`.
@@ -90,22 +76,13 @@ pub(crate) async fn alerts(State(state): State<AppState>, context: Context) -> R
     let params = &context.params;
     let filter = AlertFilter {
         tenants: context.tenants.clone(),
-        states: params
-            .all("state")
-            .filter_map(|state| state.parse().ok())
-            .collect(),
-        levels: params
-            .all("level")
-            .filter_map(|level| level.parse().ok())
-            .collect(),
+        states: params.all("state").filter_map(|state| state.parse().ok()).collect(),
+        levels: params.all("level").filter_map(|level| level.parse().ok()).collect(),
         rule: params.get("rule").map(str::to_owned),
         from: params.get("from").and_then(crate::format::parse_time),
         to: params.get("to").and_then(crate::format::parse_time),
         limit: limit(&context, 100),
-        offset: params
-            .get("offset")
-            .and_then(|offset| offset.parse().ok())
-            .unwrap_or(0),
+        offset: params.get("offset").and_then(|offset| offset.parse().ok()).unwrap_or(0),
     };
     let read = state.database_call(move |state| Ok(state.database.alerts(&filter)?));
     answer(read.await.map(|rows| {
@@ -128,12 +105,7 @@ pub(crate) async fn alerts(State(state): State<AppState>, context: Context) -> R
 
 /// `GET /api/v1/accounting`: per source, `received = indexed + filtered + in_flight`.
 pub(crate) async fn accounting(State(state): State<AppState>, context: Context) -> Json<Value> {
-    let sources: Vec<_> = state
-        .live
-        .sources()
-        .into_iter()
-        .filter(|source| context.sees(&source.tenant))
-        .collect();
+    let sources: Vec<_> = state.live.sources().into_iter().filter(|source| context.sees(&source.tenant)).collect();
     let rows: Vec<Value> = sources
         .iter()
         .map(|source| {
@@ -166,33 +138,35 @@ pub(crate) async fn metrics(State(state): State<AppState>, headers: HeaderMap) -
     if let Some(wanted) = &state.config.metrics_token
         && !bearer_token(&headers).is_some_and(|sent| equal_secret(&sent, wanted))
     {
-        return Ok((
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Bearer")],
-            "token needed",
-        )
-            .into_response());
+        return Ok((StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], "token needed").into_response());
     }
     let text = prometheus::TextEncoder::new().encode_to_string(&state.registry.gather())?;
     Ok(([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }
 
-/// `GET /ready`: 200 when records are accepted and the database answers, else 503 with the reason.
+/// `GET /ready`: 200 when records are accepted and the database answers, else 503 with the reason. What needs a hand
+/// before it becomes a reason follows as lines `warning: ...`.
 pub(crate) async fn ready(State(state): State<AppState>) -> Response {
     let checked = state.database_call(|state| {
         state.database.outbox_stats()?;
         Ok(state.live.ready())
     });
     match checked.await {
-        Ok(Ok(())) => "ready\n".into_response(),
+        Ok(Ok(())) => {
+            let storage = state.live.storage();
+            let free = format::bytes(storage.total_bytes.saturating_sub(storage.used_bytes));
+            match storage.is_low() {
+                false => "ready\n".into_response(),
+                true => format!(
+                    "ready\nwarning: the disk is nearly full ({free} free); the oldest raw records will be removed\n"
+                )
+                .into_response(),
+            }
+        }
         Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
         Err(error) => {
             tracing::error!(error = %error, "not ready");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database does not answer\n",
-            )
-                .into_response()
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
         }
     }
 }
@@ -203,12 +177,7 @@ pub(crate) async fn live() -> &'static str {
 }
 
 fn limit(context: &Context, default: usize) -> usize {
-    context
-        .params
-        .get("limit")
-        .and_then(|limit| limit.parse().ok())
-        .unwrap_or(default)
-        .clamp(1, LIMIT_MAX)
+    context.params.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(default).clamp(1, LIMIT_MAX)
 }
 
 fn answer(result: Result<Value>) -> Response {
@@ -220,20 +189,9 @@ fn answer(result: Result<Value>) -> Response {
 
 /// A query error whose column counts in `q` as it was sent, not in the query that was made of it and the filters.
 fn at_typed_column(error: Error, context: &Context, shift: usize) -> Error {
-    let Error::Store(store::Error::Query {
-        column,
-        message,
-        suggestion,
-    }) = error
-    else {
-        return error;
-    };
+    let Error::Store(store::Error::Query { column, message, suggestion }) = error else { return error };
     let typed = context.params.get("q").unwrap_or("");
     let spaces = typed.chars().take_while(|c| c.is_whitespace()).count();
     let column = (column + spaces).saturating_sub(shift).max(1);
-    Error::Store(store::Error::Query {
-        column,
-        message,
-        suggestion,
-    })
+    Error::Store(store::Error::Query { column, message, suggestion })
 }

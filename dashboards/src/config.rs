@@ -7,6 +7,7 @@
 //! stale_seconds = 60              # 5 to 3600: without data for so long, the board says so
 //! refresh_seconds = 10            # 2 to 300: how often the board asks for new figures
 //! queries_max = 8                 # 1 to 64: store calls running at once; more wait up to ten seconds
+//! connections_max = 512           # 8 to 65536: open connections; more are closed at once. One address has at most 128
 //! metrics_token = "..."           # optional: /metrics then wants `Authorization: Bearer ...`
 //! ```
 
@@ -32,6 +33,8 @@ pub struct Config {
     pub refresh_seconds: u32,
     /// The most store calls at once.
     pub queries_max: usize,
+    /// The most open connections.
+    pub connections_max: usize,
     /// Bearer token that `/metrics` demands; absent means open.
     pub metrics_token: Option<String>,
 }
@@ -45,6 +48,7 @@ impl Default for Config {
             stale_seconds: 60,
             refresh_seconds: 10,
             queries_max: 8,
+            connections_max: 512,
             metrics_token: None,
         }
     }
@@ -60,6 +64,7 @@ impl Config {
         range("stale_seconds", u64::from(self.stale_seconds), 5, 3600)?;
         range("refresh_seconds", u64::from(self.refresh_seconds), 2, 300)?;
         range("queries_max", self.queries_max as u64, 1, 64)?;
+        range("connections_max", self.connections_max as u64, 8, 65_536)?;
         match &self.metrics_token {
             Some(token) if token.len() < 16 => {
                 Err(Error::Config("dashboards.metrics_token is shorter than 16 characters; write a longer one".into()))

@@ -11,7 +11,7 @@ use stream::Timestamp;
 
 use crate::auth::{bearer_token, cookie_value, csrf_token, session_token};
 use crate::format::encode;
-use crate::i18n::{Lang, Word, zone_word};
+use crate::i18n::{Lang, Word, zone_short, zone_word};
 use crate::params::Params;
 use crate::{AppState, Error};
 
@@ -32,23 +32,13 @@ impl FromRequestParts<AppState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
         let params = Params::from_uri(&parts.uri);
         let cookie = |name| cookie_value(&parts.headers, name);
-        let lang = params
-            .get("lang")
-            .or_else(|| cookie("sekisho_lang"))
-            .and_then(Lang::parse)
-            .unwrap_or_default();
+        let lang = params.get("lang").or_else(|| cookie("sekisho_lang")).and_then(Lang::parse).unwrap_or_default();
         let theme = match cookie("sekisho_theme") {
             Some("dark") => Some("dark"),
             Some("light") => Some("light"),
             _ => None,
         };
-        Ok(Visitor {
-            lang,
-            theme,
-            params,
-            path: parts.uri.path().to_owned(),
-            now: state.now(),
-        })
+        Ok(Visitor { lang, theme, params, path: parts.uri.path().to_owned(), now: state.now() })
     }
 }
 
@@ -82,45 +72,38 @@ impl Context {
 
     /// Whether the account may change alerts.
     pub(crate) fn may_handle(&self) -> bool {
-        matches!(
-            self.account.role,
-            Role::Analyst | Role::Oncall | Role::TenantAdmin | Role::SystemAdmin
-        )
+        matches!(self.account.role, Role::Analyst | Role::Oncall | Role::TenantAdmin | Role::SystemAdmin)
     }
 
     /// Whether the account may take events out.
     pub(crate) fn may_export(&self) -> bool {
-        matches!(
-            self.account.role,
-            Role::Analyst | Role::Auditor | Role::TenantAdmin | Role::SystemAdmin
-        )
+        matches!(self.account.role, Role::Analyst | Role::Auditor | Role::TenantAdmin | Role::SystemAdmin)
     }
 
     /// Whether this request's queries may see the tenant.
     pub(crate) fn sees(&self, tenant: &str) -> bool {
-        self.tenants
-            .iter()
-            .any(|allowed| allowed == tenant || allowed == ALL_TENANTS)
+        self.tenants.iter().any(|allowed| allowed == tenant || allowed == ALL_TENANTS)
     }
 
     /// A zone's name: the tenant's own, else the common word, else the id.
     pub(crate) fn zone(&self, state: &AppState, id: &str) -> String {
-        let own = || {
-            let tenants = state.tenants.load();
-            let zones = tenants
-                .iter()
-                .filter(|tenant| self.sees(&tenant.id))
-                .flat_map(|tenant| &tenant.zones);
-            zones
-                .filter(|zone| zone.id == id && !zone.label.is_empty())
-                .map(|zone| zone.label.clone())
-                .next()
-        };
-        match self.lang {
-            Lang::Ja => own().or_else(|| zone_word(id, Lang::Ja).map(str::to_owned)),
-            Lang::En => zone_word(id, Lang::En).map(str::to_owned),
+        self.own_zone(state, id).or_else(|| zone_word(id, self.lang)).unwrap_or_else(|| id.to_owned())
+    }
+
+    /// The same for narrow columns, where the tenant has no name of its own.
+    pub(crate) fn zone_short(&self, state: &AppState, id: &str) -> String {
+        self.own_zone(state, id).or_else(|| zone_short(id, self.lang)).unwrap_or_else(|| id.to_owned())
+    }
+
+    /// The Japanese name that a tenant gave the zone, where it is not the common one.
+    fn own_zone(&self, state: &AppState, id: &str) -> Option<String> {
+        if self.lang != Lang::Ja {
+            return None;
         }
-        .unwrap_or_else(|| id.to_owned())
+        let tenants = state.tenants.load();
+        let mut zones = tenants.iter().filter(|tenant| self.sees(&tenant.id)).flat_map(|tenant| &tenant.zones);
+        let own = zones.find(|zone| zone.id == id && !zone.label.is_empty()).map(|zone| zone.label.clone());
+        own.filter(|label| zone_word(id, Lang::Ja).is_none_or(|usual| usual != *label))
     }
 }
 
@@ -132,11 +115,7 @@ impl FromRequestParts<AppState> for Context {
         let Ok(visitor) = Visitor::from_request_parts(parts, state).await;
         let api = visitor.path.starts_with("/api/");
         let session = session_token(&parts.headers);
-        let bearer = if api {
-            bearer_token(&parts.headers)
-        } else {
-            None
-        };
+        let bearer = if api { bearer_token(&parts.headers) } else { None };
         let csrf = session.as_deref().map(csrf_token).unwrap_or_default();
         let chosen = visitor.params.get("tenant").map(str::to_owned);
         let found = state.database_call(move |state| {
@@ -146,15 +125,9 @@ impl FromRequestParts<AppState> for Context {
                 (None, Some(token)) => state.database.session(&token, now)?,
                 (None, None) => None,
             };
-            let Some(account) = account else {
-                return Ok(None);
-            };
+            let Some(account) = account else { return Ok(None) };
             let tenants = allowed(&account, chosen.as_deref());
-            let open = if api {
-                0
-            } else {
-                state.database.alert_counts(&tenants)?.new
-            };
+            let open = if api { 0 } else { state.database.alert_counts(&tenants)?.new };
             Ok(Some((account, tenants, open)))
         });
         match found.await {
@@ -162,20 +135,10 @@ impl FromRequestParts<AppState> for Context {
             Err(error) => Err(error.into_response()),
             Ok(None) => Err(turned_away(parts, api)),
             Ok(Some((account, tenants, open))) => {
-                let mut context = Context {
-                    visitor,
-                    account,
-                    csrf,
-                    tenants,
-                    open,
-                    silent: 0,
-                };
+                let mut context = Context { visitor, account, csrf, tenants, open, silent: 0 };
                 if !api {
                     let sources = state.live.sources();
-                    let silent = sources
-                        .iter()
-                        .filter(|source| source.silent && context.sees(&source.tenant))
-                        .count();
+                    let silent = sources.iter().filter(|source| source.silent && context.sees(&source.tenant)).count();
                     context.silent = silent as u64;
                 }
                 Ok(context)
@@ -192,12 +155,7 @@ fn allowed(account: &Account, chosen: Option<&str>) -> Vec<String> {
     };
     match chosen {
         None => all,
-        Some(one)
-            if one != ALL_TENANTS
-                && all
-                    .iter()
-                    .any(|tenant| tenant == one || tenant == ALL_TENANTS) =>
-        {
+        Some(one) if one != ALL_TENANTS && all.iter().any(|tenant| tenant == one || tenant == ALL_TENANTS) => {
             vec![one.to_owned()]
         }
         Some(_) => Vec::new(),
@@ -206,10 +164,7 @@ fn allowed(account: &Account, chosen: Option<&str>) -> Vec<String> {
 
 fn turned_away(parts: &Parts, api: bool) -> Response {
     let fragment = parts.headers.contains_key("hx-request");
-    let json = parts
-        .headers
-        .get(header::ACCEPT)
-        .is_some_and(|accept| accept == "application/json");
+    let json = parts.headers.get(header::ACCEPT).is_some_and(|accept| accept == "application/json");
     if api {
         return Error::NotSignedIn.problem();
     }

@@ -47,9 +47,7 @@ impl Error {
     /// The HTTP status it is answered with.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Error::Store(store::Error::Query { .. }) | Error::BadRequest(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Error::Store(store::Error::Query { .. }) | Error::BadRequest(_) => StatusCode::BAD_REQUEST,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NotSignedIn => StatusCode::UNAUTHORIZED,
             Error::Forged | Error::Forbidden => StatusCode::FORBIDDEN,
@@ -74,24 +72,15 @@ impl Error {
             tracing::error!(error = %self, "api request failed");
         }
         let title = status.canonical_reason().unwrap_or("error");
-        let mut body =
-            json!({ "title": title, "status": status.as_u16(), "detail": self.public() });
-        if let Error::Store(store::Error::Query {
-            column,
-            message,
-            suggestion,
-        }) = self
-        {
+        let mut body = json!({ "title": title, "status": status.as_u16(), "detail": self.public() });
+        if let Error::Store(store::Error::Query { column, message, suggestion }) = self {
             body["detail"] = message.as_str().into();
             body["column"] = (*column).into();
             body["suggestion"] = suggestion.as_deref().into();
         }
         let mut response = (status, body.to_string()).into_response();
         let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

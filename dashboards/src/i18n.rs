@@ -72,9 +72,10 @@ pub(crate) mod w {
         OFFLINE = "画面を更新できません。表示は最後に届いた内容です。", "Cannot refresh. You see the last state received.";
         OPEN_ALERTS = "未対応アラート", "Open alerts";
         OLDEST = "最古", "oldest";
+        NEW_ALERTS = "新しいアラートがあります。件数:", "New alerts have arrived. Number:";
         NONE_OPEN = "未対応はありません", "nothing waits";
         RECEIVED_LAST_MINUTE = "受信（直近1分）", "Received (last minute)";
-        SINCE_START = "起動から", "since start";
+        IN_ALL = "累計", "in all:";
         LAG = "受信→検索可能 p99", "Received → searchable p99";
         LAG_TARGET = "目標 200 ミリ秒以内", "target: within 200 ms";
         SECONDS = "秒", "s";
@@ -84,6 +85,7 @@ pub(crate) mod w {
         SILENT = "沈黙", "silent";
         STORAGE = "保存領域", "Storage";
         STORAGE_DATA = "ログ", "logs";
+        STORAGE_LOW = "保存領域の空きがわずかです。まもなく最も古い原本のログから消えます。領域を増やすか、保存期間を見直してください。", "The disk is nearly full: soon the oldest raw logs are removed. Add space or shorten the retention.";
         DAYS_LEFT = "残り", "left:";
         DAYS = "日", "days";
         MATRIX = "ゾーン間通信", "Traffic between zones";
@@ -210,6 +212,11 @@ pub(crate) mod w {
         IN_FLIGHT = "処理中", "In flight";
         FAILURES = "解析失敗", "Parse failures";
         KERNEL_DROPS = "受信前の損失", "Lost before receipt";
+        LISTENERS = "受信口", "Listeners";
+        LISTENERS_NOTE = "受信前の損失は起動後の数。共用の受信口では送信元ごとに分けられません。", "Losses since the start; at a shared listener they cannot be told apart by source.";
+        PROTOCOL = "方式", "Protocol";
+        ADDRESS = "アドレス", "Address";
+        SHARED = "共用", "shared";
         RATE = "件/分", "per minute";
         ALIVE = "正常", "alive";
         BALANCE = "収支", "Balance";
@@ -237,35 +244,19 @@ pub(crate) mod w {
     }
 }
 
-/// A zone's name where the tenant's own list has none.
-pub(crate) fn zone_word(id: &str, lang: Lang) -> Option<&'static str> {
-    let word = match id {
-        "mynumber" => Word("マイナンバー利用事務系", "My Number"),
-        "lgwan" => Word("LGWAN接続系", "LGWAN"),
-        "internet" => Word("インターネット接続系", "Internet-connected"),
-        "dmz" => Word("DMZ・公開系", "DMZ"),
-        "external" => Word("外部", "External"),
-        "remote" => Word("遠隔接続", "Remote access"),
-        "seccloud" => Word("自治体セキュリティクラウド", "Security cloud"),
-        "govcloud" => Word("ガバメントクラウド", "Government Cloud"),
-        "unmapped" => Word("未登録アドレス", "Unmapped"),
-        "management" | "mgmt" => Word("管理系", "Management"),
-        "public_terminal" => Word("公共端末", "Public terminals"),
-        _ => return None,
-    };
-    Some(lang.t(word))
+/// A zone's usual name; `None` for an id that has none.
+pub(crate) fn zone_word(id: &str, lang: Lang) -> Option<String> {
+    named(id, lang, stream::zones::zone_labels(id))
 }
 
 /// A zone's name for narrow columns.
-pub(crate) fn zone_short(id: &str, lang: Lang) -> Option<&'static str> {
-    match (id, lang) {
-        ("mynumber", Lang::Ja) => Some("マイナンバー系"),
-        ("lgwan", Lang::Ja) => Some("LGWAN系"),
-        ("internet", Lang::Ja) => Some("インターネット系"),
-        ("dmz", Lang::Ja) => Some("DMZ"),
-        ("internet", Lang::En) => Some("Internet zone"),
-        _ => zone_word(id, lang),
-    }
+pub(crate) fn zone_short(id: &str, lang: Lang) -> Option<String> {
+    named(id, lang, stream::zones::zone_labels_short(id))
+}
+
+fn named(id: &str, lang: Lang, [japanese, english]: [String; 2]) -> Option<String> {
+    let label = if lang == Lang::Ja { japanese } else { english };
+    (label != id).then_some(label)
 }
 
 /// Japanese or English label that stands beside an ECS name.

@@ -108,7 +108,8 @@ fn navigation(context: &Context, active: &str) -> Markup {
                     li {
                         a href=(keep(path)) aria-current=[(path == active).then_some("page")] {
                             (icon(image)) (context.t(word))
-                            @if count > 0 { span.badge { (format::number(count)) } }
+                            @if path == "/alerts" { (open_badge(count, false)) }
+                            @else if count > 0 { span.badge { (format::number(count)) } }
                         }
                     }
                 }
@@ -126,6 +127,13 @@ fn navigation(context: &Context, active: &str) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// The number of 未対応 alerts in the navigation; `again` replaces the one that a page shows already.
+pub(crate) fn open_badge(count: u64, again: bool) -> Markup {
+    html! {
+        span.badge #open-badge hidden[count == 0] hx-swap-oob=[again.then_some("true")] { (format::number(count)) }
     }
 }
 

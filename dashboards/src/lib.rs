@@ -32,4 +32,6 @@ pub use config::Config;
 pub use error::{Error, Result};
 pub use export::spreadsheet_cell;
 pub use router::router;
-pub use state::{AppState, Clock, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView, clock};
+pub use state::{
+    AppState, Clock, ListenerLive, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView, clock,
+};

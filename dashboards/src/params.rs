@@ -18,25 +18,17 @@ pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     pub(crate) fn from_uri(uri: &Uri) -> Params {
-        Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map(|Query(pairs)| Params(pairs))
-            .unwrap_or_default()
+        Query::<Vec<(String, String)>>::try_from_uri(uri).map(|Query(pairs)| Params(pairs)).unwrap_or_default()
     }
 
     /// The first value of a key, if it is not empty.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(name, value)| name == key && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.0.iter().find(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// Every non-empty value of a key.
     pub(crate) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(name, value)| name == key && !value.is_empty())
-            .map(|(_, value)| value.as_str())
+        self.0.iter().filter(move |(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// With the key set to one value; an empty value removes it.
@@ -62,13 +54,7 @@ impl Params {
     /// Without one value of the key.
     #[must_use]
     pub(crate) fn removing(&self, key: &str, value: &str) -> Params {
-        Params(
-            self.0
-                .iter()
-                .filter(|(k, v)| k != key || v != value)
-                .cloned()
-                .collect(),
-        )
+        Params(self.0.iter().filter(|(k, v)| k != key || v != value).cloned().collect())
     }
 
     /// Without the key.
@@ -91,22 +77,13 @@ impl Params {
     }
 
     /// Pairs for hidden form fields, without the named keys.
-    pub(crate) fn others<'a>(
-        &'a self,
-        not: &'a [&str],
-    ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .filter(|(key, _)| !not.contains(key))
+    pub(crate) fn others<'a>(&'a self, not: &'a [&str]) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).filter(|(key, _)| !not.contains(key))
     }
 
     /// Filters, first [`FILTERS_MAX`].
     pub(crate) fn filters(&self) -> Vec<Filter> {
-        self.all("f")
-            .filter_map(Filter::parse)
-            .take(FILTERS_MAX)
-            .collect()
+        self.all("f").filter_map(Filter::parse).take(FILTERS_MAX).collect()
     }
 
     /// `q` and the filters as one query of the search language. `q` stands first, so that columns of its errors stay
@@ -138,20 +115,13 @@ pub(crate) struct Filter {
 
 impl Filter {
     pub(crate) fn parse(text: &str) -> Option<Filter> {
-        let (not, rest) = text
-            .strip_prefix('-')
-            .map_or((false, text), |rest| (true, rest));
+        let (not, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (field, value) = rest.split_once(':')?;
         let plain = |c: char| c.is_alphanumeric() || "._@-".contains(c);
-        if field.is_empty() || field.len() > 128 || !field.chars().all(plain) || value.len() > 2048
-        {
+        if field.is_empty() || field.len() > 128 || !field.chars().all(plain) || value.len() > 2048 {
             return None;
         }
-        Some(Filter {
-            field: field.into(),
-            value: value.into(),
-            not,
-        })
+        Some(Filter { field: field.into(), value: value.into(), not })
     }
 
     /// The form in the URL.
@@ -195,34 +165,15 @@ impl Range {
         let from = params.get("from").and_then(parse_time);
         let to = params.get("to").and_then(parse_time);
         match (from, to) {
-            (Some(from), Some(to)) if from < to => {
-                return Range {
-                    from,
-                    to,
-                    preset: None,
-                };
-            }
-            (Some(from), None) if from < now => {
-                return Range {
-                    from,
-                    to: now,
-                    preset: None,
-                };
-            }
+            (Some(from), Some(to)) if from < to => return Range { from, to, preset: None },
+            (Some(from), None) if from < now => return Range { from, to: now, preset: None },
             _ => {}
         }
         let wanted = params.get("range").unwrap_or(default);
-        let (name, seconds, ..) = PRESETS
-            .iter()
-            .find(|(name, ..)| *name == wanted)
-            .unwrap_or(&PRESETS[1]);
+        let (name, seconds, ..) = PRESETS.iter().find(|(name, ..)| *name == wanted).unwrap_or(&PRESETS[1]);
         // One second of the future: a device's clock may be slightly ahead.
         let to = Timestamp::from_seconds(now.seconds() + 1);
-        Range {
-            from: Timestamp::from_seconds(to.seconds() - seconds),
-            to,
-            preset: Some(name),
-        }
+        Range { from: Timestamp::from_seconds(to.seconds() - seconds), to, preset: Some(name) }
     }
 
     /// Width in seconds, at least 1.
@@ -232,40 +183,22 @@ impl Range {
 
     /// This window moved by its own width, `times` = -1 or 1, as parameters.
     pub(crate) fn moved(self, params: &Params, times: i64) -> Params {
-        let nanos = self
-            .seconds()
-            .saturating_mul(NANOS_PER_SECOND)
-            .saturating_mul(times);
-        absolute(
-            params,
-            self.from.plus_nanos(nanos),
-            self.to.plus_nanos(nanos),
-        )
+        let nanos = self.seconds().saturating_mul(NANOS_PER_SECOND).saturating_mul(times);
+        absolute(params, self.from.plus_nanos(nanos), self.to.plus_nanos(nanos))
     }
 
     /// Seconds per bucket, so that there are about `buckets` of them; a divisor of what people read on a clock.
     pub(crate) fn interval(self, buckets: i64) -> u64 {
-        const STEPS: &[i64] = &[
-            1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400,
-            604_800,
-        ];
+        const STEPS: &[i64] =
+            &[1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 604_800];
         let wanted = self.seconds() / buckets.max(1);
-        STEPS
-            .iter()
-            .copied()
-            .find(|step| *step >= wanted)
-            .unwrap_or(2_592_000)
-            .unsigned_abs()
+        STEPS.iter().copied().find(|step| *step >= wanted).unwrap_or(2_592_000).unsigned_abs()
     }
 }
 
 /// Parameters with an absolute range.
 pub(crate) fn absolute(params: &Params, from: Timestamp, to: Timestamp) -> Params {
-    params
-        .without("range")
-        .without("before")
-        .with("from", &local_input(from))
-        .with("to", &local_input(to))
+    params.without("range").without("before").with("from", &local_input(from)).with("to", &local_input(to))
 }
 
 #[cfg(test)]
@@ -278,36 +211,19 @@ mod tests {
 
     #[test]
     fn query_joins_filters_and_quotes_values() {
-        let params = params(
-            "q=a%20OR%20b&f=source.ip%3A192.0.2.1&f=-user.name%3Ax%22y%5C&f=bad&f=a%20b%3Ac",
-        );
-        assert_eq!(
-            params.query(),
-            r#"(a OR b) AND source.ip:"192.0.2.1" AND NOT user.name:"x\"y\\""#
-        );
+        let params = params("q=a%20OR%20b&f=source.ip%3A192.0.2.1&f=-user.name%3Ax%22y%5C&f=bad&f=a%20b%3Ac");
+        assert_eq!(params.query(), r#"(a OR b) AND source.ip:"192.0.2.1" AND NOT user.name:"x\"y\\""#);
         assert_eq!(params.column_shift(), 1);
         let spaces = self::params("q=%20%20&f=source.ip%3A192.0.2.1");
-        assert_eq!(
-            (spaces.query().as_str(), spaces.column_shift()),
-            (r#"source.ip:"192.0.2.1""#, 0)
-        );
-        assert_eq!(
-            Params::from_uri(&"/search?q=abc".parse().unwrap()).query(),
-            "abc"
-        );
+        assert_eq!((spaces.query().as_str(), spaces.column_shift()), (r#"source.ip:"192.0.2.1""#, 0));
+        assert_eq!(Params::from_uri(&"/search?q=abc".parse().unwrap()).query(), "abc");
     }
 
     #[test]
     fn links_keep_the_rest_of_the_state() {
         let params = params("q=a&f=x%3A1&range=6h");
-        assert_eq!(
-            params.adding("f", "-y:2").href("/search"),
-            "/search?q=a&f=x%3A1&range=6h&f=-y%3A2"
-        );
-        assert_eq!(
-            params.removing("f", "x:1").href("/search"),
-            "/search?q=a&range=6h"
-        );
+        assert_eq!(params.adding("f", "-y:2").href("/search"), "/search?q=a&f=x%3A1&range=6h&f=-y%3A2");
+        assert_eq!(params.removing("f", "x:1").href("/search"), "/search?q=a&range=6h");
         assert_eq!(params.with("q", "").href("/"), "/?f=x%3A1&range=6h");
     }
 
@@ -316,20 +232,9 @@ mod tests {
         let now = Timestamp::from_seconds(1_800_000_000);
         let range = Range::read(&params("range=15m"), now, "1h");
         assert_eq!((range.seconds(), range.preset), (900, Some("15m")));
-        let range = Range::read(
-            &params("from=2026-11-20T14:00:00&to=2026-11-20T15:00:00"),
-            now,
-            "1h",
-        );
-        assert_eq!(
-            (range.seconds(), range.preset, range.interval(60)),
-            (3600, None, 60)
-        );
-        let backwards = Range::read(
-            &params("from=2026-11-20T15:00:00&to=2026-11-20T14:00:00"),
-            now,
-            "1h",
-        );
+        let range = Range::read(&params("from=2026-11-20T14:00:00&to=2026-11-20T15:00:00"), now, "1h");
+        assert_eq!((range.seconds(), range.preset, range.interval(60)), (3600, None, 60));
+        let backwards = Range::read(&params("from=2026-11-20T15:00:00&to=2026-11-20T14:00:00"), now, "1h");
         assert_eq!(backwards.preset, Some("1h"));
         let before = range.moved(&params("range=1h"), -1);
         assert_eq!(before.get("to"), Some("2026-11-20T14:00:00"));

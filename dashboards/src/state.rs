@@ -29,6 +29,8 @@ pub trait Live: Send + Sync {
     fn events_received_total(&self) -> u64;
     /// One row per configured or seen source, all tenants, in stable order.
     fn sources(&self) -> Vec<SourceLive>;
+    /// One row per listener, in the order of the configuration.
+    fn listeners(&self) -> Vec<ListenerLive>;
     /// 99th percentile of received -> searchable over the last minutes, in milliseconds; `None` before the first event.
     fn searchable_p99_ms(&self) -> Option<u64>;
     /// When the process started.
@@ -63,14 +65,30 @@ pub struct SourceLive {
     pub in_flight: u64,
     /// Of the indexed ones, those that could not be parsed.
     pub parse_failures: u64,
-    /// Lines lost before they reached this process and counted by the kernel (UDP).
+    /// Lines lost before they reached this process and counted by the kernel (UDP), at listeners that are this source's
+    /// alone, since the process started.
     pub kernel_drops: u64,
-    /// Records received in the last full minute.
+    /// Records received in the last sixty seconds.
     pub received_last_minute: u64,
     /// When the last record came.
     pub last_received: Option<Timestamp>,
     /// Whether it has been quiet for longer than is usual or declared.
     pub silent: bool,
+}
+
+/// Where lines come in.
+#[derive(Clone, Debug, Default)]
+pub struct ListenerLive {
+    /// `syslog_udp`, `syslog_tcp` or `http`.
+    pub kind: String,
+    /// Address and port.
+    pub address: String,
+    /// Tenant id; empty where several share it.
+    pub tenant: String,
+    /// Source id; empty where several share it.
+    pub source: String,
+    /// Datagrams that the kernel dropped here since the process started. At a shared listener nobody knows whose.
+    pub kernel_drops: u64,
 }
 
 /// Disk use of data directory and its file system.
@@ -82,8 +100,18 @@ pub struct Storage {
     pub used_bytes: u64,
     /// Size of the file system in bytes; 0 where unknown.
     pub total_bytes: u64,
+    /// Bytes that are to stay free; below it the oldest raw records are removed. 0 where that is switched off.
+    pub reserve_bytes: u64,
     /// Days until it is full at the present rate, where known.
     pub days_left: Option<u32>,
+}
+
+impl Storage {
+    /// Whether less than twice the reserve is free: people are told before anything is removed.
+    pub fn is_low(&self) -> bool {
+        let free = self.total_bytes.saturating_sub(self.used_bytes);
+        self.total_bytes > 0 && free < self.reserve_bytes.saturating_mul(2)
+    }
 }
 
 /// What feeds a rule, by its logsource and fields and by what the parsers of the declared sources give.

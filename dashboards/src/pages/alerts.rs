@@ -180,10 +180,10 @@ pub(crate) fn zone_pair(state: &AppState, context: &Context, row: &AlertRow) -> 
     let (from, to) = (field(row, SEKISHO_SOURCE_ZONE), field(row, SEKISHO_DESTINATION_ZONE));
     match (from.is_empty(), to.is_empty()) {
         (true, true) => String::new(),
-        (false, true) => context.zone(state, &from),
-        (true, false) => format!("→ {}", context.zone(state, &to)),
-        (false, false) if from == to => context.zone(state, &from),
-        (false, false) => format!("{} → {}", context.zone(state, &from), context.zone(state, &to)),
+        (false, true) => context.zone_short(state, &from),
+        (true, false) => format!("→ {}", context.zone_short(state, &to)),
+        (false, false) if from == to => context.zone_short(state, &from),
+        (false, false) => format!("{} → {}", context.zone_short(state, &from), context.zone_short(state, &to)),
     }
 }
 

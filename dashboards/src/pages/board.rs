@@ -1,7 +1,9 @@
 //! 監視ボード: what needs a hand, whether data flows, and who talks to whom.
 //!
 //! Figures, matrix, chart and alerts are separate requests: a slow or failed one leaves the others alone. They refresh
-//! every `refresh_seconds`.
+//! every `refresh_seconds` while the page is open; the figures bring the navigation's number of open alerts along. New
+//! alerts are also said to screen readers, in one sentence and only when there are some: the page itself is not a live
+//! region, for it changes every few seconds.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +16,7 @@ use crate::context::Context;
 use crate::format;
 use crate::i18n::{Lang, w};
 use crate::icons::{bar, icon, severity};
-use crate::layout::{Page, panel_error, presets, stale, tenant_chips, tenant_names};
+use crate::layout::{Page, open_badge, panel_error, presets, stale, tenant_chips, tenant_names};
 use crate::params::{Filter, Params, Range};
 use crate::{AppState, Error, Result, SourceLive};
 
@@ -30,6 +32,7 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
     let figures = figures(&state, &context).await;
     let alerts = alerts(&state, &context).await;
     let body = html! {
+        p.visually-hidden #new-alerts role="status" data-one=(context.t(w::NEW_ALERTS)) {}
         div.stack.board {
             div.kpis-slot #figures hx-get=(context.params.href("/board/figures")) hx-trigger=(format!("every {every}s")) { (figures) }
             div.halves {
@@ -56,7 +59,7 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
 
 /// `GET /board/figures`
 pub(crate) async fn figures_fragment(State(state): State<AppState>, context: Context) -> Markup {
-    figures(&state, &context).await
+    html! { (figures(&state, &context).await) (open_badge(context.open, true)) }
 }
 
 /// `GET /board/alerts`
@@ -96,6 +99,7 @@ async fn figures(state: &AppState, context: &Context) -> Markup {
     html! {
         (stale(context, state).unwrap_or_default())
         @if undelivered > 0 { p.banner role="alert" { (icon("warning")) (context.t(w::UNDELIVERED)) " " (format::number(undelivered)) } }
+        @if state.live.storage().is_low() { p.banner role="alert" { (icon("warning")) (context.t(w::STORAGE_LOW)) } }
         div.kpis {
             (open)
             (received_card(context, &sources))
@@ -132,7 +136,7 @@ fn received_card(context: &Context, sources: &[SourceLive]) -> Markup {
         section.card.kpi {
             h2 { (context.t(w::RECEIVED_LAST_MINUTE)) }
             p.figure { (figure(minute, context.lang)) small { (context.t(w::PER_MINUTE)) } }
-            p.foot { (context.t(w::SINCE_START)) " " (format::short(total, context.lang)) " " (context.t(w::UNIT)) }
+            p.foot { (context.t(w::IN_ALL)) " " (format::short(total, context.lang)) " " (context.t(w::UNIT)) }
         }
     }
 }
@@ -216,11 +220,11 @@ fn matrix(state: &AppState, context: &Context, cells: &[MatrixCell]) -> Markup {
     };
     html! {
         table.matrix {
-            thead { tr { th scope="col" { (context.t(w::MATRIX_FROM_TO)) } @for to in &zones { th scope="col" { (format::cut(&context.zone(state, to), LABEL_CHARS_MAX)) } } } }
+            thead { tr { th scope="col" { (context.t(w::MATRIX_FROM_TO)) } @for to in &zones { th scope="col" { (format::cut(&context.zone_short(state, to), LABEL_CHARS_MAX)) } } } }
             tbody {
                 @for from in &zones {
                     tr {
-                        th scope="row" { (format::cut(&context.zone(state, from), LABEL_CHARS_MAX)) }
+                        th scope="row" { (format::cut(&context.zone_short(state, from), LABEL_CHARS_MAX)) }
                         @for to in &zones { td { (matrix_cell(context, from, to, find(from, to), most)) } }
                     }
                 }

@@ -13,12 +13,14 @@ use stream::{EventId, FieldId, Timestamp};
 use super::alerts::text;
 use super::search::{plus_minus, shown};
 use crate::context::Context;
-use crate::i18n::{Lang, Word, w, zone_short};
+use crate::i18n::{Lang, Word, w};
 use crate::icons::icon;
 use crate::layout::{panel_error, query_error};
 use crate::params::{Params, Range};
 use crate::{AppState, Error, format};
 
+/// Characters of a zone's name in a row.
+const ZONE_CHARS_MAX: usize = 16;
 const PAGE_ROWS: usize = 100;
 const CELL_CHARS_MAX: usize = 24;
 
@@ -132,10 +134,7 @@ fn get(event: &Map<String, Value>, field: FieldId) -> String {
 
 fn zones(state: &AppState, context: &Context, event: &Map<String, Value>) -> Markup {
     let pair = [SEKISHO_SOURCE_ZONE, SEKISHO_DESTINATION_ZONE].map(|field| get(event, field));
-    let name = |id: &str| match zone_short(id, context.lang) {
-        Some(short) => short.to_owned(),
-        None => format::cut(&context.zone(state, id), 12),
-    };
+    let name = |id: &str| format::cut(&context.zone_short(state, id), ZONE_CHARS_MAX);
     html! {
         @match (pair[0].is_empty(), pair[1].is_empty()) {
             (true, true) => {},

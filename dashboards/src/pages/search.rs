@@ -172,7 +172,7 @@ fn facet(state: &AppState, context: &Context, field: &str, values: &[(String, u6
 pub(crate) fn shown(state: &AppState, context: &Context, field: &str, value: &str) -> String {
     let cut = format::cut(value, 120);
     if field == fields::SEKISHO_SOURCE_ZONE.name() || field == fields::SEKISHO_DESTINATION_ZONE.name() {
-        return context.zone(state, value);
+        return context.zone_short(state, value);
     }
     if field == fields::SEKISHO_FLOW_VERDICT.name() {
         return crate::i18n::verdict_word(value, context.lang).map_or(cut, str::to_owned);

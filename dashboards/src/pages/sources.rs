@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::i18n::w;
 use crate::layout::{Page, stale, tenant_chips};
 use crate::params::{Filter, Params};
-use crate::{AppState, SourceLive, format};
+use crate::{AppState, ListenerLive, SourceLive, format};
 
 /// `GET /sources`
 pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Response {
@@ -19,12 +19,15 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
     sources.sort_by(|a, b| b.silent.cmp(&a.silent).then_with(|| a.tenant.cmp(&b.tenant)).then_with(|| a.id.cmp(&b.id)));
     let content = html! {
         (stale(&context, &state).unwrap_or_default())
-        section.card {
-            header {
-                h2 { (context.t(w::SOURCES)) " " (sources.len()) }
-                span.end.note { (context.t(w::BALANCE_RULE)) }
+        div.stack {
+            section.card {
+                header {
+                    h2 { (context.t(w::SOURCES)) " " (sources.len()) }
+                    span.end.note { (context.t(w::BALANCE_RULE)) }
+                }
+                @if sources.is_empty() { p.empty { (context.t(w::NO_SOURCES)) } } @else { (table(&state, &context, &sources)) }
             }
-            @if sources.is_empty() { p.empty { (context.t(w::NO_SOURCES)) } } @else { (table(&state, &context, &sources)) }
+            (listeners(&state, &context))
         }
     };
     let mut page = Page::new("/sources", context.t(w::SOURCES));
@@ -59,6 +62,43 @@ fn table(state: &AppState, context: &Context, sources: &[SourceLive]) -> Markup 
                         td.num.inline data-label=(context.t(w::FAILURES)) { (sum(|s| s.parse_failures)) }
                         td.num.inline data-label=(context.t(w::KERNEL_DROPS)) { (sum(|s| s.kernel_drops)) }
                         td.inline { (balance(context, sources.iter().all(balanced))) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where lines come in. A listener of no tenant is shown to those who see every tenant.
+fn listeners(state: &AppState, context: &Context) -> Markup {
+    let all = || context.tenants.iter().any(|tenant| tenant == store::ALL_TENANTS);
+    let seen = |listener: &ListenerLive| match listener.tenant.as_str() {
+        "" => all(),
+        tenant => context.sees(tenant),
+    };
+    let listeners: Vec<ListenerLive> = state.live.listeners().into_iter().filter(seen).collect();
+    if listeners.is_empty() {
+        return html! {};
+    }
+    html! {
+        section.card {
+            header { h2 { (context.t(w::LISTENERS)) " " (listeners.len()) } span.end.note { (context.t(w::LISTENERS_NOTE)) } }
+            div.scroll {
+                table.list.cards {
+                    thead { tr {
+                        th { (context.t(w::PROTOCOL)) } th { (context.t(w::ADDRESS)) } th { (context.t(w::TENANT)) }
+                        th { (context.t(w::SOURCES)) } th.num { (context.t(w::KERNEL_DROPS)) }
+                    } }
+                    tbody {
+                        @for listener in &listeners {
+                            tr {
+                                td.inline { (listener.kind) }
+                                td.inline.mono { (listener.address) }
+                                td.inline { @if listener.tenant.is_empty() { (context.t(w::SHARED)) } @else { (tenant_name(state, &listener.tenant)) } }
+                                td.inline { @if listener.source.is_empty() { (context.t(w::SHARED)) } @else { (listener.source) } }
+                                td.num.inline data-label=(context.t(w::KERNEL_DROPS)) { (format::number(listener.kernel_drops)) }
+                            }
+                        }
                     }
                 }
             }

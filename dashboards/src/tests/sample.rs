@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bumpalo::Bump;
-use dashboards::{AppState, Config, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use dashboards::{
+    AppState, Config, ListenerLive, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView,
+};
 use store::{AlertChange, Database, DetectionBatch, Indexer, Role, Store, StoreConfig};
 use stream::{
-    Alert, AlertDetail, AlertFlow, AlertRule, Event, EventId, Evidence, Level, NANOS_PER_SECOND,
-    Timestamp, Value, fields,
+    Alert, AlertDetail, AlertFlow, AlertRule, Event, EventId, Evidence, Level, NANOS_PER_SECOND, Timestamp, Value,
+    fields,
 };
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -20,8 +22,8 @@ pub(crate) fn noon() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-20T11:30:00+09:00").expect("a time")
 }
 
-/// Figures that do not move.
-pub(crate) struct Still(pub(crate) Timestamp);
+/// Figures that do not move: the moment, and how many bytes of 500 GB are in use.
+pub(crate) struct Still(pub(crate) Timestamp, pub(crate) u64);
 
 impl Live for Still {
     fn events_received_total(&self) -> u64 {
@@ -29,48 +31,43 @@ impl Live for Still {
     }
 
     fn sources(&self) -> Vec<SourceLive> {
-        let one =
-            |tenant: &str, id: &str, product: &str, zone: &str, received: u64, minutes: i64| {
-                SourceLive {
-                    tenant: tenant.into(),
-                    id: id.into(),
-                    product: product.into(),
-                    zone: zone.into(),
-                    received,
-                    indexed: received - received / 1000,
-                    filtered: received / 2000,
-                    in_flight: received / 1000 - received / 2000,
-                    parse_failures: received / 3000,
-                    kernel_drops: 0,
-                    received_last_minute: if minutes > 5 { 0 } else { received / 240 },
-                    last_received: Some(
-                        self.0
-                            .plus_nanos(-minutes * 60 * NANOS_PER_SECOND - 400_000_000),
-                    ),
-                    silent: minutes > 5,
-                }
-            };
+        let one = |tenant: &str, id: &str, product: &str, zone: &str, received: u64, minutes: i64| SourceLive {
+            tenant: tenant.into(),
+            id: id.into(),
+            product: product.into(),
+            zone: zone.into(),
+            received,
+            indexed: received - received / 1000,
+            filtered: received / 2000,
+            in_flight: received / 1000 - received / 2000,
+            parse_failures: received / 3000,
+            kernel_drops: if id == "fw-core-01" { 1234 } else { 0 },
+            received_last_minute: if minutes > 5 { 0 } else { received / 240 },
+            last_received: Some(self.0.plus_nanos(-minutes * 60 * NANOS_PER_SECOND - 400_000_000)),
+            silent: minutes > 5,
+        };
         vec![
-            one(
-                "town",
-                "fw-core-01",
-                "fortinet_fortigate",
-                "lgwan",
-                1_843_201,
-                0,
-            ),
+            one("town", "fw-core-01", "fortinet_fortigate", "lgwan", 1_843_201, 0),
             one("town", "proxy-01", "squid", "internet", 912_338, 0),
             one("town", "auth-01", "system", "lgwan", 18_211, 0),
             one("town", "dc-01", "windows_security", "mynumber", 44_120, 0),
             one("town", "sw-3f-12", "yamaha_rtx", "lgwan", 9_122, 47),
-            one(
-                "village",
-                "fw-village",
-                "fortinet_fortigate",
-                "internet",
-                88_000,
-                1,
-            ),
+            one("village", "fw-village", "fortinet_fortigate", "internet", 88_000, 1),
+        ]
+    }
+
+    fn listeners(&self) -> Vec<ListenerLive> {
+        let one = |kind: &str, address: &str, tenant: &str, source: &str, kernel_drops| ListenerLive {
+            kind: kind.into(),
+            address: address.into(),
+            tenant: tenant.into(),
+            source: source.into(),
+            kernel_drops,
+        };
+        vec![
+            one("syslog_udp", "192.0.2.10:5514", "town", "fw-core-01", 1234),
+            one("syslog_tcp", "192.0.2.10:5601", "village", "", 0),
+            one("http", "192.0.2.10:8088", "", "", 0),
         ]
     }
 
@@ -84,10 +81,12 @@ impl Live for Still {
 
     fn storage(&self) -> Storage {
         let total_bytes = 500_000_000_000;
+        let used_bytes = self.1;
         Storage {
             data_bytes: 31_200_000_000,
-            used_bytes: 305_000_000_000,
+            used_bytes,
             total_bytes,
+            reserve_bytes: 25_000_000_000,
             days_left: Some(214),
         }
     }
@@ -99,11 +98,7 @@ impl Live for Still {
 
 /// State over a new store in `dir`, with about `minutes` minutes of traffic before `now`, `rate` events each.
 pub(crate) fn state(dir: &Path, now: Timestamp, minutes: i64, rate: i64) -> AppState {
-    let store = Store::open(StoreConfig {
-        dir: dir.join("store"),
-        ..StoreConfig::default()
-    })
-    .expect("store");
+    let store = Store::open(StoreConfig { dir: dir.join("store"), ..StoreConfig::default() }).expect("store");
     let mut indexer = store.indexer();
     fill(&mut indexer, now, minutes, rate);
     let database = Database::open(dir.join("db")).expect("database");
@@ -116,49 +111,23 @@ pub(crate) fn state(dir: &Path, now: Timestamp, minutes: i64, rate: i64) -> AppS
     ];
     for (name, role, tenants) in users {
         let tenants: Vec<String> = tenants.iter().map(|tenant| (*tenant).to_owned()).collect();
-        database
-            .add_user(name, PASSWORD, role, &tenants, "test", now)
-            .expect("account");
+        database.add_user(name, PASSWORD, role, &tenants, "test", now).expect("account");
     }
     let alerts: Vec<AlertChange> = alerts(now).into_iter().map(AlertChange::Alert).collect();
-    let batch = DetectionBatch {
-        partition: 0,
-        next_offset: 1,
-        outcomes: &alerts,
-        snapshot: None,
-        sources: &[],
-        received: now,
-    };
+    let batch =
+        DetectionBatch { partition: 0, next_offset: 1, outcomes: &alerts, snapshot: None, sources: &[], received: now };
     database.apply(batch).expect("alerts");
     let all = vec![store::ALL_TENANTS.to_owned()];
     for number in [3, 5] {
-        database
-            .acknowledge(&all, &alert_number(number), "tanaka", now)
-            .expect("acknowledge");
+        database.acknowledge(&all, &alert_number(number), "tanaka", now).expect("acknowledge");
     }
     for number in [6, 7] {
         let verdict = store::Verdict::FalsePositive;
-        database
-            .close(
-                &all,
-                &alert_number(number),
-                "tanaka",
-                verdict,
-                "定期点検による通信",
-                now,
-            )
-            .expect("close");
+        database.close(&all, &alert_number(number), "tanaka", verdict, "定期点検による通信", now).expect("close");
     }
     let registry = prometheus::Registry::new();
-    let live = Arc::new(Still(now));
-    let mut state = AppState::new(
-        Config::default(),
-        database,
-        store.searcher(),
-        live,
-        registry,
-    )
-    .expect("state");
+    let live = Arc::new(Still(now, 305_000_000_000));
+    let mut state = AppState::new(Config::default(), database, store.searcher(), live, registry).expect("state");
     state.clock = Arc::new(move || now);
     state.rules.store(Arc::new(rules(now)));
     state.tenants.store(Arc::new(tenants()));
@@ -181,17 +150,7 @@ fn tenants() -> Vec<TenantView> {
             zone("internet", "インターネット接続系", "10.30.0.0/16"),
             zone("dmz", "DMZ・公開系", "192.0.2.0/24"),
         ],
-        flows: vec![
-            [
-                "F001",
-                "LGWAN接続系",
-                "外部",
-                "443",
-                "2027/03/31",
-                "電子申請の受付",
-            ]
-            .map(String::from),
-        ],
+        flows: vec![["F001", "LGWAN接続系", "外部", "443", "2027/03/31", "電子申請の受付"].map(String::from)],
     };
     let village = TenantView {
         id: "village".into(),
@@ -233,37 +192,12 @@ fn rules(now: Timestamp) -> Vec<RuleView> {
     }
     };
     let mut all = vec![
-        rule(
-            "zone-0001",
-            "マイナンバー系とインターネットの直接通信（許可）",
-            Level::Critical,
-            "X01",
-        ),
-        rule(
-            "zone-0007",
-            "LGWAN系からマイナンバー系への許可外通信",
-            Level::Critical,
-            "X04",
-        ),
+        rule("zone-0001", "マイナンバー系とインターネットの直接通信（許可）", Level::Critical, "X01"),
+        rule("zone-0007", "LGWAN系からマイナンバー系への許可外通信", Level::Critical, "X04"),
         rule("zone-0008", "期限切れの特定通信の利用", Level::High, "X08"),
-        rule(
-            "auth-0003",
-            "特権アカウントの短時間多数認証失敗",
-            Level::High,
-            "A03",
-        ),
-        rule(
-            "src-0001",
-            "ログ送信元の沈黙（15分以上）",
-            Level::Medium,
-            "H01",
-        ),
-        rule(
-            "dlp-0004",
-            "勤務時間外の大容量アップロード",
-            Level::Medium,
-            "E06",
-        ),
+        rule("auth-0003", "特権アカウントの短時間多数認証失敗", Level::High, "A03"),
+        rule("src-0001", "ログ送信元の沈黙（15分以上）", Level::Medium, "H01"),
+        rule("dlp-0004", "勤務時間外の大容量アップロード", Level::Medium, "E06"),
     ];
     all[4].problem = Some("この記録を送る送信元がありません（yamaha_rtx）".into());
     all
@@ -274,106 +208,23 @@ pub(crate) fn alert_number(number: usize) -> String {
 }
 
 /// Minutes ago, rule, source, destination, zones, user, events.
-type AlertLine = (
-    i64,
-    usize,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    &'static str,
-    u64,
-);
+type AlertLine = (i64, usize, &'static str, &'static str, &'static str, &'static str, &'static str, u64);
 
 fn alerts(now: Timestamp) -> Vec<Alert> {
     let rows: [AlertLine; 9] = [
-        (
-            4,
-            1,
-            "10.20.2.113",
-            "10.10.1.66",
-            "lgwan",
-            "mynumber",
-            "",
-            237,
-        ),
-        (
-            29,
-            0,
-            "10.10.0.19",
-            "203.0.113.245",
-            "mynumber",
-            "external",
-            "",
-            1,
-        ),
-        (
-            19,
-            2,
-            "10.20.5.154",
-            "198.51.100.32",
-            "lgwan",
-            "external",
-            "",
-            6,
-        ),
-        (
-            34,
-            3,
-            "10.20.5.20",
-            "10.20.0.216",
-            "lgwan",
-            "lgwan",
-            "adm-sato",
-            229,
-        ),
-        (
-            97,
-            5,
-            "10.30.7.97",
-            "203.0.113.124",
-            "internet",
-            "external",
-            "suzuki",
-            34,
-        ),
+        (4, 1, "10.20.2.113", "10.10.1.66", "lgwan", "mynumber", "", 237),
+        (29, 0, "10.10.0.19", "203.0.113.245", "mynumber", "external", "", 1),
+        (19, 2, "10.20.5.154", "198.51.100.32", "lgwan", "external", "", 6),
+        (34, 3, "10.20.5.20", "10.20.0.216", "lgwan", "lgwan", "adm-sato", 229),
+        (97, 5, "10.30.7.97", "203.0.113.124", "internet", "external", "suzuki", 34),
         (127, 4, "", "", "", "", "", 1),
-        (
-            162,
-            2,
-            "10.20.5.11",
-            "198.51.100.32",
-            "lgwan",
-            "external",
-            "",
-            22,
-        ),
-        (
-            175,
-            3,
-            "10.20.2.194",
-            "10.20.0.216",
-            "lgwan",
-            "lgwan",
-            "kato",
-            100,
-        ),
-        (
-            44,
-            0,
-            "10.30.0.8",
-            "203.0.113.9",
-            "internet",
-            "external",
-            "village-user",
-            3,
-        ),
+        (162, 2, "10.20.5.11", "198.51.100.32", "lgwan", "external", "", 22),
+        (175, 3, "10.20.2.194", "10.20.0.216", "lgwan", "lgwan", "kato", 100),
+        (44, 0, "10.30.0.8", "203.0.113.9", "internet", "external", "village-user", 3),
     ];
     let rules = rules(now);
     let mut alerts = Vec::new();
-    for (index, (minutes, rule, source, destination, from, to, user, count)) in
-        rows.into_iter().enumerate()
-    {
+    for (index, (minutes, rule, source, destination, from, to, user, count)) in rows.into_iter().enumerate() {
         let rule = &rules[rule];
         let mut anchor = std::collections::BTreeMap::new();
         let named = [
@@ -415,10 +266,7 @@ struct Seed(u64);
 
 impl Seed {
     fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit
     }
 }
@@ -464,18 +312,9 @@ fn fill(indexer: &mut Indexer, now: Timestamp, minutes: i64, rate: i64) {
         }
     }
     let hostile = Made::hostile();
-    indexer.add(
-        EventId::new(0, offset),
-        &hostile.event(&arena, now.plus_nanos(-NANOS_PER_SECOND), offset),
-    );
-    let foreign = Made {
-        tenant: "village",
-        ..Made::new(&FLOWS[0], &mut seed, false)
-    };
-    indexer.add(
-        EventId::new(0, offset + 1),
-        &foreign.event(&arena, now.plus_nanos(-2 * NANOS_PER_SECOND), offset + 1),
-    );
+    indexer.add(EventId::new(0, offset), &hostile.event(&arena, now.plus_nanos(-NANOS_PER_SECOND), offset));
+    let foreign = Made { tenant: "village", ..Made::new(&FLOWS[0], &mut seed, false) };
+    indexer.add(EventId::new(0, offset + 1), &foreign.event(&arena, now.plus_nanos(-2 * NANOS_PER_SECOND), offset + 1));
     indexer.publish(0, offset + 2);
 }
 
@@ -510,12 +349,7 @@ impl Made {
         );
         Made {
             tenant: "town",
-            device: if flow.0 == "internet" {
-                "proxy-01"
-            } else {
-                "fw-core-01"
-            }
-            .into(),
+            device: if flow.0 == "internet" { "proxy-01" } else { "fw-core-01" }.into(),
             source,
             destination,
             from: flow.0.into(),
@@ -553,22 +387,10 @@ impl Made {
         event.push(fields::EVENT_KIND, Value::Str("event"));
         event.push(fields::EVENT_CATEGORY, Value::Str("network"));
         event.push(fields::EVENT_TYPE, Value::Str("connection"));
-        event.push(
-            fields::EVENT_TYPE,
-            Value::Str(if self.denied { "denied" } else { "allowed" }),
-        );
-        event.push(
-            fields::EVENT_ACTION,
-            Value::Str(if self.denied { "deny" } else { "accept" }),
-        );
-        event.push(
-            fields::EVENT_OUTCOME,
-            Value::Str(if self.denied { "failure" } else { "success" }),
-        );
-        for (field, text) in [
-            (fields::SOURCE_IP, &self.source),
-            (fields::DESTINATION_IP, &self.destination),
-        ] {
+        event.push(fields::EVENT_TYPE, Value::Str(if self.denied { "denied" } else { "allowed" }));
+        event.push(fields::EVENT_ACTION, Value::Str(if self.denied { "deny" } else { "accept" }));
+        event.push(fields::EVENT_OUTCOME, Value::Str(if self.denied { "failure" } else { "success" }));
+        for (field, text) in [(fields::SOURCE_IP, &self.source), (fields::DESTINATION_IP, &self.destination)] {
             if let Ok(ip) = text.parse() {
                 event.push(field, Value::Ip(ip));
             }
@@ -578,11 +400,7 @@ impl Made {
         event.push_str(fields::USER_NAME, &self.user);
         event.push(fields::SEKISHO_SOURCE_ZONE, Value::Str(&self.from));
         event.push(fields::SEKISHO_DESTINATION_ZONE, Value::Str(&self.to));
-        let verdict = if self.denied {
-            "violation_zone"
-        } else {
-            "allowed"
-        };
+        let verdict = if self.denied { "violation_zone" } else { "allowed" };
         event.push(fields::SEKISHO_FLOW_VERDICT, Value::Str(verdict));
         if self.rule {
             event.push(fields::SEKISHO_RULE_IDS, Value::Str("zone-0001"));
