@@ -10,8 +10,10 @@ pub mod auditd;
 pub mod azure_signin;
 pub mod bind;
 pub mod bluecoat;
+pub mod checkpoint;
 pub mod cisco_asa;
 pub mod cisco_ftd;
+pub mod cisco_ios;
 pub mod cisco_ise;
 pub mod cisco_umbrella;
 pub mod dhcpd;
@@ -25,12 +27,15 @@ pub mod haproxy;
 pub mod ifilter;
 pub mod iis;
 pub mod intersafe;
+pub mod iptables;
+pub mod juniper_srx;
 pub mod leef;
 pub mod nec_ix;
 pub mod panw;
 pub mod nginx;
 pub mod okta;
 pub mod openldap;
+pub mod pfsense;
 pub mod postfix;
 mod router;
 pub mod seil;
@@ -68,6 +73,18 @@ pub static PRODUCTS: &[Product] = &[
     Product { name: "panw", aliases: &["paloalto", "palo_alto", "panos", "pan_os"], make: make::<panw::Panw> },
     Product { name: "cisco_asa", aliases: &["asa", "cisco_pix", "cisco_fwsm"], make: make::<cisco_asa::CiscoAsa> },
     Product { name: "cisco_ftd", aliases: &["ftd", "firepower"], make: make::<cisco_ftd::CiscoFtd> },
+    Product { name: "cisco_ios", aliases: &["ios", "cisco_nxos", "nxos", "cisco"], make: make::<cisco_ios::CiscoIos> },
+    Product { name: "checkpoint", aliases: &["check_point"], make: make::<checkpoint::Checkpoint> },
+    Product { name: "juniper_srx", aliases: &["srx", "juniper", "junos"], make: make::<juniper_srx::JuniperSrx> },
+    Product { name: "iptables", aliases: &["netfilter", "nftables", "ufw", "unifi"], make: make::<iptables::Iptables> },
+    Product { name: "pfsense", aliases: &["opnsense", "filterlog"], make: make::<pfsense::Pfsense> },
+    Product { name: "sophos", aliases: &["sophos_xg", "sophos_firewall", "sfos"], make: make::<sophos::Sophos> },
+    Product { name: "sonicwall", aliases: &["sonicos"], make: make::<sonicwall::Sonicwall> },
+    Product { name: "suricata", aliases: &["eve"], make: make::<suricata::Suricata> },
+    Product { name: "zeek", aliases: &["bro"], make: make::<zeek::Zeek> },
+    Product { name: "watchguard", aliases: &["firebox", "fireware"], make: make::<watchguard::Watchguard> },
+    Product { name: "stormshield", aliases: &["sns"], make: make::<stormshield::Stormshield> },
+    Product { name: "snort", aliases: &[], make: make::<snort::Snort> },
     Product { name: "squid", aliases: &["squid_proxy"], make: make::<squid::Squid> },
     Product {
         name: "system",
@@ -132,6 +149,13 @@ impl Product {
 }
 #[cfg(test)]
 mod samples;
+pub mod snort;
+pub mod sonicwall;
+pub mod sophos;
+pub mod stormshield;
+pub mod suricata;
+pub mod watchguard;
+pub mod zeek;
 
 #[cfg(test)]
 mod tests {

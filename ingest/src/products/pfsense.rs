@@ -1,0 +1,243 @@
+//! pfSense and OPNsense: the packet filter's `filterlog` lines, sign-ins to the web pages, OpenVPN, Unbound; what other
+//! programs write (sshd, sudo, cron...) is read as that of any Unix host.
+//!
+//! `filterlog[123]: rule,sub-rule,anchor,tracker,interface,reason,action,direction,version,...`; the rest depends on IP
+//! version and protocol. Source: Netgate documentation, "Raw Filter Log Format"; OPNsense, filterlog's description.txt.
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use stream::{Event, FieldId, Value, fields as f};
+
+use super::system::System;
+use crate::device::{self, Verdict, add};
+use crate::parser::{Context, Parser, Reason};
+use crate::template;
+use crate::{community_id, csv_cells, protocols, syslog};
+
+/// Parser of pfSense and OPNsense logs.
+pub struct Pfsense {
+    system: System,
+    own: Own,
+}
+
+/// The numbers of the product's own names.
+struct Own {
+    fields: Vec<(usize, Option<FieldId>)>,
+    flags: Option<FieldId>,
+    ttl: Option<FieldId>,
+    length: Option<FieldId>,
+}
+
+impl Default for Pfsense {
+    fn default() -> Self {
+        let intern = |name: &str| stream::intern(&format!("pfsense.{name}"));
+        let fields = vec![(0, intern("rule_number")), (1, intern("sub_rule_number")), (2, intern("anchor"))];
+        let own = Own { fields, flags: intern("tcp.flags"), ttl: intern("ip.ttl"), length: intern("ip.length") };
+        Pfsense { system: System::default(), own }
+    }
+}
+
+/// Most cells of a filterlog line.
+const CELLS_MAX: usize = 64;
+
+impl Parser for Pfsense {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let header = read_header(line, context);
+        let name = header.appname.unwrap_or("").rsplit('/').next().unwrap_or("");
+        let known = matches!(name, "filterlog" | "php-fpm" | "openvpn" | "unbound") || name.starts_with("openvpn");
+        if !known {
+            self.system.parse(line, context, arena, event)?;
+            device::observer("netgate", "", "firewall", event);
+            return Ok(());
+        }
+        device::apply(&syslog::Header { appname: None, ..header }, event);
+        event.push_str(f::PROCESS_NAME, name);
+        device::push_int(f::PROCESS_PID, header.procid.unwrap_or(""), event);
+        device::observer("netgate", "", "firewall", event);
+        event.push(f::EVENT_MODULE, Value::Str("pfsense"));
+        event.push_str(f::EVENT_PROVIDER, name);
+        event.push(f::EVENT_KIND, Value::Str("event"));
+        match name {
+            "filterlog" => self.filter(header.message, arena, event)?,
+            "php-fpm" => web(header.message, event),
+            "unbound" => resolver(header.message, event),
+            _ => vpn(header.message, event),
+        }
+        Ok(())
+    }
+}
+
+/// A header; some boxes write no host name, and `filterlog:` without a number.
+fn read_header<'a>(line: &'a str, context: &Context) -> syslog::Header<'a> {
+    let mut header = syslog::parse(line, context);
+    if header.appname.is_none()
+        && let Some((before, text)) = header.message.split_once("filterlog: ")
+        && before.len() <= 64
+    {
+        (header.appname, header.message) = (Some("filterlog"), text);
+    }
+    header
+}
+
+impl Pfsense {
+    fn filter<'a>(&self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> Result<(), Reason> {
+        let mut cells = BumpVec::with_capacity_in(32, arena);
+        cells.extend(csv_cells::cells(text, ',', arena).take(CELLS_MAX));
+        let cell = |at: usize| -> &'a str { cells.get(at).copied().unwrap_or("") };
+        let put = |field: Option<FieldId>, at: usize, event: &mut Event<'a>| {
+            if let Some(field) = field {
+                event.push_str(field, cell(at));
+            }
+        };
+        if cells.len() < 9 {
+            return Err(Reason("a filterlog line has nine cells and more"));
+        }
+        for (at, field) in &self.own.fields {
+            put(*field, *at, event);
+        }
+        event.push_str(f::RULE_ID, cell(3));
+        event.push_str(f::EVENT_REASON, cell(5));
+        add(f::EVENT_CATEGORY, &["network"], event);
+        add(f::EVENT_TYPE, &["connection"], event);
+        event.push(f::SEKISHO_LOGSOURCE_PRODUCT, Value::Str("pfsense"));
+        event.push(f::SEKISHO_LOGSOURCE_CATEGORY, Value::Str("firewall"));
+        action(cell(6), event);
+        let interface = match cell(7) {
+            "out" => f::OBSERVER_EGRESS_INTERFACE_NAME,
+            _ => f::OBSERVER_INGRESS_INTERFACE_NAME,
+        };
+        event.push_str(interface, cell(4));
+        if let Some((_, vlan)) = cell(4).rsplit_once('.').filter(|(_, vlan)| vlan.parse::<u16>().is_ok()) {
+            let own = if cell(7) == "out" { f::OBSERVER_EGRESS_VLAN_ID } else { f::OBSERVER_INGRESS_VLAN_ID };
+            event.push_str(own, vlan);
+            event.push_str(f::NETWORK_VLAN_ID, vlan);
+        }
+        let direction = match cell(7) {
+            "in" => "inbound",
+            "out" => "outbound",
+            _ => "",
+        };
+        event.push_str(f::NETWORK_DIRECTION, direction);
+        // Where protocol name, its number, the length and the addresses stand.
+        let (kind, name, number, length, ends) = match cell(8) {
+            "4" => ("ipv4", 16, 15, 17, 18),
+            "6" => ("ipv6", 12, 13, 14, 15),
+            _ => return Ok(()),
+        };
+        event.push(f::NETWORK_TYPE, Value::Str(kind));
+        put(self.own.ttl, 11, event);
+        put(self.own.length, length, event);
+        if !protocols::push(cell(number), event) {
+            event.push_str(f::NETWORK_TRANSPORT, device::lower(cell(name), arena));
+        }
+        if let Ok(bytes @ 0..) = cell(length).parse::<i64>() {
+            event.push(f::NETWORK_BYTES, Value::Int(bytes));
+        }
+        device::push_ip(f::SOURCE_IP, cell(ends), event);
+        device::push_ip(f::DESTINATION_IP, cell(ends + 1), event);
+        if matches!(event.get_str(f::NETWORK_TRANSPORT), Some("tcp" | "udp" | "sctp")) {
+            device::push_int(f::SOURCE_PORT, cell(ends + 2), event);
+            device::push_int(f::DESTINATION_PORT, cell(ends + 3), event);
+            if event.get_str(f::NETWORK_TRANSPORT) == Some("tcp") {
+                put(self.own.flags, ends + 5, event);
+            }
+        }
+        community_id::push(arena, event);
+        Ok(())
+    }
+}
+
+fn action<'a>(word: &'a str, event: &mut Event<'a>) {
+    event.push_str(f::EVENT_ACTION, word);
+    let verdict = device::verdict(word);
+    device::push_verdict(verdict, event);
+    match verdict {
+        Verdict::Allowed => event.push(f::EVENT_OUTCOME, Value::Str("success")),
+        Verdict::Denied => event.push(f::EVENT_OUTCOME, Value::Str("failure")),
+        Verdict::Unsaid => {}
+    }
+}
+
+/// Sets category, type, action and outcome of a sign-in.
+fn sign_in(action: &'static str, outcome: &'static str, types: &[&'static str], event: &mut Event<'_>) {
+    add(f::EVENT_CATEGORY, &["authentication"], event);
+    add(f::EVENT_TYPE, types, event);
+    event.push(f::EVENT_ACTION, Value::Str(action));
+    event.push(f::EVENT_OUTCOME, Value::Str(outcome));
+}
+
+/// Sign-ins to the web pages.
+fn web<'a>(text: &'a str, event: &mut Event<'a>) {
+    event.push_str(f::MESSAGE, text);
+    const GOOD: &[&str] =
+        &["{}uccessful login for user '{user}' from: {source} (", "{}uccessful login for user '{user}' from: {source}"];
+    const BAD: &[&str] = &[
+        "{}uthentication error for user '{user}' from: {source}",
+        "{}uthentication error for '{user}' from: {source}",
+    ];
+    const OUT: &[&str] =
+        &["{}ser logged out for user '{user}' from: {source} (", "{}ser logged out for user '{user}' from: {source}"];
+    let taken = if let Some(taken) = template::first(GOOD, text) {
+        sign_in("login", "success", &["start", "info"], event);
+        taken
+    } else if let Some(taken) = template::first(BAD, text) {
+        sign_in("login", "failure", &["start", "info"], event);
+        taken
+    } else if let Some(taken) = template::first(OUT, text) {
+        sign_in("logout", "success", &["end", "info"], event);
+        taken
+    } else {
+        add(f::EVENT_CATEGORY, &["configuration"], event);
+        return add(f::EVENT_TYPE, &["info"], event);
+    };
+    device::push_user(taken.get("user"), event);
+    device::push_ip(f::SOURCE_IP, taken.get("source"), event);
+}
+
+/// Unbound's queries: `[123:0] info: 10.1.2.3 www.example.jp. A IN`.
+fn resolver<'a>(text: &'a str, event: &mut Event<'a>) {
+    event.push_str(f::MESSAGE, text);
+    event.push(f::NETWORK_PROTOCOL, Value::Str("dns"));
+    add(f::EVENT_CATEGORY, &["network"], event);
+    add(f::EVENT_TYPE, &["info"], event);
+    event.push(f::SEKISHO_LOGSOURCE_CATEGORY, Value::Str("dns"));
+    let mut words = text.split_once("info: ").map_or("", |(_, rest)| rest).split(' ');
+    let (client, name, kind) = (words.next(), words.next(), words.next());
+    if let (Some(client), Some(name), Some(kind), Some("IN")) = (client, name, kind, words.next())
+        && device::push_ip(f::SOURCE_IP, client, event)
+    {
+        event.push_str(f::DNS_QUESTION_NAME, name.trim_end_matches('.'));
+        event.push_str(f::DNS_QUESTION_TYPE, kind);
+        event.push(f::DNS_QUESTION_CLASS, Value::Str("IN"));
+    }
+}
+
+/// OpenVPN's connections.
+fn vpn<'a>(text: &'a str, event: &mut Event<'a>) {
+    event.push_str(f::MESSAGE, text);
+    if let Some(taken) = template::take("user '{user}' authenticated", text) {
+        sign_in("authenticated", "success", &["info"], event);
+        return device::push_user(taken.get("user"), event);
+    }
+    if let Some(taken) = template::take("user '{user}' could not authenticate", text) {
+        sign_in("authenticated", "failure", &["info"], event);
+        return device::push_user(taken.get("user"), event);
+    }
+    add(f::EVENT_CATEGORY, &["network"], event);
+    let Some(taken) = template::take("{source}[{user}] Peer Connection Initiated", text) else {
+        return add(f::EVENT_TYPE, &["info"], event);
+    };
+    add(f::EVENT_CATEGORY, &["session"], event);
+    add(f::EVENT_TYPE, &["connection", "start"], event);
+    event.push(f::EVENT_ACTION, Value::Str("client-vpn-connected"));
+    device::push_user(taken.get("user"), event);
+    let (ip, port) = taken.get("source").rsplit_once(':').unwrap_or((taken.get("source"), ""));
+    device::push_ip(f::SOURCE_IP, ip, event);
+    device::push_int(f::SOURCE_PORT, port, event);
+}

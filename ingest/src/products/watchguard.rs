@@ -1,0 +1,225 @@
+//! WatchGuard Firebox (Fireware 11 and 12): traffic, proxy, sign-in and other messages with a `msg_id`.
+//!
+//! `<140>Nov 20 10:00:00 FB01 801001AAAAAAA firewall: msg_id="3000-0148" Deny 1-Trusted 0-External 52 tcp 20 64
+//! 10.1.2.3 198.51.100.20 50123 445 ... (Policy-00)`. The host may be followed by a serial number and a time in
+//! parentheses. A proxy's line has no lengths: `Allow 1-Trusted 0-External tcp 10.1.2.3 198.51.100.20 50123 80
+//! msg="..." ...`. Keys without a field of their own are kept as `watchguard.<key>`. Source: WatchGuard Fireware Log
+//! Catalog.
+
+use bumpalo::Bump;
+use stream::{Event, Value, fields as f};
+
+use crate::device::{self, Verdict, add};
+use crate::keyed::{Keys, Pairs, To};
+use crate::parser::{Context, Parser, Reason};
+use crate::template;
+use crate::{community_id, kv, protocols, syslog, time};
+
+/// Parser of Firebox logs.
+pub struct Watchguard {
+    keys: Keys,
+}
+
+impl Default for Watchguard {
+    fn default() -> Self {
+        Watchguard { keys: Keys::new("watchguard.", &[KEYS]) }
+    }
+}
+
+static KEYS: &[(&str, To)] = &[
+    ("msg_id", To::Text(f::EVENT_CODE)),
+    ("msg", To::Text(f::MESSAGE)),
+    ("policy_name", To::Held),
+    ("proxy_act", To::Both),
+    ("rule_name", To::Text(f::RULE_NAME)),
+    ("op", To::Text(f::HTTP_REQUEST_METHOD)),
+    ("dstname", To::Held),
+    ("arg", To::Held),
+    ("sent_bytes", To::Int(f::SOURCE_BYTES)),
+    ("rcvd_bytes", To::Int(f::DESTINATION_BYTES)),
+    ("duration", To::Held),
+    ("elapsed_time", To::Both),
+    ("src_user", To::Held),
+    ("dst_user", To::Held),
+    ("app_name", To::Text(f::NETWORK_APPLICATION)),
+    ("app_cat_name", To::Both),
+    ("signature_name", To::Text(f::RULE_DESCRIPTION)),
+    ("signature_id", To::Text(f::RULE_ID)),
+    ("signature_cat", To::Text(f::RULE_CATEGORY)),
+    ("virus", To::Both),
+    ("file_name", To::Text(f::FILE_NAME)),
+    ("filename", To::Text(f::FILE_NAME)),
+    ("md5", To::Text(f::FILE_HASH_MD5)),
+    ("sha256", To::Text(f::FILE_HASH_SHA256)),
+    ("sender", To::Each(f::EMAIL_FROM_ADDRESS)),
+    ("recipients", To::Each(f::EMAIL_TO_ADDRESS)),
+    ("query_type", To::Text(f::DNS_QUESTION_TYPE)),
+    ("question", To::Text(f::DNS_QUESTION_NAME)),
+    ("sni", To::Text(f::TLS_CLIENT_SERVER_NAME)),
+    ("src_ip_nat", To::Ip(f::SOURCE_NAT_IP)),
+    ("src_port_nat", To::Int(f::SOURCE_NAT_PORT)),
+    ("dst_ip_nat", To::Ip(f::DESTINATION_NAT_IP)),
+    ("dst_port_nat", To::Int(f::DESTINATION_NAT_PORT)),
+    ("geo_src", To::Text(f::SOURCE_GEO_COUNTRY_ISO_CODE)),
+    ("geo_dst", To::Text(f::DESTINATION_GEO_COUNTRY_ISO_CODE)),
+    ("reason", To::Text(f::EVENT_REASON)),
+];
+
+impl Parser for Watchguard {
+    fn parse<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let body = line.find("msg_id=").ok_or(Reason("no msg_id=: not a Firebox log"))?;
+        header(line[..body].trim_end(), context, event);
+        device::observer("WatchGuard", "Firebox", "firewall", event);
+        event.push(f::EVENT_MODULE, Value::Str("watchguard"));
+        event.push(f::EVENT_KIND, Value::Str("event"));
+        let mut pairs = Pairs::new_in(arena);
+        let mut scan = kv::pairs(&line[body..]);
+        // The words of a traffic log stand between the id and the next key.
+        let mut words = "";
+        if let Some(first) = scan.next() {
+            self.keys.put(first.key, Value::Str(first.value), &mut pairs, arena, event);
+            words = scan.rest();
+        }
+        for pair in scan {
+            self.keys.put(pair.key, Value::Str(pair.value), &mut pairs, arena, event);
+        }
+        let text = words.trim();
+        if !traffic(text, &pairs, arena, event) {
+            event.push_str(f::MESSAGE, text);
+            other(text, event);
+        }
+        device::push_totals(event);
+        community_id::push(arena, event);
+        Ok(())
+    }
+}
+
+/// Time, host, serial number and program.
+fn header<'a>(prefix: &'a str, context: &Context, event: &mut Event<'a>) {
+    let header = syslog::parse(prefix, context);
+    device::apply(&syslog::Header { appname: None, ..header }, event);
+    event.push_str(f::PROCESS_NAME, header.appname.unwrap_or(""));
+    for word in header.message.split(' ').filter(|word| !word.is_empty()) {
+        if let Some(text) = word.strip_prefix('(').and_then(|word| word.strip_suffix(')')) {
+            // The device's own clock, in UTC.
+            if let Some(found) = time::iso(text, &time::Zone::utc()) {
+                event.set(f::TIMESTAMP, Value::Time(found));
+            }
+        } else if let Some(program) = word.strip_suffix(':') {
+            event.push_str(f::PROCESS_NAME, program.split('[').next().unwrap_or(program));
+        } else if !event.has(f::OBSERVER_SERIAL_NUMBER) && word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            event.push_str(f::OBSERVER_SERIAL_NUMBER, word);
+        }
+    }
+}
+
+/// Reads `Deny 1-Trusted 0-External 52 tcp 20 64 10.1.2.3 198.51.100.20 50123 445`; whether it is such a line.
+fn traffic<'a>(text: &'a str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) -> bool {
+    let mut words = text.split(' ').filter(|word| !word.is_empty());
+    let action = words.next().unwrap_or("");
+    let verdict = match action {
+        "Allow" | "ProxyAllow:" | "ProxyAllow" | "ProxyAvScan:" | "ProxyInspect:" => Verdict::Allowed,
+        "Deny" | "ProxyDeny:" | "ProxyDeny" | "ProxyDrop:" | "ProxyBlock:" | "ProxyStrip:" | "ProxyReplace:"
+        | "blocked" => Verdict::Denied,
+        _ => return false,
+    };
+    let (ingress, egress) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    // A length, the protocol, and two numbers more, or the protocol alone.
+    let mut word = words.next().unwrap_or("");
+    let numbered = word.bytes().all(|byte| byte.is_ascii_digit());
+    if numbered {
+        word = words.next().unwrap_or("");
+    }
+    let protocol = word;
+    if numbered {
+        words.next();
+        words.next();
+    }
+    let (source, destination) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+    if !device::push_ip(f::SOURCE_IP, source, event) {
+        return false;
+    }
+    device::push_ip(f::DESTINATION_IP, destination, event);
+    if !protocols::push(protocol, event) {
+        let (name, service) = protocol.split_once('/').unwrap_or(("", protocol));
+        event.push_str(f::NETWORK_PROTOCOL, device::lower(service.split('/').next().unwrap_or(""), arena));
+        protocols::push(name, event);
+    }
+    if !event.get_str(f::NETWORK_TRANSPORT).is_some_and(|name| name.contains("icmp")) {
+        device::push_int(f::SOURCE_PORT, words.next().unwrap_or(""), event);
+        device::push_int(f::DESTINATION_PORT, words.next().unwrap_or(""), event);
+    }
+    event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, ingress);
+    event.push_str(f::OBSERVER_EGRESS_INTERFACE_NAME, egress);
+    event.push_str(f::EVENT_ACTION, device::lower(action.trim_end_matches(':'), arena));
+    event.push(f::EVENT_OUTCOME, Value::Str("success"));
+    add(f::EVENT_CATEGORY, &["network"], event);
+    add(f::EVENT_TYPE, &["connection"], event);
+    device::push_verdict(verdict, event);
+    // The policy stands in parentheses at the end, with a number of its own.
+    if let Some((_, policy)) = text.rsplit_once('(')
+        && !event.has(f::RULE_NAME)
+    {
+        event.push_str(f::RULE_NAME, policy.trim_end_matches(')').trim());
+    }
+    proxied(pairs, event);
+    true
+}
+
+fn proxied<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
+    let program = event.get_str(f::PROCESS_NAME).unwrap_or("");
+    let category = if program.starts_with("http") { "proxy" } else { "firewall" };
+    if !pairs.get("virus").is_empty() {
+        add(f::EVENT_CATEGORY, &["malware"], event);
+    }
+    if !pairs.get("signature_name").is_empty() {
+        add(f::EVENT_CATEGORY, &["intrusion_detection"], event);
+    }
+    device::logsource("watchguard", category, "", event);
+    let (host, path) = (pairs.get("dstname"), pairs.get("arg"));
+    event.push_str(f::URL_DOMAIN, host);
+    event.push_str(f::DESTINATION_DOMAIN, host);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    event.push_str(f::URL_PATH, path);
+    event.push_str(f::URL_QUERY, query);
+    device::push_user(pairs.get("src_user"), event);
+    device::push_destination_user(pairs.get("dst_user"), event);
+    if let Some(seconds) = pairs.int("duration") {
+        device::push_duration(seconds, event);
+    }
+}
+
+/// Sign-ins, and whatever else.
+fn other<'a>(text: &'a str, event: &mut Event<'a>) {
+    const TEMPLATES: &[(&str, &str, &str)] = &[
+        ("Authentication of {} user [{user}] from {source} was {result}", "login", ""),
+        ("Authentication of {} user [{user}] from {source} {result}", "login", ""),
+        ("{} user {user} from {source} logged in", "login", "success"),
+        ("{} user {user} from {source} logged out", "logout", "success"),
+        ("{} user {user} from {source} log in attempt was rejected", "login", "failure"),
+    ];
+    device::logsource("watchguard", "", "", event);
+    for (pattern, action, outcome) in TEMPLATES {
+        let Some(taken) = template::take(pattern, text) else { continue };
+        device::push_user(taken.get("user"), event);
+        device::push_ip(f::SOURCE_IP, taken.get("source"), event);
+        let result = taken.get("result");
+        let outcome = match *outcome {
+            "" if result.starts_with("accepted") => "success",
+            "" if result.starts_with("rejected") => "failure",
+            known => known,
+        };
+        event.push_str(f::EVENT_OUTCOME, outcome);
+        event.push(f::EVENT_ACTION, Value::Str(action));
+        add(f::EVENT_CATEGORY, &["authentication"], event);
+        return add(f::EVENT_TYPE, &[if *action == "logout" { "end" } else { "start" }], event);
+    }
+    add(f::EVENT_CATEGORY, &["network"], event);
+    add(f::EVENT_TYPE, &["info"], event);
+}
