@@ -3,9 +3,9 @@
 //! Each literal is filed under one run of four of its bytes (a gram), the one that is rarest in ordinary logs. A text is
 //! read once: the gram at each place, with bit 0x20 set in every byte so that both cases of a letter are one, is
 //! looked up in a bitmap that stays in the first-level cache; only where the bitmap knows it are literals compared.
-//! Unlike an automaton, no step waits for the one before it. When all literals are long, each is filed under two or four
-//! neighbouring grams and only every second or fourth place is read. Literals of fewer than four bytes have tables
-//! by one, two or three bytes, or are compared directly where they are bound to the start or the end.
+//! Unlike an automaton, no step waits for the one before it. Each literal of five bytes or more is filed under two
+//! neighbouring grams, or four when all are long, and only every second or fourth place is read. Literals of fewer bytes
+//! have tables by one, two or three bytes, or are compared directly where they are bound to the start or the end.
 //!
 //! Texts are ASCII as they are, or else folded ([`super::text::fold_into`]); literals are folded.
 
@@ -26,8 +26,8 @@ pub(super) struct Grams {
     texts: Vec<u8>,
     needles: Vec<Needle>,
     numbers: Vec<u32>,
-    /// By gram length less one.
-    tables: [Option<Box<Table>>; 4],
+    /// By length of the literals: one, two, three, four, more bytes.
+    tables: [Option<Box<Table>>; 5],
     /// Literals bound to a side and too short for a gram of four.
     short: Vec<u32>,
 }
@@ -40,10 +40,12 @@ struct Needle {
     anchor: Anchor,
 }
 
+/// Words of the bitmaps, and from how many grams on a table has the larger one: at most one place in forty is set.
+const HUGE_WORDS: usize = 4096;
+const HUGE_GRAMS: usize = 2048;
 const LARGE_WORDS: usize = 1024;
+const LARGE_GRAMS: usize = 48;
 const SMALL_WORDS: usize = 32;
-/// From so many needles on a table has the large bitmap.
-const LARGE_NEEDLES: usize = 24;
 
 #[derive(Debug)]
 struct Table {
@@ -59,6 +61,7 @@ struct Table {
 
 #[derive(Debug)]
 enum Bits {
+    Huge(Box<[u64; HUGE_WORDS]>),
     Large(Box<[u64; LARGE_WORDS]>),
     Small(Box<[u64; SMALL_WORDS]>),
 }
@@ -78,7 +81,7 @@ impl Grams {
         literals.sort_unstable();
         literals.dedup();
         let mut grams = Grams::default();
-        let mut by_length: [Vec<u32>; 4] = Default::default();
+        let mut by_length: [Vec<u32>; 5] = Default::default();
         let mut at = 0;
         while at < literals.len() {
             let (anchor, text, _) = literals[at];
@@ -98,12 +101,12 @@ impl Grams {
             if bytes.len() < 4 && (anchor != Anchor::Anywhere || bytes.is_empty()) {
                 grams.short.push(number);
             } else {
-                by_length[bytes.len().min(4) - 1].push(number);
+                by_length[bytes.len().min(5) - 1].push(number);
             }
         }
         for (length, members) in by_length.into_iter().enumerate() {
             if !members.is_empty() {
-                grams.tables[length] = Some(Box::new(Table::new(&members, &grams, length + 1)));
+                grams.tables[length] = Some(Box::new(Table::new(&members, &grams, [1, 2, 3, 3, 4][length])));
             }
         }
         grams
@@ -132,11 +135,11 @@ impl Grams {
             let start = if needle.anchor == Anchor::End { text.len().wrapping_sub(length) } else { 0 };
             self.verify(needle, text, start, found);
         }
-        let [one, two, three, four] = &self.tables;
-        if let Some(table) = four {
+        let [one, two, three, four, more] = &self.tables;
+        if let Some(table) = more {
             table.scan::<4>(self, text, found);
         }
-        if let Some(table) = three {
+        for table in [three, four].into_iter().flatten() {
             table.scan::<3>(self, text, found);
         }
         if let Some(table) = two {
@@ -166,10 +169,10 @@ impl Table {
     fn new(members: &[u32], grams: &Grams, length: usize) -> Table {
         let text = |number: u32| grams.text(&grams.needles[number as usize]);
         let shortest = members.iter().map(|number| text(*number).len()).min().unwrap_or(0);
-        let stride: u16 = match shortest {
-            _ if length < 4 => 1,
-            0..5 => 1,
-            5..7 => 2,
+        // Of so many neighbouring grams one stands at a place that is read.
+        let stride: u16 = match shortest + 1 - length {
+            0 | 1 => 1,
+            2 | 3 => 2,
             _ => 4,
         };
         let mut order: Vec<(u32, u32, u16)> = Vec::with_capacity(members.len() * usize::from(stride));
@@ -190,13 +193,14 @@ impl Table {
         for at in 1..heads.len() {
             heads[at] += heads[at - 1];
         }
-        let mut bits = if order.len() >= LARGE_NEEDLES {
-            Bits::Large(Box::new([0; LARGE_WORDS]))
-        } else {
-            Bits::Small(Box::new([0; SMALL_WORDS]))
+        let mut bits = match order.len() {
+            HUGE_GRAMS.. => Bits::Huge(Box::new([0; HUGE_WORDS])),
+            LARGE_GRAMS.. => Bits::Large(Box::new([0; LARGE_WORDS])),
+            _ => Bits::Small(Box::new([0; SMALL_WORDS])),
         };
         for (gram, ..) in &order {
             match &mut bits {
+                Bits::Huge(bits) => set(&mut bits[..], spread(*gram)),
                 Bits::Large(bits) => set(&mut bits[..], spread(*gram)),
                 Bits::Small(bits) => set(&mut bits[..], spread(*gram)),
             }
@@ -205,18 +209,33 @@ impl Table {
     }
 
     fn bytes(&self) -> usize {
-        let bits = if matches!(self.bits, Bits::Large(_)) { LARGE_WORDS } else { SMALL_WORDS };
+        let bits = match self.bits {
+            Bits::Huge(_) => HUGE_WORDS,
+            Bits::Large(_) => LARGE_WORDS,
+            Bits::Small(_) => SMALL_WORDS,
+        };
         bits * 8 + self.heads.len() * 4 + self.order.len() * 12
     }
 
     fn scan<const N: usize>(&self, grams: &Grams, text: &[u8], found: &mut impl FnMut(&[u32])) {
-        match (&self.bits, self.stride) {
-            (Bits::Large(bits), 1) => self.scan_bits::<N, 1, LARGE_WORDS>(bits, grams, text, found),
-            (Bits::Large(bits), 2) => self.scan_bits::<N, 2, LARGE_WORDS>(bits, grams, text, found),
-            (Bits::Large(bits), _) => self.scan_bits::<N, 4, LARGE_WORDS>(bits, grams, text, found),
-            (Bits::Small(bits), 1) => self.scan_bits::<N, 1, SMALL_WORDS>(bits, grams, text, found),
-            (Bits::Small(bits), 2) => self.scan_bits::<N, 2, SMALL_WORDS>(bits, grams, text, found),
-            (Bits::Small(bits), _) => self.scan_bits::<N, 4, SMALL_WORDS>(bits, grams, text, found),
+        match &self.bits {
+            Bits::Huge(bits) => self.scan_strides::<N, HUGE_WORDS>(bits, grams, text, found),
+            Bits::Large(bits) => self.scan_strides::<N, LARGE_WORDS>(bits, grams, text, found),
+            Bits::Small(bits) => self.scan_strides::<N, SMALL_WORDS>(bits, grams, text, found),
+        }
+    }
+
+    fn scan_strides<const N: usize, const WORDS: usize>(
+        &self,
+        bits: &[u64; WORDS],
+        grams: &Grams,
+        text: &[u8],
+        found: &mut impl FnMut(&[u32]),
+    ) {
+        match self.stride {
+            1 => self.scan_bits::<N, 1, WORDS>(bits, grams, text, found),
+            2 => self.scan_bits::<N, 2, WORDS>(bits, grams, text, found),
+            _ => self.scan_bits::<N, 4, WORDS>(bits, grams, text, found),
         }
     }
 
@@ -254,6 +273,7 @@ impl Table {
 fn fast_gram<const N: usize>(window: &[u8; N]) -> u32 {
     match window[..] {
         [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) | 0x2020_2020,
+        [a, b, c] => u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020,
         _ => gram_of(window),
     }
 }
@@ -265,7 +285,7 @@ fn set(bits: &mut [u64], hash: u32) {
 
 /// Where in a literal its rarest grams of this length stand, so many in a row.
 fn choose(bytes: &[u8], length: usize, stride: usize) -> usize {
-    if length < 4 {
+    if bytes.len() < 5 {
         return 0;
     }
     let places = 0..(bytes.len() + 2 - length - stride).min(usize::from(u16::MAX) - 4);

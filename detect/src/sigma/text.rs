@@ -3,7 +3,7 @@
 //! Folding is character by character (one character stays one character), so `?` counts the same before and after.
 
 /// The dashes that `windash` treats as one (specification: `-`, `/`, en dash, em dash, horizontal bar).
-const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
+pub(super) const DASHES: [char; 5] = ['-', '/', '\u{2013}', '\u{2014}', '\u{2015}'];
 
 fn fold_char(c: char) -> char {
     // Latin signs, kana, kanji and hangul have no case; asking the tables for each costs ten times the copy.

@@ -11,7 +11,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use super::grams::{Anchor, commonness};
 use super::predicate::{Compare, Number, Op, Place, Predicate, Slot, Text};
 use super::program::Expr;
-use super::text::{Piece, fold};
+use super::text::{DASHES, Piece, fold};
 
 /// A question of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,13 +121,11 @@ type Literals<'p> = Vec<(Anchor, Cow<'p, str>)>;
 
 /// The literals of which one must stand in the value; none when any value will do.
 fn literals(text: &Text, folded: bool, dashes: bool) -> Option<Literals<'_>> {
-    let one = |anchor: Anchor, literal: &'_ str| -> Option<(Anchor, String)> {
+    let one = |anchor: Anchor, literal: &'_ str| -> Option<Vec<(Anchor, String)>> {
         if !dashes {
-            return Some((anchor, literal.to_owned()));
+            return Some(vec![(anchor, literal.to_owned())]);
         }
-        // Dashes are interchangeable, so only what stands between them is certain.
-        let longest = literal.split('-').max_by_key(|piece| piece.len()).filter(|piece| !piece.is_empty())?;
-        Some((Anchor::Anywhere, longest.to_owned()))
+        of_dashed(anchor, literal)
     };
     if !dashes && folded {
         let borrowed = match text {
@@ -145,19 +143,44 @@ fn literals(text: &Text, folded: bool, dashes: bool) -> Option<Literals<'_>> {
         };
         return Some(borrowed);
     }
+    let each = |anchor: Anchor, literals: &mut dyn Iterator<Item = &str>| {
+        let lists: Option<Vec<_>> = literals.map(|literal| one(anchor, literal)).collect();
+        Some(lists?.into_iter().flatten().collect::<Vec<_>>())
+    };
     let owned: Option<Vec<(Anchor, String)>> = match text {
-        Text::Equals(literal) => one(Anchor::Whole, literal).map(|one| vec![one]),
-        Text::OneOf(literals) => literals.iter().map(|literal| one(Anchor::Whole, literal)).collect(),
-        Text::ContainsAny(any) => any.literals.iter().map(|literal| one(Anchor::Anywhere, literal)).collect(),
-        Text::StartsWith(literal) => one(Anchor::Start, literal).map(|one| vec![one]),
-        Text::EndsWith(literal) => one(Anchor::End, literal).map(|one| vec![one]),
-        Text::Contains(finder) => one(Anchor::Anywhere, &String::from_utf8_lossy(finder.needle())).map(|one| vec![one]),
+        Text::Equals(literal) => one(Anchor::Whole, literal),
+        Text::OneOf(literals) => each(Anchor::Whole, &mut literals.iter().map(|literal| &**literal)),
+        Text::ContainsAny(any) => each(Anchor::Anywhere, &mut any.literals.iter().map(|literal| &**literal)),
+        Text::StartsWith(literal) => one(Anchor::Start, literal),
+        Text::EndsWith(literal) => one(Anchor::End, literal),
+        Text::Contains(finder) => one(Anchor::Anywhere, &String::from_utf8_lossy(finder.needle())),
         Text::Glob(glob) => {
             let (anchor, literal) = glob_literal(&glob.0)?;
-            one(anchor, &literal).map(|one| vec![one])
+            one(anchor, &literal)
         }
     };
     Some(owned?.into_iter().map(|(anchor, text)| (anchor, Cow::Owned(fold(&text)))).collect())
+}
+
+/// What stands in a text that holds a literal with its dashes in any form: a long piece without dashes, or the literal in
+/// each form.
+fn of_dashed(anchor: Anchor, literal: &str) -> Option<Vec<(Anchor, String)>> {
+    const PIECE_BYTES: usize = 6;
+    const FORMS_MAX: usize = 2;
+    let longest = literal.split('-').max_by_key(|piece| piece.len())?;
+    let dashes = literal.matches('-').count();
+    if longest.len() < PIECE_BYTES && (1..=FORMS_MAX).contains(&dashes) {
+        let mut forms = vec![String::new()];
+        for c in literal.chars() {
+            let chars: &[char] = if c == '-' { &DASHES } else { std::slice::from_ref(&c) };
+            forms = forms.iter().flat_map(|form| chars.iter().map(move |c| format!("{form}{c}"))).collect();
+        }
+        return Some(forms.into_iter().map(|form| (anchor, form)).collect());
+    }
+    if dashes == 0 {
+        return Some(vec![(anchor, literal.to_owned())]);
+    }
+    (!longest.is_empty()).then(|| vec![(Anchor::Anywhere, longest.to_owned())])
 }
 
 /// The rarest literal of a wildcard pattern, with its place.
