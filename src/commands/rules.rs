@@ -71,12 +71,15 @@ fn list(dir: Option<&PathBuf>) -> Result<u8> {
     for rule in rules.rules() {
         let state = if rule.problem.is_some() {
             "BROKEN"
+        } else if rule.off {
+            "off"
         } else if rule.page {
             "page"
         } else {
             ""
         };
-        writeln!(out, "{:<14} {:<7} {:<12} {}  {}", rule.level, state, rule.usecase.join(","), rule.id, rule.title_ja)?;
+        let (usecase, kind) = (rule.usecase.join(","), rule.kind.as_str());
+        writeln!(out, "{:<14} {state:<7} {kind:<11} {usecase:<12} {}  {}", rule.level, rule.id, rule.title_ja)?;
     }
     out.flush()?;
     setup::report(&problems);

@@ -172,9 +172,7 @@ impl Memory {
     ) {
         let time = case.time.0;
         let mut key = std::mem::take(&mut self.key);
-        if !write_key(case, &rule.by, &mut key) {
-            self.unjudged += 1;
-        } else if time.saturating_add(LATENESS_NANOS) < mark {
+        if !write_key(case, &rule.by, &mut key) || time.saturating_add(LATENESS_NANOS) < mark {
             self.unjudged += 1;
         } else {
             let at = time + rule.after_nanos + LATENESS_NANOS;
