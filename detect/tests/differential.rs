@@ -36,9 +36,10 @@ enum Kind {
     UnicodeCase,
     KeywordsAll,
     Lists,
+    Times,
 }
 
-const KINDS: [(Kind, &str); 10] = [
+const KINDS: [(Kind, &str); 11] = [
     (Kind::Windash, "windash: all permutations of the dashes `-`, `/`, en dash, em dash and horizontal bar"),
     (
         Kind::AnchoredWildcard,
@@ -51,6 +52,7 @@ const KINDS: [(Kind, &str); 10] = [
     (Kind::NumberText, "values: a number matches a field that holds the same number, whether logged as number or text"),
     (Kind::UnicodeCase, "values: matching is case-insensitive, of every script"),
     (Kind::Lists, "a field of several values matches when one of them does, for every modifier"),
+    (Kind::Times, "time parts are those of the instant, in whatever ISO 8601 form it is written"),
     (Kind::KeywordsAll, "keywords are searched in the whole log; `'|all'` links them with AND"),
 ];
 
@@ -272,9 +274,13 @@ fn explain(rule: &SigmaRule, json: &Json, only_here: bool) -> Option<Kind> {
     if only_here && items.iter().any(|item| item.field.name.is_none() && item.field.has_modifier(Modifier::All)) {
         return Some(Kind::KeywordsAll);
     }
-    let parts = [Modifier::FieldRef, Modifier::Minute, Modifier::Hour, Modifier::Day, Modifier::Week, Modifier::Year];
-    if only_here && parts.into_iter().any(has) && json.to_string().contains('[') {
+    let times = [Modifier::Minute, Modifier::Hour, Modifier::Day, Modifier::Week, Modifier::Month, Modifier::Year];
+    let times = times.into_iter().any(has);
+    if only_here && (times || has(Modifier::FieldRef)) && json.to_string().contains('[') {
         return Some(Kind::Lists);
+    }
+    if only_here && times {
+        return Some(Kind::Times);
     }
     if has(Modifier::Re) && !only_here {
         return Some(Kind::Regex);
