@@ -304,6 +304,7 @@ mod tests {
     fn town() -> (tempfile::TempDir, Config) {
         let dir = tempfile::tempdir().unwrap();
         builtin::write_config("alpha-town", dir.path()).unwrap();
+        builtin::write_rules(&dir.path().join("rules")).unwrap();
         let config = Config::load(&dir.path().join("sekisho.toml")).unwrap();
         (dir, config)
     }
