@@ -136,12 +136,13 @@ fn shown<'a>(product: &str, arena: &'a Bump) -> Result<Vec<Group<'a>>> {
             received: Timestamp::default(),
             raw: arena.alloc_str(line).as_bytes(),
         };
-        let event = decoder.decode(&record, arena);
+        let mut event = decoder.decode(&record, arena);
         if event.has(fields::SEKISHO_PARSE_REASON) && !all.open {
             continue;
         }
         let given = Given::of(&event, product);
         all.add(&given);
+        settle(&mut event);
         match groups.get_mut(&logsource(&event)) {
             Some(group) => group.given.add(&given),
             None => _ = groups.insert(logsource(&event), Group { event, given }),
@@ -153,6 +154,17 @@ fn shown<'a>(product: &str, arena: &'a Bump) -> Result<Vec<Group<'a>>> {
         groups.insert(String::new(), Group { event, given: all });
     }
     Ok(groups.into_values().collect())
+}
+
+/// An event that says part of its logsource says the rest by leaving it out. Judging is lenient there and puts the rules of
+/// every category to an event that names none; as a source of a rule such an event does not count.
+fn settle(event: &mut Event<'_>) {
+    const PARTS: [FieldId; 3] =
+        [fields::SEKISHO_LOGSOURCE_PRODUCT, fields::SEKISHO_LOGSOURCE_CATEGORY, fields::SEKISHO_LOGSOURCE_SERVICE];
+    if PARTS.iter().any(|part| event.has(*part)) {
+        let absent: Vec<FieldId> = PARTS.into_iter().filter(|part| !event.has(*part)).collect();
+        absent.into_iter().for_each(|part| event.push(part, Value::Str("-")));
+    }
 }
 
 /// The same text for events that the same rules judge.

@@ -209,7 +209,7 @@ impl<'a> Walk<'a, '_> {
     }
 
     /// Calls `visit`; on its own for every kind of scalar, so that the value stays in registers on its way.
-    #[inline]
+    #[inline(always)]
     fn report(&mut self, visit: &mut impl FnMut(Path<'_>, Scalar<'a>), place: Place, scalar: Scalar<'a>) {
         if self.values >= VALUES_MAX {
             return;

@@ -50,9 +50,10 @@ fn events() -> String {
             1 => format!("{{\"product\":\"linux\",\"message\":\"a needle {at}\",\"_id\":{at}}}\n"),
             2 => "{\"damaged\":\n".to_owned(),
             3 => format!(
-                "{{\"product\":\"windows\",\"category\":\"process_creation\",\"Image\":\"C:\\\\x\\\\A.exe\",\"User\":\"u{}\",\"@timestamp\":\"2026-11-20T{:02}:{:02}:00Z\"}}\r\n",
+                "{{\"product\":\"windows\",\"category\":\"process_creation\",\"Image\":\"C:\\\\x\\\\A.exe\",\"User\":\"u{}\",\"@timestamp\":\"2026-11-20T{:02}:{:02}:{:02}Z\"}}\r\n",
                 at % 3,
-                at / 60 % 24,
+                at / 3600,
+                at / 60 % 60,
                 at % 60
             ),
             _ => format!("{{\"product\":\"windows\",\"n\":{at},\"pad\":\"{}\"}}\n", "x".repeat(at % 200)),
@@ -96,7 +97,7 @@ fn threads_and_packing_do_not_change_the_output() {
             detect(dir.path(), &["--rules", &rules, "--input", input, "--emit", emit, "--threads", threads])
         };
         let one = of(&plain, "1");
-        assert!(one.lines().count() > 1000, "{emit}");
+        assert!(one.lines().count() > 500, "{emit}");
         for (input, threads) in [(&plain, "2"), (&plain, "5"), (&gz, "1"), (&zst, "3")] {
             assert!(of(input, threads) == one, "{emit} of {input} on {threads}");
         }
@@ -128,6 +129,6 @@ fn inputs_of_a_folder_are_merged_by_time() {
     let one = run("1");
     let many = one.lines().find(|line| line.contains("00000000-0000-4000-8000-000000000003")).unwrap();
     let alert: serde_json::Value = serde_json::from_str(many).unwrap();
-    assert_eq!(alert["timestamp"], "2026-11-20T01:04:00Z", "five in ten minutes need both inputs: {alert}");
+    assert_eq!(alert["@timestamp"], "2026-11-20T01:04:00Z", "five in ten minutes need both inputs: {alert}");
     assert_eq!(run("3"), one);
 }
