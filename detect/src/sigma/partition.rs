@@ -46,12 +46,23 @@ impl Partitions {
     pub(super) fn of(&mut self, program: &Program, shape: &Shape, event: &Event<'_>) -> &mut Partition {
         self.key.clear();
         for (hint, value) in shape.hints(event) {
-            self.key.push(hint as u8);
             match value {
-                Value::Str(text) => self.key.extend_from_slice(text.as_bytes()),
-                other => self.key.extend_from_slice(other.text().as_bytes()),
+                Value::Str(text) => {
+                    self.key.push(hint as u8);
+                    self.key.extend_from_slice(text.as_bytes());
+                    // No byte of text, so that the end of one is not the start of another.
+                    self.key.push(0xff);
+                }
+                Value::Int(number) => {
+                    self.key.push(hint as u8 | 0x80);
+                    self.key.extend_from_slice(&number.to_le_bytes());
+                }
+                other => {
+                    self.key.push(hint as u8 | 0x40);
+                    self.key.extend_from_slice(other.text().as_bytes());
+                    self.key.push(0xff);
+                }
             }
-            self.key.push(0xff);
         }
         if self.said.is_empty() {
             self.said.resize_with(SAID_MAX, || None);
