@@ -136,14 +136,14 @@ impl Pipeline {
                 &config,
                 bound.clone(),
             );
-            let state = dashboards::AppState::new(
+            let mut state = dashboards::AppState::new(
                 config.dashboards.clone(),
                 database.clone(),
                 store.searcher(),
                 Arc::new(live),
                 registry,
             )?;
-            reloader.show_on(&state);
+            reloader.show_on(&mut state);
             Some(serve_pages(state, config.dashboards.listen, &tasks, services.clone()).await?)
         } else {
             None

@@ -40,11 +40,20 @@ impl Reloader {
         Reloader { log, revisions, file: config.file.clone(), current: Mutex::new(loaded), pages: OnceLock::new() }
     }
 
-    /// Shows what is in use on these pages, now and after every reload.
-    pub fn show_on(&self, pages: &AppState) {
+    /// Shows what is in use on these pages, now and after every reload, and lets them ask for one.
+    pub fn show_on(self: &Arc<Self>, pages: &mut AppState) {
         let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         show(pages, &current);
         drop(self.pages.set(pages.clone()));
+        let weak = Arc::downgrade(self);
+        pages.reload = Some(Arc::new(move || {
+            let reloader = weak.upgrade().ok_or("the pipeline is stopping")?;
+            match reloader.reload() {
+                Ok(Reloaded::Same) => Ok("unchanged".into()),
+                Ok(Reloaded::Changed(revision)) => Ok(revision),
+                Err(error) => Err(format!("{error:#}")),
+            }
+        }));
     }
 
     /// Reads the configuration's files again and lets them judge what is received from now on.

@@ -80,6 +80,11 @@ impl Context {
         matches!(self.account.role, Role::Analyst | Role::Auditor | Role::TenantAdmin | Role::SystemAdmin)
     }
 
+    /// Whether the account may take over changed rules and ledgers.
+    pub(crate) fn may_reload(&self) -> bool {
+        self.account.role == Role::SystemAdmin
+    }
+
     /// Whether this request's queries may see the tenant.
     pub(crate) fn sees(&self, tenant: &str) -> bool {
         self.tenants.iter().any(|allowed| allowed == tenant || allowed == ALL_TENANTS)

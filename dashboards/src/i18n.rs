@@ -204,6 +204,10 @@ pub(crate) mod w {
         ENABLED = "有効", "enabled";
         DISABLED = "無効", "disabled";
         PROBLEM = "要確認", "problem";
+        RELOAD = "再読込", "Reload";
+        RELOAD_HINT = "変更したルール・台帳・送信元を読み込み、これから受信する分に使います", "Takes over changed rules, ledgers and sources for what is received from now on";
+        RELOAD_REFUSED = "再読込を断りました", "Reload refused";
+        RELOAD_REFUSED_HINT = "間違いがあるため、何も変えていません。次を直してから、もう一度再読込してください。", "Something is wrong, so nothing was changed. Correct this, then reload again.";
         NO_RULES = "検知ルールが読み込まれていません。", "No rules are loaded.";
         PRODUCT_NAME = "製品", "Product";
         RECEIVED = "受信", "Received";

@@ -41,6 +41,7 @@ pub fn router(state: AppState) -> Router {
         .route("/alerts/{id}/{action}", post(pages::alert::act))
         .route("/sources", get(pages::sources::page))
         .route("/rules", get(pages::rules::page))
+        .route("/rules/reload", post(pages::rules::reload::post))
         .route("/zones", get(pages::zones::page))
         .route("/sign-in", get(auth::page).post(auth::sign_in))
         .route("/sign-out", post(auth::sign_out))

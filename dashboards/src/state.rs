@@ -190,6 +190,10 @@ pub struct ZoneView {
     pub prefixes: Vec<String>,
 }
 
+/// Takes over changed rules and ledgers. Gives the revision that judges from now on, or everything that is wrong: then
+/// nothing was changed.
+pub type Reload = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
+
 /// Everything the router needs. Clones share the same data.
 #[derive(Clone)]
 pub struct AppState {
@@ -203,6 +207,8 @@ pub struct AppState {
     pub rules: Arc<ArcSwap<Vec<RuleView>>>,
     /// Tenants; swap the inner `Arc` on reload.
     pub tenants: Arc<ArcSwap<Vec<TenantView>>>,
+    /// Takes over changed rules and ledgers; none where nothing can be reloaded.
+    pub reload: Option<Reload>,
     /// Live figures.
     pub live: Arc<dyn Live>,
     /// Metrics registry that `/metrics` prints.
@@ -235,6 +241,7 @@ impl AppState {
             searcher,
             rules: Arc::default(),
             tenants: Arc::default(),
+            reload: None,
             live,
             registry,
             clock: clock(),

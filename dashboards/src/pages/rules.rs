@@ -1,6 +1,7 @@
 //! 検知ルール: what runs, what does not and why, what feeds each rule, and what each rule says.
 
 mod facts;
+pub(crate) mod reload;
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -31,6 +32,12 @@ pub(crate) async fn page(Shared(state): Shared<AppState>, context: Context) -> R
             header {
                 h2 { (context.t(w::RULES)) " " (format::number(rules.len() as u64)) }
                 @if blind > 0 { span.end.strong { (context.t(w::RULE_BLIND)) " " (blind) } }
+                @if state.reload.is_some() && context.may_reload() {
+                    form.end method="post" action="/rules/reload" {
+                        input type="hidden" name="csrf" value=(context.csrf);
+                        button.button type="submit" title=(context.t(w::RELOAD_HINT)) { (context.t(w::RELOAD)) }
+                    }
+                }
             }
             @if rows.is_empty() { p.empty { (context.t(w::NO_RULES)) } }
             @else {
