@@ -309,7 +309,7 @@ microsoft-windows-sysmon/operational hklm\software\microsoft\windows nt\currentv
 hkcu\software\ \system\currentcontrolset\services\ dword (0x00000001) .exe .dll .tmp .dat .txt .log .xml .json .html .js .css
 .png .bat .cmd .ps1 .vbs .docx .xlsx .com/ .co.jp .local http://www. https:// mozilla/5.0 (windows nt 10.0; win64; x64)
 applewebkit/537.36 (khtml, like gecko) chrome/ safari/537.36 edg/ firefox/ gecko/ compatible; msie trident
-md5= sha1= sha256= imphash= /usr/bin/ /usr/sbin/ /usr/lib/ /bin/bash /bin/sh /etc/ /home/ /var/log/ /tmp/ /root/ /opt/ -c
+md5= sha1= sha256= imphash= /usr/bin/ /usr/sbin/ /usr/lib/ /bin/bash /bin/sh /etc/ /home/ /var/log/ /tmp/ /opt/ -c
 session opened for user accepted publickey password from port ssh2 type=syscall msg=audit( arch= success=yes exit= ppid= pid=
 auid= uid= comm= exe= key= command line process service script system user name file path start test data error failed
 "#;
