@@ -7,6 +7,10 @@ use crate::parser::Context;
 use crate::products::fortinet_fortigate::values;
 use crate::syslog;
 
+/// Words of the syslog severities, 0 to 7, as Cisco and others write them.
+pub(crate) const LEVELS: [&str; 8] =
+    ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
+
 /// Names the device: vendor, product, kind of device, and our name of its parser.
 pub(crate) fn observer(vendor: &'static str, product: &'static str, kind: &'static str, event: &mut Event<'_>) {
     for (field, value) in [(f::OBSERVER_VENDOR, vendor), (f::OBSERVER_PRODUCT, product), (f::OBSERVER_TYPE, kind)] {

@@ -31,19 +31,26 @@ pub mod iptables;
 pub mod juniper_srx;
 pub mod leef;
 pub mod nec_ix;
-pub mod panw;
 pub mod nginx;
 pub mod okta;
 pub mod openldap;
+pub mod panw;
 pub mod pfsense;
 pub mod postfix;
 mod router;
 pub mod seil;
+pub mod snort;
+pub mod sonicwall;
+pub mod sophos;
 pub mod squid;
+pub mod stormshield;
+pub mod suricata;
 pub mod system;
 pub mod unbound;
+pub mod watchguard;
 pub mod windows;
 pub mod yamaha_rtx;
+pub mod zeek;
 pub mod zscaler_zia;
 
 use crate::auto::Auto;
@@ -147,15 +154,9 @@ impl Product {
         (self.make)()
     }
 }
+
 #[cfg(test)]
 mod samples;
-pub mod snort;
-pub mod sonicwall;
-pub mod sophos;
-pub mod stormshield;
-pub mod suricata;
-pub mod watchguard;
-pub mod zeek;
 
 #[cfg(test)]
 mod tests {

@@ -104,11 +104,9 @@ pub(super) fn header<'a>(tag: &Tag<'a>, line: &'a str, context: &Context, event:
         event.push_str(f::PROCESS_NAME, header.appname.unwrap_or(""));
         device::push_int(f::PROCESS_PID, header.procid.unwrap_or(""), event);
     }
-    const LEVELS: [&str; 8] =
-        ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
     event.push_str(f::EVENT_CODE, tag.number);
     event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.level)));
-    event.push(f::LOG_LEVEL, Value::Str(LEVELS[usize::from(tag.level & 7)]));
+    event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.level & 7)]));
     event.push(f::EVENT_KIND, Value::Str("event"));
 }
 

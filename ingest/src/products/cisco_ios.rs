@@ -54,11 +54,9 @@ impl Parser for CiscoIos {
     ) -> Result<(), Reason> {
         let tag = tag(line).ok_or(Reason("no %FACILITY-SEVERITY-MNEMONIC tag"))?;
         header(line[..tag.start].trim_end(), context, arena, event);
-        const LEVELS: [&str; 8] =
-            ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
         event.push_str(f::EVENT_CODE, tag.mnemonic);
         event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.severity)));
-        event.push(f::LOG_LEVEL, Value::Str(LEVELS[usize::from(tag.severity & 7)]));
+        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.severity & 7)]));
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
         device::observer("Cisco", "IOS", "firewall", event);

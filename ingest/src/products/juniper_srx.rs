@@ -114,6 +114,9 @@ impl Parser for JuniperSrx {
         event.push(f::EVENT_MODULE, Value::Str("juniper_srx"));
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push_str(f::EVENT_CODE, tag);
+        if let Some(priority) = header.priority {
+            event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(priority & 7)]));
+        }
         event.push_str(f::PROCESS_NAME, header.appname.unwrap_or(""));
         device::push_int(f::PROCESS_PID, header.procid.unwrap_or(""), event);
         let mut pairs = Pairs::new_in(arena);

@@ -174,11 +174,9 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     if !application.is_empty() && !application.bytes().all(|byte| byte.is_ascii_digit()) {
         event.push_str(f::NETWORK_PROTOCOL, device::lower(application, arena));
     }
-    const LEVELS: [&str; 8] =
-        ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
     if let Some(level) = pairs.int("pri").filter(|level| (0..8).contains(level)) {
         event.push(f::EVENT_SEVERITY, Value::Int(level));
-        event.push(f::LOG_LEVEL, Value::Str(LEVELS[level as usize & 7]));
+        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[level as usize & 7]));
     }
     // `cdur` is in milliseconds, `dur` in seconds.
     let seconds = pairs.int("cdur").map(|millis| millis / 1000).or(pairs.int("dur"));

@@ -142,11 +142,9 @@ fn flow<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     if !event.has(f::SOURCE_IP) {
         device::push_ip(f::SOURCE_IP, pairs.get("address"), event);
     }
-    const LEVELS: [&str; 8] =
-        ["emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug"];
     if let Some(level) = pairs.int("pri").filter(|level| (0..8).contains(level)) {
         event.push(f::EVENT_SEVERITY, Value::Int(level));
-        event.push(f::LOG_LEVEL, Value::Str(LEVELS[level as usize & 7]));
+        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[level as usize & 7]));
     }
     device::push_totals(event);
 }

