@@ -68,7 +68,7 @@ fn counterpart(protocol: u8, kind: u8) -> Option<u8> {
 }
 
 /// The id of a flow between two ends.
-pub(crate) fn text<'a>(protocol: u8, one: End, other: End, arena: &'a Bump) -> &'a str {
+pub(crate) fn text(protocol: u8, one: End, other: End, arena: &Bump) -> &str {
     let (low, high) = if one <= other { (one, other) } else { (other, one) };
     base64(&hash(protocol, low, high), arena)
 }

@@ -98,13 +98,15 @@ fn set<'a>(to: To, value: Value<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         To::Ip(field) if !event.has(field) => {
             device::push_ip(field, text, event);
         }
-        To::Host(field, name) if !event.has(field) => {
-            if !device::push_ip(field, text, event) && !event.has(name) {
-                event.push_str(name, text);
-            }
-        }
+        To::Host(field, name) if !event.has(field) => host(field, name, text, event),
         To::Mac(field) if !event.has(field) => device::push_mac(field, text, arena, event),
         _ => {}
+    }
+}
+
+fn host<'a>(field: FieldId, name: FieldId, text: &'a str, event: &mut Event<'a>) {
+    if !device::push_ip(field, text, event) && !event.has(name) {
+        event.push_str(name, text);
     }
 }
 

@@ -153,8 +153,8 @@ fn bracketed<'a>(inner: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
 /// Sets the action, and the verdict if one of the words in it is one.
 fn act<'a>(action: &'a str, event: &mut Event<'a>) {
     event.push_str(f::EVENT_ACTION, action);
-    let said = action.split(|letter: char| !letter.is_ascii_alphanumeric()).map(device::verdict);
-    let verdict = said.filter(|verdict| *verdict != Verdict::Unsaid).last().unwrap_or(Verdict::Unsaid);
+    let mut said = action.split(|letter: char| !letter.is_ascii_alphanumeric()).map(device::verdict);
+    let verdict = said.rfind(|verdict| *verdict != Verdict::Unsaid).unwrap_or(Verdict::Unsaid);
     if verdict != Verdict::Unsaid {
         device::push_verdict(verdict, event);
         add(f::EVENT_TYPE, &["connection"], event);

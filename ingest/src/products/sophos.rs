@@ -280,7 +280,7 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     device::push_verdict(verdict, event);
     if kind == "Firewall" {
         add(f::EVENT_TYPE, &["connection"], event);
-        match pairs.get("connevent").is_empty().then(|| pairs.get("con_event")).unwrap_or(pairs.get("connevent")) {
+        match pairs.any(&["connevent", "con_event"]) {
             "Start" => add(f::EVENT_TYPE, &["start"], event),
             "Stop" => add(f::EVENT_TYPE, &["end"], event),
             _ => {}
