@@ -46,6 +46,8 @@ static TABLE: &Table = &[
     ("deviceDetail.operatingSystem", fields::USER_AGENT_OS_FULL),
     ("deviceDetail.browser", fields::USER_AGENT_NAME),
     ("tenantId", fields::ORGANIZATION_ID),
+    ("Level", fields::LOG_LEVEL),
+    ("level", fields::LOG_LEVEL),
 ];
 
 /// Record names, and the names that Sigma's rules give them.
@@ -160,7 +162,7 @@ fn outcome<'a>(row: &Row<'a>, event: &mut Event<'a>) {
         "0" | "Success" | "success" => event.push(fields::EVENT_OUTCOME, Value::Str("success")),
         _ => event.push(fields::EVENT_OUTCOME, Value::Str("failure")),
     }
-    if let Ok(millis @ 1..) = row.get(&["durationMs"]).parse::<i64>() {
+    if let Ok(millis @ 0..) = row.get(&["durationMs"]).parse::<i64>() {
         event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
     }
 }

@@ -62,7 +62,7 @@ impl Parser for Duo {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
         }
         row.put(TABLE, event);
-        put::user(row.get(&["user.name", "username", "user"]), event);
+        put::user(row.get(&[fields::USER_NAME.name(), "username", "user"]), event);
         let authentication = row.has("factor") || row.get(&["event_type"]) == "authentication" || row.has("txid");
         if authentication {
             put::words(fields::EVENT_CATEGORY, &["authentication"], event);

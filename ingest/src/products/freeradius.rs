@@ -55,7 +55,7 @@ impl Parser for Freeradius {
         let (text, known) = match own_time(line, context) {
             Some((stamp, rest)) => {
                 event.set(fields::TIMESTAMP, Value::Time(stamp));
-                (rest.trim_start_matches([' ', ':']), true)
+                (rest.trim_start_matches([' ', ':']), rest.starts_with(" : "))
             }
             None => {
                 let head = syslog::parse(line, context);
@@ -72,7 +72,7 @@ impl Parser for Freeradius {
         event.push_str(fields::LOG_LEVEL, level);
         let text = request_number(text);
         event.push_str(fields::MESSAGE, text);
-        if !(self.login(text, arena, event) || known && !level.is_empty() || known) {
+        if !self.login(text, arena, event) && !known {
             return Err(Reason("neither a login nor a log level of FreeRADIUS"));
         }
         if !event.has(fields::EVENT_TYPE) {
@@ -106,7 +106,9 @@ impl Freeradius {
         }
         // The user's own text may hold brackets: the client's part is the last.
         let (who, from) = rest.rsplit_once("] (from client ").unwrap_or((rest.split(']').next().unwrap_or(""), ""));
-        let name = who.split_once("/<via ").or_else(|| who.split_once('/')).map_or(who, |(name, _)| name);
+        // `user/password`, `user/<via Auth-Type = mschap>`; a machine is `host/name`.
+        let start = if who.starts_with("host/") { 5 } else { 0 };
+        let name = who[start..].find('/').map_or(who, |at| &who[..start + at]);
         put::user(name, event);
         let mut words = from.trim_end_matches(')').split(' ');
         event.push_str(fields::OBSERVER_NAME, words.next().unwrap_or(""));

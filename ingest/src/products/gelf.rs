@@ -59,9 +59,10 @@ impl Gelf {
             return;
         }
         let name = key.strip_prefix('_').unwrap_or(key);
-        let own =
-            name.starts_with("sekisho") || name.starts_with("event.original") || name.starts_with("event_original");
         let known = fields::lookup(name).or_else(|| fields::lookup(&name.replace('_', ".")));
+        // What the decoder sets is not a sender's to say.
+        let decoders = [fields::EVENT_ORIGINAL, fields::EVENT_CREATED, fields::EVENT_INGESTED, fields::TIMESTAMP];
+        let own = name.starts_with("sekisho") || known.is_some_and(|field| decoders.contains(&field));
         if let Some(field) = known.filter(|field| field.is_static() && name.contains(['.', '_']) && !own)
             && !event.has(field)
             && put::fit(field, value, event)

@@ -126,25 +126,10 @@ fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
 fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
     time::civil_date(cells.first()?.as_bytes())?;
     time::civil_time(cells.get(1)?.as_bytes())?;
-    let ip = |at: usize| cells.get(at).is_some_and(|cell| put::ip(cell).is_some());
-    let port = |at: usize| cells.get(at).is_some_and(|cell| cell.parse::<u16>().is_ok());
     let mut row = Row::new(arena);
     row.push("date", cells.first()?);
     row.push("time", cells.get(1)?);
-    if ip(2) && port(3) && ip(4) && port(5) && cells.len() >= 12 {
-        const ERROR: [&str; 11] = [
-            "c-ip",
-            "c-port",
-            "s-ip",
-            "s-port",
-            "cs-version",
-            "cs-method",
-            "cs-uri",
-            "sc-status",
-            "s-siteid",
-            "s-reason",
-            "s-queuename",
-        ];
+    if is_ip(cells, 2) && is_port(cells, 3) && is_ip(cells, 4) && is_port(cells, 5) && cells.len() >= 12 {
         // Newer systems write the stream's number between the URI and the status.
         let extra = usize::from(cells.len() >= 14);
         for (at, name) in ERROR.iter().enumerate() {
@@ -152,15 +137,36 @@ fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
         }
         return Some(row);
     }
+    let at = request(cells, &mut row)?;
+    answer(cells, at, &mut row)?;
+    Some(row)
+}
+
+/// The columns of httperr behind date and time.
+const ERROR: [&str; 11] = [
+    "c-ip",
+    "c-port",
+    "s-ip",
+    "s-port",
+    "cs-version",
+    "cs-method",
+    "cs-uri",
+    "sc-status",
+    "s-siteid",
+    "s-reason",
+    "s-queuename",
+];
+
+/// Site, server, method, URI, port, user, client and version: where the next column stands.
+fn request<'a>(cells: &[&'a str], row: &mut Row<'a>) -> Option<usize> {
     let method = (2..cells.len().min(6))
         .find(|at| is_method(cells[*at]) && cells.get(at + 1).is_some_and(|next| is_stem(next)))?;
-    for cell in cells.get(2..method)? {
-        let name = if put::ip(cell).is_some() {
-            "s-ip"
-        } else if cell.starts_with("W3SVC") {
-            "s-sitename"
-        } else {
-            "s-computername"
+    let names = cells.get(2..method)?.iter().filter(|cell| put::ip(cell).is_none()).count();
+    for (place, cell) in cells.get(2..method)?.iter().enumerate() {
+        let name = match (put::ip(cell).is_some(), place) {
+            (true, _) => "s-ip",
+            (false, 0) if names == 2 || cell.starts_with("W3SVC") => "s-sitename",
+            _ => "s-computername",
         };
         row.push(name, cell);
     }
@@ -168,15 +174,15 @@ fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
     row.push("cs-uri-stem", cells.get(method + 1)?);
     row.push("cs-uri-query", cells.get(method + 2)?);
     let mut at = method + 3;
-    if port(at) {
+    if is_port(cells, at) {
         row.push("s-port", cells.get(at)?);
         at += 1;
     }
-    if !ip(at) {
+    if !is_ip(cells, at) {
         row.push("cs-username", cells.get(at)?);
         at += 1;
     }
-    if !ip(at) {
+    if !is_ip(cells, at) {
         return None;
     }
     row.push("c-ip", cells.get(at)?);
@@ -185,7 +191,11 @@ fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
         row.push("cs-version", cells.get(at)?);
         at += 1;
     }
-    // What stands before the status is the agent, cookie, referrer and host, as many as were chosen.
+    Some(at)
+}
+
+/// The agent, cookie, referrer and host, as many as were chosen, the status and what stands behind it.
+fn answer<'a>(cells: &[&'a str], at: usize, row: &mut Row<'a>) -> Option<()> {
     let status = (at..cells.len()).find(|at| is_status(cells, *at))?;
     let names: &[&str] = match status - at {
         0 => &[],
@@ -213,7 +223,15 @@ fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
     for (name, cell) in names.iter().zip(tail) {
         row.push(name, cell);
     }
-    Some(row)
+    Some(())
+}
+
+fn is_ip(cells: &[&str], at: usize) -> bool {
+    cells.get(at).is_some_and(|cell| put::ip(cell).is_some())
+}
+
+fn is_port(cells: &[&str], at: usize) -> bool {
+    cells.get(at).is_some_and(|cell| cell.parse::<u16>().is_ok())
 }
 
 fn is_method(cell: &str) -> bool {

@@ -39,6 +39,9 @@ const DISCONNECT: Class =
     Class { category: &["email", "network"], kind: &["connection", "end"], action: "disconnect", outcome: "" };
 const REJECT: Class = Class { category: &["email"], kind: &["denied"], action: "reject", outcome: "failure" };
 
+/// Actions of an access table that let the mail go on.
+const POLICY: [&str; 8] = ["reject_warning", "filter", "hold", "redirect", "discard", "warn", "prepend", "permit"];
+
 impl Parser for Postfix {
     fn parse<'a>(
         &mut self,
@@ -141,7 +144,7 @@ impl Postfix {
             peer(&put::DESTINATION, server, event);
             tls(server, event);
         } else if let Some((verb, rest)) =
-            text.split_once(": ").filter(|(verb, _)| verb.ends_with("reject") || *verb == "reject_warning")
+            text.split_once(": ").filter(|(verb, _)| verb.ends_with("reject") || POLICY.contains(verb))
         {
             self.reject(verb, rest, event);
         } else if let Some((client, reason)) = text.split_once(": SASL ") {
@@ -152,6 +155,9 @@ impl Postfix {
             let (reason, rest) = reason.split_once(", sasl_username=").unwrap_or((reason, ""));
             event.push_str(fields::EVENT_REASON, reason);
             event.push_str(fields::USER_NAME, rest.split(',').next().unwrap_or(""));
+        } else if let Some((_, rest)) = text.split_once(" does not resolve to address ") {
+            put::end(&put::SOURCE, put::word(rest).0.trim_end_matches(':'), event);
+            event.push_str(fields::EVENT_REASON, text);
         } else if text.contains('=') {
             self.pairs(text, ',', event);
         } else if text == "removed" {
@@ -163,7 +169,7 @@ impl Postfix {
     fn reject<'a>(&mut self, verb: &'a str, text: &'a str, event: &mut Event<'a>) {
         put::class(&REJECT, event);
         event.set(fields::EVENT_ACTION, Value::Str(verb));
-        if verb == "reject_warning" {
+        if !verb.ends_with("reject") {
             event.remove(fields::EVENT_OUTCOME);
             event.remove(fields::EVENT_TYPE);
         }

@@ -102,14 +102,11 @@ fn netfilter<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     put::count(fields::NETWORK_BYTES, row.get(&["LEN"]), event);
     // `MAC=` holds destination, source and type.
     let hardware = row.get(&["MAC"]);
-    if hardware.len() >= 35 {
-        if let (Some(destination), Some(source)) = (
-            hardware.get(..17).and_then(|text| mac(text, arena)),
-            hardware.get(18..35).and_then(|text| mac(text, arena)),
-        ) {
-            event.push(fields::SOURCE_MAC, Value::Str(source));
-            event.push(fields::DESTINATION_MAC, Value::Str(destination));
-        }
+    if let (Some(destination), Some(source)) =
+        (hardware.get(..17).and_then(|text| mac(text, arena)), hardware.get(18..35).and_then(|text| mac(text, arena)))
+    {
+        event.push(fields::SOURCE_MAC, Value::Str(source));
+        event.push(fields::DESTINATION_MAC, Value::Str(destination));
     }
 }
 

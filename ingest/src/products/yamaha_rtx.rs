@@ -71,6 +71,10 @@ impl Parser for YamahaRtx {
             }
             _ if filter(rest, arena, event) => category = "firewall",
             _ if access(rest, event) => {}
+            _ if flow_text::packet(rest, event).is_some() => {
+                put::words(fields::EVENT_CATEGORY, &["network"], event);
+                put::words(fields::EVENT_TYPE, &["connection"], event);
+            }
             _ => vpn_or_link(function, rest, event),
         }
         event.push_str(fields::SEKISHO_LOGSOURCE_CATEGORY, category);

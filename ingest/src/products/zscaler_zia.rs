@@ -14,11 +14,11 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
-use crate::csv_cells;
 use crate::json::Walker;
 use crate::json_keys;
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::row::{Row, Table};
+use crate::{community_id, csv_cells};
 use crate::{put, syslog, time};
 
 /// Parser of Zscaler's feeds.
@@ -260,10 +260,8 @@ fn text_feed<'a>(line: &'a str, context: &Context, arena: &'a Bump, event: &mut 
 /// `<114>Nov 20 10:00:00 [192.0.2.1] ZscalerNSS: ... connection to 198.51.100.1:443 lost ...`.
 fn alert<'a>(head: &'a str, text: &'a str, context: &Context, event: &mut Event<'a>) {
     put::observer(&syslog::parse(head, context), event);
-    if let Some(address) = put::between(head, "[", "]") {
-        if let Some(ip) = put::ip(address) {
-            event.push(fields::OBSERVER_IP, Value::Ip(ip));
-        }
+    if let Some(ip) = put::between(head, "[", "]").and_then(put::ip) {
+        event.push(fields::OBSERVER_IP, Value::Ip(ip));
     }
     event.push_str(fields::MESSAGE, text);
     if let Some((_, rest)) = text.split_once("connection to ") {
@@ -392,6 +390,7 @@ fn firewall<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     verdict(row.get(&["action"]), arena, event);
     json_keys::lower(fields::NETWORK_TRANSPORT, row.get(&["proto"]), arena, event);
     json_keys::lower(fields::NETWORK_PROTOCOL, row.get(&["nwsvc"]), arena, event);
+    community_id::push(arena, event);
 }
 
 fn dns<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {

@@ -9,6 +9,15 @@ const HEX: [&str; 11] = ["proctitle", "cmd", "name", "comm", "exe", "cwd", "acct
 
 /// Reads the pairs of `text` into the row. `a0`, `a1`... are text in EXECVE records (`arguments`), else addresses.
 pub(super) fn read<'a>(text: &'a str, arguments: bool, row: &mut Row<'a>, arena: &'a Bump) {
+    if let Some(message) = pairs(text, arguments, row, arena) {
+        // A message within the message is not read: lines are written by anyone.
+        pairs(message, arguments, row, arena);
+    }
+}
+
+/// Reads pairs; gives the user-space message among them.
+fn pairs<'a>(text: &'a str, arguments: bool, row: &mut Row<'a>, arena: &'a Bump) -> Option<&'a str> {
+    let mut message = None;
     // Enriched records set their second half off with a group separator.
     let mut rest = text;
     while let Some(equals) = rest.find('=') {
@@ -19,13 +28,20 @@ pub(super) fn read<'a>(text: &'a str, arguments: bool, row: &mut Row<'a>, arena:
         let after = &rest[equals + 1..];
         let (value, quoted, behind) = value(key, after);
         if key == "msg" && after.starts_with('\'') {
-            // The user-space message: pairs of its own.
-            read(value, arguments, row, arena);
+            message = message.or(Some(value));
         } else if !key.is_empty() && !matches!(value, "?" | "(none)") {
+            // `old auid=1 new auid=2`.
+            let before = rest[..start].trim_end_matches(' ');
+            let key = match (before.ends_with("old"), before.ends_with("new")) {
+                (true, _) => arena.alloc_str(&format!("old_{key}")),
+                (_, true) => arena.alloc_str(&format!("new_{key}")),
+                _ => key,
+            };
             row.push(key, if quoted { value } else { decoded(key, value, arguments, arena) });
         }
         rest = behind;
     }
+    message
 }
 
 /// A value: without its quotes, whether it had `"` around it, and what follows.

@@ -46,6 +46,10 @@ pub(super) fn fill<'a>(kind: &'a str, row: &Row<'a>, arena: &'a Bump, event: &mu
     row.put(TABLE, event);
     users(row, event);
     put::end(&put::SOURCE, row.get(&["addr"]), event);
+    if kind == "MAC_IPSEC_EVENT" {
+        put::end(&put::SOURCE, row.get(&["src"]), event);
+        put::end(&put::DESTINATION, row.get(&["dst"]), event);
+    }
     if let Some(grown) = class_of(kind, row) {
         put::class(&grown, event);
     } else {
@@ -155,10 +159,9 @@ fn sockaddr<'a>(row: &Row<'a>, event: &mut Event<'a>) {
 
 /// Category, type and action of a record type, in the words of auditbeat's normalisation.
 fn class_of(kind: &str, row: &Row<'_>) -> Option<Class> {
-    let of = |category: &'static [&'static str], kind: &'static [&'static str], action: &'static str| {
-        Some(Class { category, kind, action, outcome: "" })
-    };
     match kind {
+        "AVC" if row.get(&["apparmor"]) == "DENIED" => of(&["file"], &["denied"], "violated-apparmor-policy"),
+        "AVC" if row.has("apparmor") => of(&["file"], &["access"], "apparmor"),
         "SYSCALL" => of(&["process"], &["info"], "syscall"),
         "EXECVE" => of(&["process"], &["start"], "execve"),
         "PROCTITLE" => of(&["process"], &["info"], "proctitle"),
@@ -175,41 +178,14 @@ fn class_of(kind: &str, row: &Row<'_>) -> Option<Class> {
         "SYSTEM_BOOT" => of(&["host"], &["info"], "booted-system"),
         "SYSTEM_RUNLEVEL" => of(&["host"], &["info"], "changed-to-runlevel"),
         "SYSTEM_SHUTDOWN" => of(&["host"], &["info"], "shutdown-system"),
-        "USER_AUTH" => of(&["authentication"], &["info"], "authenticated"),
-        "USER_ACCT" => of(&["authentication"], &["info"], "was-authorized"),
-        "USER_LOGIN" => of(&["authentication", "session"], &["start"], "logged-in"),
-        "USER_LOGOUT" => of(&["session"], &["end"], "logged-out"),
-        "USER_ERR" => of(&["authentication"], &["info"], "error"),
-        "USER_START" => of(&["session"], &["start"], "started-session"),
-        "USER_END" => of(&["session"], &["end"], "ended-session"),
         "USER_CMD" => of(&["process"], &["start"], "ran-command"),
-        "USER_CHAUTHTOK" => of(&["iam"], &["user", "change"], "changed-password"),
-        "USER_MGMT" => of(&["iam"], &["user", "change"], "modified-user-account"),
-        "USER_ROLE_CHANGE" => of(&["iam"], &["user", "change"], "changed-role-to"),
-        "CRED_ACQ" => of(&["authentication"], &["info"], "acquired-credentials"),
-        "CRED_DISP" => of(&["authentication"], &["info"], "disposed-credentials"),
-        "CRED_REFR" => of(&["authentication"], &["info"], "refreshed-credentials"),
-        "LOGIN" => of(&["authentication"], &["start"], "changed-login-id-to"),
-        "ACCT_LOCK" | "RESP_ACCT_LOCK" => of(&["iam"], &["user", "info"], "locked-account"),
-        "ACCT_UNLOCK" => of(&["iam"], &["user", "info"], "unlocked-account"),
-        "ADD_USER" => of(&["iam"], &["user", "creation"], "added-user-account"),
-        "DEL_USER" => of(&["iam"], &["user", "deletion"], "deleted-user-account"),
-        "ADD_GROUP" => of(&["iam"], &["group", "creation"], "added-group-account-to"),
-        "DEL_GROUP" => of(&["iam"], &["group", "deletion"], "deleted-group-account-from"),
-        "GRP_MGMT" => of(&["iam"], &["group", "change"], "modified-group-account"),
-        "GRP_CHAUTHTOK" => of(&["iam"], &["group", "change"], "changed-group-password"),
         "CHGRP_ID" => of(&["process"], &["change"], "changed-group"),
         "CHUSER_ID" => of(&["process"], &["change"], "changed-user-id"),
         "NETFILTER_CFG" => of(&["configuration"], &["change"], "loaded-firewall-rule-to"),
-        "AVC" if row.get(&["apparmor"]) == "DENIED" => of(&["file"], &["denied"], "violated-apparmor-policy"),
-        "AVC" if row.has("apparmor") => of(&["file"], &["access"], "apparmor"),
         "AVC" => of(&["process"], &["access"], "violated-selinux-policy"),
         "USER_AVC" => of(&["process"], &["access"], "access-permission"),
         "MAC_STATUS" => of(&["configuration"], &["change"], "changed-selinux-enforcement"),
         "MAC_POLICY_LOAD" | "USER_MAC_POLICY_LOAD" => of(&["configuration"], &["access"], "loaded-selinux-policy"),
-        "MAC_CONFIG_CHANGE" | "USER_MAC_CONFIG_CHANGE" => {
-            of(&["configuration"], &["change"], "changed-selinux-boolean")
-        }
         "SECCOMP" => of(&["process"], &["info"], "violated-seccomp-policy"),
         "ANOM_ABEND" => of(&["process"], &["end"], "crashed-program"),
         "ANOM_PROMISCUOUS" => of(&["process"], &["info"], "changed-promiscuous-mode-on-device"),
@@ -230,10 +206,43 @@ fn class_of(kind: &str, row: &Row<'_>) -> Option<Class> {
         "KERNEL_MODULE" | "KERN_MODULE" => of(&["driver"], &["start"], "loaded-kernel-module"),
         "BPF" => of(&["process"], &["info"], "bpf"),
         "TTY" | "USER_TTY" => of(&["process"], &["info"], "typed"),
+        "TEST" | "TRUSTED_APP" => of(&["process"], &["info"], "unknown"),
+        _ => account_class_of(kind),
+    }
+}
+
+/// The same of the records about users, groups and their sessions.
+fn account_class_of(kind: &str) -> Option<Class> {
+    match kind {
+        "USER_AUTH" => of(&["authentication"], &["info"], "authenticated"),
+        "USER_ACCT" => of(&["authentication"], &["info"], "was-authorized"),
+        "USER_LOGIN" => of(&["authentication", "session"], &["start"], "logged-in"),
+        "USER_LOGOUT" => of(&["session"], &["end"], "logged-out"),
+        "USER_ERR" => of(&["authentication"], &["info"], "error"),
+        "USER_START" => of(&["session"], &["start"], "started-session"),
+        "USER_END" => of(&["session"], &["end"], "ended-session"),
+        "USER_CHAUTHTOK" => of(&["iam"], &["user", "change"], "changed-password"),
+        "USER_MGMT" => of(&["iam"], &["user", "change"], "modified-user-account"),
+        "USER_ROLE_CHANGE" => of(&["iam"], &["user", "change"], "changed-role-to"),
+        "CRED_ACQ" => of(&["authentication"], &["info"], "acquired-credentials"),
+        "CRED_DISP" => of(&["authentication"], &["info"], "disposed-credentials"),
+        "CRED_REFR" => of(&["authentication"], &["info"], "refreshed-credentials"),
+        "LOGIN" => of(&["authentication"], &["start"], "changed-login-id-to"),
+        "ACCT_LOCK" | "RESP_ACCT_LOCK" => of(&["iam"], &["user", "info"], "locked-account"),
+        "ACCT_UNLOCK" => of(&["iam"], &["user", "info"], "unlocked-account"),
+        "ADD_USER" => of(&["iam"], &["user", "creation"], "added-user-account"),
+        "DEL_USER" => of(&["iam"], &["user", "deletion"], "deleted-user-account"),
+        "ADD_GROUP" => of(&["iam"], &["group", "creation"], "added-group-account-to"),
+        "DEL_GROUP" => of(&["iam"], &["group", "deletion"], "deleted-group-account-from"),
+        "GRP_MGMT" => of(&["iam"], &["group", "change"], "modified-group-account"),
+        "GRP_CHAUTHTOK" => of(&["iam"], &["group", "change"], "changed-group-password"),
         "ROLE_ASSIGN" => of(&["iam"], &["user", "change"], "assigned-user-role-to"),
         "ROLE_REMOVE" => of(&["iam"], &["user", "change"], "removed-user-role-from"),
         "ROLE_MODIFY" => of(&["iam"], &["change"], "modified-role"),
-        "TEST" | "TRUSTED_APP" => of(&["process"], &["info"], "unknown"),
         _ => None,
     }
+}
+
+fn of(category: &'static [&'static str], kind: &'static [&'static str], action: &'static str) -> Option<Class> {
+    Some(Class { category, kind, action, outcome: "" })
 }
