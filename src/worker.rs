@@ -175,6 +175,10 @@ impl Worker {
                 }
                 RecordKind::Control => self.control(record.raw)?,
             }
+            if record.offset < self.counted {
+                // Told and stored before the restart: detection tells the same again, and an alert may have changed since.
+                self.outcomes.clear();
+            }
             self.received = self.received.max(record.received);
         }
         self.end_run();
@@ -367,6 +371,8 @@ fn known_or(parts: &Parts, id: &str) -> Arc<Loaded> {
 pub fn change(outcome: Outcome) -> AlertChange {
     match outcome {
         Outcome::Alert(alert) => AlertChange::Alert(alert),
+        Outcome::Replaced { old, alert } => AlertChange::Replaced { old, alert },
+        Outcome::Withdrawn { alert_id } => AlertChange::Withdrawn { alert_id },
         Outcome::Evidence { alert_id, events, evidence, count } => {
             AlertChange::Evidence { alert_id, events, evidence, count }
         }

@@ -4,9 +4,12 @@
 //! nothing depends on the order of a hash. [`Engine::snapshot`] holds all of its state, so that an engine restored at any
 //! position goes on as if it had never stopped.
 //!
-//! Ids. An alert of a detection rule rests on the fingerprint of its first match; one of a correlation on the event
-//! described in [`crate::correlation`]; one of silence on the last event before it. Of a record that holds several events,
-//! each event's fingerprint covers its number too. The group of a suppressed rule and of a correlation is part of the id.
+//! Ids. An alert of a detection rule rests on the fingerprint of its event; one of a suppressed rule or of a correlation on
+//! the instant described in [`crate::correlation`], and on its group; one of silence on the instant of the last event before
+//! it. Of a record that holds several events, each event's fingerprint covers its number too.
+//!
+//! Late events. An event more than the lateness behind the newest of its source is marked `sekisho.late`; it counts all
+//! the same. What an event says about time is not believed where its line gave no time.
 //!
 //! Bounds: [`Alert::EVIDENCE_MAX`] events and lines per alert, lines cut at [`LINE_BYTES_MAX`] bytes; see
 //! `correlation::table` for state. Beyond the evidence bound only the count goes on, told every [`COUNT_STEP`] events, at
@@ -15,6 +18,7 @@
 mod absence;
 mod alert;
 mod beyond;
+mod book;
 mod correlate;
 mod evidence;
 mod matcher;
@@ -24,16 +28,18 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use stream::{Alert, Event, EventId, Evidence, FieldId, Timestamp, Value, fields, fingerprint};
 
 use self::alert::Facts;
+pub use self::book::AlertBook;
+use self::correlate::Delivery;
 pub use self::matcher::Matcher;
 use crate::correlation::table::Table;
-use crate::correlation::{Entry, Windows};
+use crate::correlation::{Correlation, Windows};
 use crate::rules::RuleSet;
 use crate::sigma::Judge;
 use crate::silence::Watch;
@@ -44,8 +50,6 @@ use crate::{Result, Tenants};
 pub const LINE_BYTES_MAX: usize = 8192;
 /// How often the count of an alert whose evidence is full is told.
 const COUNT_STEP: u64 = 1000;
-/// The most rules that one event can set off in turn through chains of correlations.
-const CHAIN_MAX: usize = 10_000;
 
 /// What the engine needs to know of an event beside its fields.
 #[derive(Clone, Copy, Debug)]
@@ -66,8 +70,21 @@ pub struct Meta<'a> {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "outcomes are rare and moved once; a box would only add a step")]
 pub enum Outcome {
-    /// A new alert.
+    /// A new alert; or a known one, with more evidence and perhaps an earlier time.
     Alert(Alert),
+    /// An alert in the place of others told before, whose handling and deliveries it takes over: a late event moved it or
+    /// joined them. It carries only evidence that they did not.
+    Replaced {
+        /// Ids of the alerts that are no more.
+        old: Vec<String>,
+        /// What they became.
+        alert: Alert,
+    },
+    /// A late event undid an alert, with all its evidence. It may come back, under its id or replaced.
+    Withdrawn {
+        /// The alert's id.
+        alert_id: String,
+    },
     /// More of an alert that was told before.
     Evidence {
         /// The alert's id.
@@ -100,9 +117,6 @@ pub struct Stats {
     pub unjudged: u64,
 }
 
-/// A match to hand to a correlation: its rule index and step, the detection rule, and the events behind the match.
-type Step = (u32, u16, u32, Vec<Entry>);
-
 /// Judges events by a rule set.
 #[derive(Debug)]
 pub struct Engine {
@@ -115,13 +129,17 @@ pub struct Engine {
     matches: Vec<usize>,
     /// Buffers of one event, kept for the next.
     told: Vec<u32>,
-    queue: VecDeque<Step>,
+    queue: Vec<Delivery>,
     key: String,
     /// By rule index: correlations that refer to it, with the step.
     feeds: Vec<Vec<(u32, u16)>>,
-    /// By rule index, for rules with `suppress`.
+    /// By rule index: the correlations behind those, in turn.
+    ancestors: Vec<Vec<u32>>,
+    /// By rule index, for rules with `suppress` that have `first` or judge an absence.
     episodes: BTreeMap<u32, Table<Episode>>,
-    /// By rule index, for correlations.
+    /// By rule index, for rules with `suppress`: the correlations that they stand for.
+    forms: BTreeMap<u32, Arc<Correlation>>,
+    /// By rule index, for correlations and rules with `suppress`.
     windows: BTreeMap<u32, Windows>,
     /// By rule index, for absence rules.
     watches: BTreeMap<u32, Watch>,
@@ -129,8 +147,8 @@ pub struct Engine {
     beyond: crate::beyond::State,
     /// Limits that sources declare, by tenant and source, in nanoseconds.
     limits: BTreeMap<String, BTreeMap<String, i64>>,
-    /// Newest event time by tenant.
-    newest: BTreeMap<String, Timestamp>,
+    /// Newest event time by tenant and source.
+    newest: BTreeMap<String, BTreeMap<String, Timestamp>>,
     /// Counts of full alerts not told yet.
     untold: BTreeMap<String, u64>,
     /// Use cases that apply to no tenant; a configuration, not state.
@@ -167,8 +185,8 @@ impl Engine {
     pub fn observe_matched(&mut self, meta: &Meta<'_>, event: &mut Event<'_>, matched: &[u32], out: &mut Vec<Outcome>) {
         self.stats.events += 1;
         self.matches.clear();
-        if !self.watches.is_empty() {
-            self.note_time(meta.tenant, event.time());
+        if self.is_late(meta, event) {
+            event.set(fields::SEKISHO_LATE, Value::Bool(true));
         }
         if self.beyond.listens() {
             self.hear(meta, event, out);

@@ -1,17 +1,37 @@
-//! Episodes: what belongs to an alert that was already raised.
+//! `sekisho.suppress`: one alert for matches that follow each other.
+//!
+//! Without `first` it is judged as a correlation ([`form`], [`crate::correlation`]), and does not depend on the order of
+//! arrival. With `first`, the matches that get an alert of their own are the first to arrive:
 //!
 //! The first match raises the alert and anchors its id; later matches of the same key are evidence of the same alert as
 //! long as no more than the quiet time passes between them. A match up to the quiet time before the first one belongs to it
 //! too (it came late). An episode lasts at most [`EPISODE_NANOS_MAX`], so that what goes on for days is raised again
 //! each day.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use stream::Timestamp;
 
 use crate::correlation::table::Group;
+use crate::correlation::{Correlation, EPISODE_NANOS_MAX, Measure, Operator};
+use crate::sigma::Suppress;
 
-/// The longest episode: 24 hours of event time.
-pub(crate) const EPISODE_NANOS_MAX: i64 = 86_400 * stream::NANOS_PER_SECOND;
+/// The correlation that a `suppress` without `first` stands for: one event per key, and what follows it.
+pub(crate) fn form(suppress: &Suppress) -> Correlation {
+    Correlation {
+        measure: Measure::Events,
+        conditions: vec![(Operator::GreaterEqual, 1)],
+        steps: Vec::new(),
+        group_by: suppress.by.iter().map(|(name, _)| name.clone()).collect(),
+        span_nanos: suppress.quiet_nanos,
+        leaves: BTreeMap::new(),
+        depth: 0,
+        behind_nanos: 0,
+        monotone: true,
+        removable: false,
+    }
+}
 
 /// An alert that takes more evidence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -107,7 +107,7 @@ fn minutes(out: &[Outcome]) -> Vec<i64> {
 fn alerts(out: &[Outcome]) -> impl Iterator<Item = &Alert> {
     out.iter().filter_map(|outcome| match outcome {
         Outcome::Alert(alert) => Some(alert),
-        Outcome::Evidence { .. } => None,
+        _ => None,
     })
 }
 

@@ -64,6 +64,9 @@ pub(crate) fn compile<'p>(
         span_nanos,
         leaves: BTreeMap::new(),
         depth: 0,
+        behind_nanos: 0,
+        monotone: false,
+        removable: false,
     };
     if let Some((_, limit)) = compiled.conditions.iter().find(|(_, limit)| *limit > Correlation::LIMIT_MAX) {
         return Err(Reason::new(
@@ -91,12 +94,16 @@ pub(crate) fn compile<'p>(
         } else {
             let behind = inner(index).ok_or_else(missing)?;
             compiled.depth = compiled.depth.max(behind.depth + 1);
+            let reach = behind.span_nanos.saturating_add(behind.behind_nanos);
+            compiled.behind_nanos = compiled.behind_nanos.max(reach);
+            compiled.removable = true;
             for leaf_index in behind.leaves.keys() {
                 let resolver = resolver_of(*leaf_index).ok_or_else(missing)?;
                 compiled.leaves.insert(*leaf_index, leaf(rule, name, &measured, &resolver)?);
             }
         }
     }
+    compiled.monotone = compiled.only_grows() && !compiled.removable;
     Ok(compiled)
 }
 

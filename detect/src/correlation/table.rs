@@ -1,8 +1,9 @@
 //! Bounded tables of per-group state.
 //!
-//! At most [`GROUPS_MAX`] groups and [`LINE_BYTES_MAX`] bytes of kept lines per rule. A full table first drops groups
-//! whose time is over, then evicts the stalest of those less than half full, a tenth of the table at a time. Groups at
-//! half their threshold or more go only when they alone fill twice the bound. Evictions are counted.
+//! At most [`GROUPS_MAX`] groups and [`BYTES_MAX`] bytes per rule. A full table first drops groups whose time is over,
+//! then evicts the stalest of those below half their threshold, until a tenth is free. Groups at half their threshold or
+//! more go only when they alone fill twice the bound: memory stays bounded whatever comes. Once the bytes are used up,
+//! lines are no longer kept; an alert then names those events without their lines. Evictions are counted.
 //! Nothing depends on the order of a hash: who goes is decided by time, then key.
 
 use std::collections::HashMap;
@@ -11,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 /// The most groups of one rule.
 pub(crate) const GROUPS_MAX: usize = 100_000;
-/// The most bytes of raw lines that one rule keeps for groups that have not fired.
-pub(crate) const LINE_BYTES_MAX: usize = 64 << 20;
+/// The most bytes that the groups of one rule take, their keys and lines included.
+pub(crate) const BYTES_MAX: usize = 128 << 20;
+/// What a key and its place in the table take beside the key's text.
+const KEY_BYTES: usize = 48;
 
 /// State of one group.
-pub(crate) trait Group: Default {
+pub(crate) trait Group: Default + Sized {
     /// Event time of its newest event, in nanoseconds.
     fn newest(&self) -> i64;
     /// Whether nothing of it matters any more at this event time.
@@ -24,6 +27,10 @@ pub(crate) trait Group: Default {
     fn fill(&self) -> usize;
     /// Bytes of lines it keeps.
     fn line_bytes(&self) -> usize;
+    /// About what it takes in memory beside its key.
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.line_bytes()
+    }
 }
 
 /// The groups of one rule.
@@ -33,7 +40,7 @@ pub(crate) struct Table<G> {
     half: usize,
     max: usize,
     newest: i64,
-    line_bytes: usize,
+    bytes: usize,
     /// Changes until a full table may be swept again: sweeping costs the size of the table.
     rest: usize,
     pub(crate) evictions: u64,
@@ -46,7 +53,7 @@ impl<G: Group> Table<G> {
     }
 
     pub(crate) fn bounded(half: usize, max: usize) -> Self {
-        Table { groups: HashMap::new(), half, max, newest: i64::MIN, line_bytes: 0, rest: 0, evictions: 0 }
+        Table { groups: HashMap::new(), half, max, newest: i64::MIN, bytes: 0, rest: 0, evictions: 0 }
     }
 
     /// How many groups it holds.
@@ -56,58 +63,63 @@ impl<G: Group> Table<G> {
 
     /// The longest line that may still be kept, in bytes.
     pub(crate) fn room(&self) -> usize {
-        LINE_BYTES_MAX.saturating_sub(self.line_bytes)
+        BYTES_MAX.saturating_sub(self.bytes)
     }
 
     /// Changes the group of this key, which is made when it is new. `now` is the event's time.
     pub(crate) fn with<R>(&mut self, key: &str, now: i64, change: impl FnOnce(&mut G) -> R) -> R {
         self.newest = self.newest.max(now);
-        let full = self.groups.len() >= self.max || self.line_bytes >= LINE_BYTES_MAX;
-        if full && (self.line_bytes >= LINE_BYTES_MAX || !self.groups.contains_key(key)) {
+        let known = self.groups.contains_key(key);
+        if !known && self.groups.len() >= self.max || self.bytes >= BYTES_MAX {
             self.make_room();
         }
+        let known = known && self.groups.contains_key(key);
         let group = match self.groups.get_mut(key) {
             Some(group) => group,
             None => self.groups.entry(key.to_owned()).or_default(),
         };
-        let before = group.line_bytes();
+        let before = if known { group.bytes() } else { 0 };
         let result = change(group);
-        let after = group.line_bytes();
-        self.line_bytes = (self.line_bytes + after).saturating_sub(before);
+        let key = if known { 0 } else { KEY_BYTES + key.len() };
+        self.bytes = (self.bytes + key + group.bytes()).saturating_sub(before);
         result
     }
 
     fn make_room(&mut self) {
-        if self.groups.len() < self.max && self.line_bytes < LINE_BYTES_MAX {
-            return;
-        }
-        if self.rest > 0 && self.groups.len() < 2 * self.max {
+        let beyond = self.groups.len() >= 2 * self.max || self.bytes >= 2 * BYTES_MAX;
+        if self.rest > 0 && !beyond {
             self.rest -= 1;
             return;
         }
         let now = self.newest;
         self.groups.retain(|_, group| !group.is_over(now));
-        let goal = self.max - self.max / 10;
-        self.evict(goal, |fill, half| fill < half);
-        if self.groups.len() >= 2 * self.max {
-            self.evict(2 * self.max - self.max / 10, |_, _| true);
+        self.bytes = self.groups.iter().map(|(key, group)| KEY_BYTES + key.len() + group.bytes()).sum();
+        let half = self.half;
+        self.evict(self.max, BYTES_MAX, |group| group.fill() < half);
+        if self.groups.len() >= 2 * self.max || self.bytes >= 2 * BYTES_MAX {
+            self.evict(2 * self.max, 2 * BYTES_MAX, |_| true);
         }
-        self.line_bytes = self.groups.values().map(Group::line_bytes).sum();
         self.rest = self.max / 10;
     }
 
-    fn evict(&mut self, goal: usize, may_go: impl Fn(usize, usize) -> bool) {
-        let surplus = self.groups.len().saturating_sub(goal);
-        if surplus == 0 {
+    /// Evicts the stalest until a tenth of these bounds is free.
+    fn evict(&mut self, groups_max: usize, bytes_max: usize, may_go: impl Fn(&G) -> bool) {
+        let (groups_goal, bytes_goal) = (groups_max - groups_max / 10, bytes_max - bytes_max / 10);
+        if self.groups.len() <= groups_goal && self.bytes <= bytes_goal {
             return;
         }
-        let going = self.groups.iter().filter(|(_, group)| may_go(group.fill(), self.half));
-        let mut going: Vec<(i64, String)> = going.map(|(key, group)| (group.newest(), key.clone())).collect();
+        let going = self.groups.iter().filter(|(_, group)| may_go(group));
+        let mut going: Vec<(i64, &str)> = going.map(|(key, group)| (group.newest(), key.as_str())).collect();
         going.sort_unstable();
-        going.truncate(surplus);
-        self.evictions += going.len() as u64;
-        for (_, key) in going {
-            self.groups.remove(&key);
+        let going: Vec<String> = going.into_iter().map(|(_, key)| key.to_owned()).collect();
+        for key in going {
+            if self.groups.len() <= groups_goal && self.bytes <= bytes_goal {
+                break;
+            }
+            if let Some(group) = self.groups.remove(&key) {
+                self.bytes = self.bytes.saturating_sub(KEY_BYTES + key.len() + group.bytes());
+                self.evictions += 1;
+            }
         }
     }
 
@@ -134,7 +146,7 @@ impl<G: Group> Table<G> {
         self.newest = saved.newest;
         self.rest = saved.rest;
         self.evictions = saved.evictions;
-        self.line_bytes = self.groups.values().map(Group::line_bytes).sum();
+        self.bytes = self.groups.iter().map(|(key, group)| KEY_BYTES + key.len() + group.bytes()).sum();
     }
 }
 
@@ -147,6 +159,12 @@ pub(crate) struct SavedTable<G> {
     evictions: u64,
 }
 
+impl<G> SavedTable<G> {
+    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut G> {
+        self.groups.iter_mut().map(|(_, group)| group)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +173,7 @@ mod tests {
     struct Counter {
         at: i64,
         fill: usize,
+        bytes: usize,
     }
 
     impl Group for Counter {
@@ -168,7 +187,7 @@ mod tests {
             self.fill
         }
         fn line_bytes(&self) -> usize {
-            0
+            self.bytes
         }
     }
 
@@ -201,5 +220,18 @@ mod tests {
         }
         assert!(table.len() <= 200);
         assert!(table.evictions >= 4_800);
+    }
+
+    #[test]
+    fn bytes_are_bounded_too() {
+        let mut table = Table::bounded(5, 1000);
+        for key in 0..900 {
+            table.with(&format!("{key}"), key, |group: &mut Counter| {
+                group.at = key;
+                group.bytes = 1 << 20;
+            });
+            assert!(table.bytes <= 2 * BYTES_MAX);
+        }
+        assert!(table.evictions > 600 && table.groups.contains_key("899") && !table.groups.contains_key("0"));
     }
 }

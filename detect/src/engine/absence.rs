@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use stream::{Timestamp, fields};
+use stream::{Event, Timestamp, fields};
 
 use super::alert::{self, Facts};
-use super::{Engine, Outcome};
+use super::{Engine, Meta, Outcome};
+use crate::correlation::LATENESS_NANOS;
 use crate::rules::{Compiled, RuleSet};
 use crate::sigma::extension::Silence;
 use crate::sigma::{Rule, may_judge};
-use crate::silence::{Sign, Silent};
+use crate::silence::{SOURCES_MAX, Sign, Silent};
 
 impl Engine {
     /// Raises the silences that the clock shows.
@@ -29,19 +30,37 @@ impl Engine {
     pub(super) fn silences_at_end(&mut self, out: &mut Vec<Outcome>) {
         let rules = Arc::clone(&self.rules);
         let mut found = Vec::new();
+        let newest = self.newest.iter().map(|(tenant, sources)| (tenant.clone(), sources.values().max()));
+        let newest = newest.filter_map(|(tenant, time)| Some((tenant, *time?))).collect();
         for (index, watch) in &mut self.watches {
             let limits = &self.limits;
             let limit = |tenant: &str, source: &str| limit_of(limits, &rules, *index, tenant, source);
-            found.extend(watch.finish(&self.newest, limit).into_iter().map(|silent| (*index, silent)));
+            found.extend(watch.finish(&newest, limit).into_iter().map(|silent| (*index, silent)));
         }
         found.into_iter().for_each(|(index, silent)| self.silent(index, silent, out));
     }
 
-    pub(super) fn note_time(&mut self, tenant: &str, time: Timestamp) {
-        match self.newest.get_mut(tenant) {
-            Some(newest) => *newest = time.max(*newest),
+    /// Notes the event's time as its source's; gives whether it is later than allowed. A time ahead of the clock by more
+    /// than the lateness does not make others late, and one that the line did not give says nothing.
+    pub(super) fn is_late(&mut self, meta: &Meta<'_>, event: &Event<'_>) -> bool {
+        if !has_own_time(event) {
+            return false;
+        }
+        let time = event.time().min(meta.received.plus_nanos(LATENESS_NANOS));
+        if !self.newest.contains_key(meta.tenant) {
+            self.newest.insert(meta.tenant.to_owned(), BTreeMap::new());
+        }
+        let Some(sources) = self.newest.get_mut(meta.tenant) else { return false };
+        match sources.get_mut(meta.source) {
+            Some(newest) => {
+                *newest = time.max(*newest);
+                time < newest.plus_nanos(-LATENESS_NANOS)
+            }
             None => {
-                self.newest.insert(tenant.to_owned(), time);
+                if sources.len() < SOURCES_MAX {
+                    sources.insert(meta.source.to_owned(), time);
+                }
+                false
             }
         }
     }
@@ -56,6 +75,9 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) {
         let (meta, event) = (facts.meta, facts.event());
+        if !has_own_time(event) {
+            return;
+        }
         let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
         let limit = match (declared, limit) {
             (Some(nanos), _) => nanos,
@@ -85,6 +107,11 @@ impl Engine {
         self.stats.alerts += 1;
         out.push(Outcome::Alert(alert::of_silence(&self.rules.rules[index as usize], silent)));
     }
+}
+
+/// Whether the event's time is that of its line, not only of its receipt.
+fn has_own_time(event: &Event<'_>) -> bool {
+    !event.has(fields::SEKISHO_PARSE_REASON)
 }
 
 /// The limit of a source: its own, else that of the rule.

@@ -8,9 +8,10 @@ use stream::{
     fields, fingerprint,
 };
 
+use super::correlate::instant;
 use super::{LINE_BYTES_MAX, Meta, first_value, print_of};
 use crate::Tenants;
-use crate::correlation::Entry;
+use crate::correlation::{Correlation, Entry, Measure, Status};
 use crate::rules::RuleInfo;
 use crate::silence::Silent;
 
@@ -56,10 +57,15 @@ impl<'r, 'e> Facts<'r, 'e> {
             print: self.print(),
             id: meta.id,
             step,
+            hit: true,
+            told: false,
+            counted: false,
+            status: Status::Nothing,
             value: None,
             number: 0.0,
             source: meta.source.into(),
             line: self.line().into(),
+            onward: Box::default(),
         }
     }
 
@@ -100,67 +106,115 @@ impl<'r, 'e> Facts<'r, 'e> {
         names.filter_map(|(name, fields)| Some((name.to_owned(), value(fields)?.into_owned()))).collect()
     }
 
-    /// Whether the event has one of the measured values.
-    pub(super) fn has_value(&self, measured: &[Vec<FieldId>]) -> bool {
-        measured.iter().any(|fields| fields.iter().any(|field| self.event.has(*field)))
+    /// Writes the key of the event's group in a correlation, as a match of this detection rule, and gives the number to
+    /// add up; none when the event does not count there.
+    pub(super) fn place(&self, rule: &Correlation, leaf: u32, key: &mut String) -> Option<f64> {
+        let fields = rule.leaves.get(&leaf)?;
+        let any = self.key(fields.group.iter().map(Vec::as_slice).take(rule.group_by.len()), key);
+        if !any && !rule.group_by.is_empty() {
+            return None;
+        }
+        match rule.measure {
+            Measure::Sum | Measure::Average | Measure::Percentile(_) => {
+                let value = first_value(self.event, fields.measured.first()?)?;
+                value.number().filter(|number| number.is_finite())
+            }
+            Measure::Values => {
+                let has = |fields: &Vec<FieldId>| fields.iter().any(|field| self.event.has(*field));
+                fields.measured.iter().any(has).then_some(0.0)
+            }
+            Measure::Events | Measure::Steps { .. } => Some(0.0),
+        }
     }
 
-    /// A hash of the values to count; none when the event has none of them.
-    pub(super) fn values(&self, measured: &[Vec<FieldId>]) -> Option<Fingerprint> {
+    /// A hash of the values that a correlation counts, for value_count.
+    pub(super) fn value(&self, rule: &Correlation, leaf: u32) -> Option<Fingerprint> {
+        if rule.measure != Measure::Values {
+            return None;
+        }
         let mut all = String::new();
-        let mut found = false;
-        for fields in measured {
-            let value = first_value(self.event, fields);
-            found |= value.is_some();
-            let value = value.map(Value::text).unwrap_or_default();
+        for fields in &rule.leaves.get(&leaf)?.measured {
+            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
             all.push_str(&format!("{}:{value}", value.len()));
         }
-        found.then(|| fingerprint("", "", all.as_bytes()))
+        Some(fingerprint("", "", all.as_bytes()))
     }
 
-    /// The number to add up.
-    pub(super) fn number(&self, measured: &[Vec<FieldId>]) -> Option<f64> {
-        let value = first_value(self.event, measured.first()?)?;
-        value.number().filter(|number| number.is_finite())
+    /// The alert of a group. What it says of addresses and people is the event at hand's, if that belongs to it.
+    pub(super) fn raised(&self, info: &RuleInfo, raised: Raised) -> Alert {
+        let Raised { id, time, tenant, group, entries, count, own } = raised;
+        let verdict = self.event.get_str(fields::SEKISHO_FLOW_VERDICT).filter(|_| own);
+        let (events, evidence) = Entry::evidence(entries);
+        Alert {
+            id,
+            timestamp: time,
+            tenant,
+            rule: rule_of(info),
+            level: info.level,
+            sekisho: detail(info, verdict),
+            group,
+            events,
+            evidence,
+            event_count: count,
+            anchor: if own { self.anchor() } else { BTreeMap::new() },
+        }
     }
 
-    /// An alert of these events, of which the event at hand is the anchor. `moment` is the time of a correlation and
-    /// the fingerprint its id rests on; the event's own when there is none.
-    pub(super) fn alert(
-        &self,
-        info: &RuleInfo,
-        group: BTreeMap<String, String>,
-        mut entries: Vec<Entry>,
-        moment: Option<(Timestamp, Fingerprint)>,
-    ) -> Alert {
-        let (timestamp, anchor) =
-            moment.unwrap_or_else(|| (self.time(), entries.first().map_or(Fingerprint([0; 16]), |entry| entry.print)));
-        let event_count = entries.len() as u64;
-        entries.truncate(Alert::EVIDENCE_MAX);
+    fn anchor(&self) -> BTreeMap<String, serde_json::Value> {
+        let field = |field: FieldId| Some((field.name().to_owned(), json(self.event.get(field)?)));
+        ANCHOR_FIELDS.into_iter().filter_map(field).collect()
+    }
+
+    /// The alert of the event at hand alone.
+    pub(super) fn alert(&self, info: &RuleInfo, group: BTreeMap<String, String>) -> Alert {
         let verdict = self.event.get_str(fields::SEKISHO_FLOW_VERDICT);
         Alert {
-            id: alert_id(&info.id, self.meta.tenant, &group, &[anchor]),
-            timestamp,
+            id: alert_id(&info.id, self.meta.tenant, &group, &[self.print()]),
+            timestamp: self.time(),
             tenant: self.meta.tenant.to_owned(),
             rule: rule_of(info),
             level: info.level,
-            sekisho: AlertDetail {
-                usecase: info.usecase.clone(),
-                flow: verdict.map(|verdict| AlertFlow { verdict: verdict.to_owned() }),
-                page: info.page,
-            },
+            sekisho: detail(info, verdict),
             group,
-            events: entries.iter().map(|entry| entry.id).collect(),
-            evidence: entries
-                .into_iter()
-                .map(|entry| Evidence { source: entry.source.into(), line: entry.line.into() })
-                .collect(),
-            event_count,
-            anchor: ANCHOR_FIELDS
-                .into_iter()
-                .filter_map(|field| Some((field.name().to_owned(), json(self.event.get(field)?))))
-                .collect(),
+            events: vec![self.meta.id],
+            evidence: vec![self.evidence()],
+            event_count: 1,
+            anchor: self.anchor(),
         }
+    }
+}
+
+/// A group's alert, before it is put into words.
+pub(super) struct Raised {
+    pub(super) id: String,
+    pub(super) time: Timestamp,
+    pub(super) tenant: String,
+    pub(super) group: BTreeMap<String, String>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) count: u64,
+    /// Whether the event at hand is of this group.
+    pub(super) own: bool,
+}
+
+/// The tenant and the group that a key stands for, by the names of the group's fields; absent fields are left out.
+pub(super) fn group_of(names: &[String], key: &str) -> (String, BTreeMap<String, String>) {
+    let mut rest = key;
+    let mut part = || {
+        let (length, after) = rest.split_once(':')?;
+        let (value, after) = after.split_at_checked(length.parse().ok()?)?;
+        rest = after.strip_prefix('\u{1}').unwrap_or(after);
+        Some(value.to_owned())
+    };
+    let tenant = part().unwrap_or_default();
+    let group = names.iter().map_while(|name| Some((name.clone(), part()?)));
+    (tenant, group.filter(|(_, value)| !value.is_empty()).collect())
+}
+
+fn detail(info: &RuleInfo, verdict: Option<&str>) -> AlertDetail {
+    AlertDetail {
+        usecase: info.usecase.clone(),
+        flow: verdict.map(|verdict| AlertFlow { verdict: verdict.to_owned() }),
+        page: info.page,
     }
 }
 
@@ -206,9 +260,8 @@ fn cut(line: &str) -> &str {
 pub(super) fn of_silence(info: &RuleInfo, silent: Silent) -> Alert {
     let Silent { tenant, source, time, life } = silent;
     let group = BTreeMap::from([(fields::SEKISHO_SOURCE_ID.name().to_owned(), source.clone())]);
-    let print = print_of(&tenant, &source, &life.raw, life.id);
     Alert {
-        id: alert_id(&info.id, &tenant, &group, &[print]),
+        id: alert_id(&info.id, &tenant, &group, &[instant(life.last)]),
         timestamp: time,
         rule: rule_of(info),
         level: info.level,

@@ -56,7 +56,7 @@ impl Engine {
             let mut key = String::new();
             facts.key(by.clone().map(|(_, fields)| fields.as_slice()), &mut key);
             let group = facts.group(by.map(|(name, fields)| (name.as_str(), fields.as_slice())));
-            let alert = facts.alert(&rules.rules[index as usize], group, vec![facts.entry(0)], None);
+            let alert = facts.alert(&rules.rules[index as usize], group);
             // Plain text and numbers: nothing that JSON could refuse.
             (serde_json::to_string(&alert).unwrap_or_default(), key)
         });

@@ -1,17 +1,23 @@
 //! Further evidence of alerts: events up to the bound, beyond it only the count, told now and then.
 
-use stream::Alert;
+use stream::{Alert, EventId, Evidence};
 
-use super::alert::Facts;
 use super::{COUNT_STEP, Engine, Outcome};
 
 impl Engine {
     /// The event is further evidence of a known alert.
-    pub(super) fn more(&mut self, alert_id: String, count: u64, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
+    pub(super) fn more(
+        &mut self,
+        alert_id: String,
+        count: u64,
+        id: EventId,
+        evidence: impl FnOnce() -> Evidence,
+        out: &mut Vec<Outcome>,
+    ) {
         self.stats.evidence += 1;
         if count <= Alert::EVIDENCE_MAX as u64 {
-            let evidence = vec![facts.evidence()];
-            out.push(Outcome::Evidence { alert_id, events: vec![facts.meta.id], evidence, count });
+            let evidence = vec![evidence()];
+            out.push(Outcome::Evidence { alert_id, events: vec![id], evidence, count });
         } else if count.is_multiple_of(COUNT_STEP) {
             self.untold.remove(&alert_id);
             out.push(Outcome::Evidence { alert_id, events: Vec::new(), evidence: Vec::new(), count });

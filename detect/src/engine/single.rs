@@ -7,7 +7,9 @@ use stream::Alert;
 
 use super::alert::Facts;
 use super::beyond::case;
+use super::correlate::{Delivery, id_of};
 use super::{Engine, Outcome};
+use crate::correlation::{Arrival, Status};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
 use crate::suppress::Episode;
@@ -49,7 +51,7 @@ impl Engine {
                 told.push(index);
             }
             let feeds = self.feeds[index as usize].iter();
-            self.queue.extend(feeds.map(|(outer, step)| (*outer, *step, index, Vec::new())));
+            self.queue.extend(feeds.map(|(outer, step)| Delivery::leaf(*outer, *step, index)));
         }
     }
 
@@ -57,12 +59,16 @@ impl Engine {
     pub(super) fn single(&mut self, index: u32, rule: &Rule, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
         let info = &self.rules.rules[index as usize];
         let Some(suppress) = &rule.suppress else {
-            let alert = facts.alert(info, BTreeMap::new(), vec![facts.entry(0)], None);
+            let alert = facts.alert(info, BTreeMap::new());
             self.stats.alerts += 1;
             out.push(Outcome::Alert(alert));
             return;
         };
         facts.key(suppress.by.iter().map(|(_, fields)| fields.as_slice()), &mut self.key);
+        if suppress.first.is_none() {
+            self.suppressed(index, facts, out);
+            return;
+        }
         let group = || facts.group(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
         let Some(table) = self.episodes.get_mut(&index) else { return };
         let quiet = suppress.quiet_nanos;
@@ -79,7 +85,7 @@ impl Engine {
                 let told = if suppress.first.is_none() { 0 } else { first };
                 return Found::More(episode.alert_id.clone(), count - told);
             }
-            let mut alert = facts.alert(info, group(), vec![facts.entry(0)], None);
+            let mut alert = facts.alert(info, group());
             if covered {
                 if count > first {
                     alert.rule.name.push_str(SUMMARY);
@@ -93,11 +99,29 @@ impl Engine {
             Found::New(Box::new(alert))
         });
         match found {
-            Found::More(alert_id, count) => self.more(alert_id, count, facts, out),
+            Found::More(alert_id, count) => {
+                self.more(alert_id, count, facts.meta.id, || facts.evidence(), out);
+            }
             Found::New(alert) => {
                 self.stats.alerts += 1;
                 out.push(Outcome::Alert(*alert));
             }
         }
+    }
+
+    /// A match of a rule with `suppress`, in the group of the key at hand.
+    fn suppressed(&mut self, index: u32, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
+        let Some(form) = self.forms.get(&index).map(Arc::clone) else { return };
+        let Some(windows) = self.windows.get_mut(&index) else { return };
+        let (rules, key) = (Arc::clone(&self.rules), std::mem::take(&mut self.key));
+        let (time, id) = (facts.time(), facts.meta.id);
+        let arrival = Arrival { time, id, step: 0, from: Status::Nothing, to: Status::Hit };
+        let rule_id = &rules.rules[index as usize].id;
+        let id_of = |anchor| id_of(rule_id, &form.group_by, &key, anchor);
+        let taken = windows.take(&form, &key, arrival, || facts.entry(0), id_of);
+        for effect in taken.effects {
+            self.effect(index, &form.group_by, &key, effect, None, facts, out);
+        }
+        self.key = key;
     }
 }

@@ -3,7 +3,7 @@
 //! Format: a version byte, then postcard. State is kept by rule id and version, so that a restore into a changed rule
 //! set keeps what still means the same. Declared silence limits are configuration and not saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use stream::Timestamp;
@@ -17,12 +17,14 @@ use crate::silence::Watch;
 use crate::suppress::Episode;
 use crate::{Error, Result};
 
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 #[derive(Serialize)]
 struct Saved<'e> {
     stats: [u64; 4],
-    newest: &'e BTreeMap<String, Timestamp>,
+    newest: &'e BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// Correlations that events may be handed on to, by the index that entries name.
+    outer: Vec<(u32, String)>,
     untold: &'e BTreeMap<String, u64>,
     episodes: Vec<(String, SavedTable<&'e Episode>)>,
     windows: Vec<(String, SavedTable<&'e Window>)>,
@@ -33,7 +35,8 @@ struct Saved<'e> {
 #[derive(Deserialize)]
 struct Loaded {
     stats: [u64; 4],
-    newest: BTreeMap<String, Timestamp>,
+    newest: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    outer: Vec<(u32, String)>,
     untold: BTreeMap<String, u64>,
     episodes: Vec<(String, SavedTable<Episode>)>,
     windows: Vec<(String, SavedTable<Window>)>,
@@ -51,6 +54,10 @@ pub(super) fn save(engine: &Engine) -> Vec<u8> {
     let saved = Saved {
         stats: [stats.events, stats.matches, stats.alerts, stats.evidence],
         newest: &engine.newest,
+        outer: {
+            let outer: BTreeSet<u32> = engine.ancestors.iter().flatten().copied().collect();
+            outer.iter().map(|index| (*index, name(index))).collect()
+        },
         untold: &engine.untold,
         episodes: engine.episodes.iter().map(|(index, table)| (name(index), table.save())).collect(),
         windows: engine.windows.iter().map(|(index, windows)| (name(index), windows.save())).collect(),
@@ -79,6 +86,8 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8]) -> Result<()> {
         let infos = fresh.rules.rules.iter().enumerate();
         infos.map(|(index, info)| (name(info), index as u32)).collect()
     };
+    let outer = loaded.outer.iter().filter_map(|(was, name)| Some((*was, *names.get(name)?)));
+    let outer: BTreeMap<u32, u32> = outer.collect();
     for (name, saved) in loaded.episodes {
         if let Some(table) = names.get(&name).and_then(|index| fresh.episodes.get_mut(index)) {
             table.restore(saved);
@@ -86,7 +95,7 @@ pub(super) fn restore(engine: &mut Engine, bytes: &[u8]) -> Result<()> {
     }
     for (name, saved) in loaded.windows {
         if let Some(windows) = names.get(&name).and_then(|index| fresh.windows.get_mut(index)) {
-            windows.restore(saved);
+            windows.restore(saved, &outer);
         }
     }
     for (name, saved) in loaded.watches {

@@ -1,6 +1,6 @@
 //! Making an engine, and what it keeps of the rules and tenants it was made with.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Engine, Stats, alert};
@@ -10,6 +10,7 @@ use crate::correlation::table::Table;
 use crate::rules::{Compiled, RuleSet};
 use crate::sigma::Judge;
 use crate::silence::Watch;
+use crate::suppress;
 
 impl Engine {
     /// An engine without history.
@@ -17,6 +18,7 @@ impl Engine {
         let mut feeds = vec![Vec::new(); rules.rules.len()];
         let mut windows = BTreeMap::new();
         let mut episodes = BTreeMap::new();
+        let mut forms = BTreeMap::new();
         let mut watches = BTreeMap::new();
         for (index, compiled) in rules.compiled.iter().enumerate() {
             match compiled {
@@ -28,16 +30,20 @@ impl Engine {
                 Compiled::Rule(rule) if rule.absence.is_some() => {
                     watches.insert(index as u32, Watch::default());
                 }
-                Compiled::Rule(rule) if rule.suppress.is_some() => {
-                    episodes.insert(index as u32, Table::new(1));
+                Compiled::Rule(rule) => {
+                    if let Some(suppress) = &rule.suppress {
+                        forms.insert(index as u32, Arc::new(suppress::form(suppress)));
+                        windows.insert(index as u32, Windows::new(false, true));
+                        episodes.insert(index as u32, Table::new(1));
+                    }
                 }
-                Compiled::Rule(_) | Compiled::Broken => {}
+                Compiled::Broken => {}
             }
         }
         for (index, compiled) in rules.compiled.iter().enumerate() {
-            if let Compiled::Correlation(rule) = compiled {
+            if let Compiled::Correlation(_) = compiled {
                 let alerts = rules.rules[index].alerts;
-                windows.insert(index as u32, Windows::new(rule, !feeds[index].is_empty(), alerts));
+                windows.insert(index as u32, Windows::new(!feeds[index].is_empty(), alerts));
             }
         }
         let beyond = crate::beyond::State::new(&rules);
@@ -50,10 +56,12 @@ impl Engine {
             matched: Vec::new(),
             matches: Vec::new(),
             told: Vec::new(),
-            queue: VecDeque::new(),
+            queue: Vec::new(),
             key: String::new(),
+            ancestors: ancestors(&feeds),
             feeds,
             episodes,
+            forms,
             windows,
             watches,
             beyond,
@@ -74,16 +82,25 @@ impl Engine {
         let mut excluded = alert::excluded(&self.tenants, tenant);
         let extra = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.profile().rules_on_extra);
         excluded.extend(self.not_applicable.iter().cloned());
-        let of = self
-            .rules
-            .rules
-            .iter()
-            .map(|rule| {
-                let all_excluded = !rule.usecase.is_empty() && rule.usecase.iter().all(|one| excluded.contains(one));
-                all_excluded || (rule.off && !rule.usecase.iter().any(|one| extra.contains(one)))
-            });
+        let of = self.rules.rules.iter().map(|rule| {
+            let all_excluded = !rule.usecase.is_empty() && rule.usecase.iter().all(|one| excluded.contains(one));
+            all_excluded || (rule.off && !rule.usecase.iter().any(|one| extra.contains(one)))
+        });
         self.excluded.insert(tenant.to_owned(), of.collect());
     }
+}
+
+/// By rule index: the correlations that refer to it, directly or through others, ascending.
+fn ancestors(feeds: &[Vec<(u32, u16)>]) -> Vec<Vec<u32>> {
+    let of = |index: usize| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![index]);
+        while let Some(index) = open.pop() {
+            let new = feeds[index].iter().map(|(outer, _)| *outer).filter(|outer| seen.insert(*outer));
+            open.extend(new.map(|outer| outer as usize));
+        }
+        seen.into_iter().collect()
+    };
+    (0..feeds.len()).map(of).collect()
 }
 
 /// The text, kept for the life of the process; the same text once, so that reloading rules does not add up.

@@ -45,7 +45,7 @@ fn feed(engine: &mut Engine, offset: u64, seconds: i64, fields: &str, out: &mut 
 fn alerts(out: &[Outcome]) -> Vec<&Alert> {
     let alerts = out.iter().filter_map(|outcome| match outcome {
         Outcome::Alert(alert) => Some(alert),
-        Outcome::Evidence { .. } => None,
+        _ => None,
     });
     alerts.collect()
 }

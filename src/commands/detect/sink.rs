@@ -1,13 +1,12 @@
 //! What `detect` writes: a line per match as it is found, or a line per alert at the end, in the order of event time.
 //!
-//! Memory, for alerts: one entry per alert, at most [`Alert::EVIDENCE_MAX`] lines in each.
+//! Memory, for alerts: one entry per alert, at most [`stream::Alert::EVIDENCE_MAX`] lines in each.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use detect::{Meta, Outcome, RuleSet};
-use stream::{Alert, Event, Timestamp};
+use detect::{AlertBook, Meta, Outcome, RuleSet};
+use stream::{Event, Timestamp};
 
 use crate::cli::Emit;
 
@@ -22,7 +21,7 @@ pub(super) struct Sink {
     /// Event times told; what lies outside is history.
     from: Timestamp,
     to: Timestamp,
-    alerts: BTreeMap<String, Alert>,
+    alerts: AlertBook,
     line: Vec<u8>,
 }
 
@@ -36,7 +35,7 @@ impl Sink {
     ) -> Result<Sink> {
         let name = |id: &str| Ok(format!("\"rule_id\":{}}}\n", serde_json::to_string(id)?));
         let rules = rules.rules().iter().map(|rule| name(&rule.id)).collect::<Result<_>>()?;
-        Ok(Sink { emit, out, rules, several, from, to, alerts: BTreeMap::new(), line: Vec::new() })
+        Ok(Sink { emit, out, rules, several, from, to, alerts: AlertBook::default(), line: Vec::new() })
     }
 
     /// Writes the rules that an event matches.
@@ -66,22 +65,7 @@ impl Sink {
     pub(super) fn outcomes(&mut self, outcomes: &mut Vec<Outcome>) {
         match self.emit {
             Emit::Matches => outcomes.clear(),
-            Emit::Alerts => outcomes.drain(..).for_each(|outcome| self.take(outcome)),
-        }
-    }
-
-    fn take(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Alert(alert) => match self.alerts.get_mut(&alert.id) {
-                // The same alert from the same lines in another input: what it adds is merged.
-                Some(held) => add(held, alert.events, alert.evidence, alert.event_count),
-                None => _ = self.alerts.insert(alert.id.clone(), alert),
-            },
-            Outcome::Evidence { alert_id, events, evidence, count } => {
-                if let Some(alert) = self.alerts.get_mut(&alert_id) {
-                    add(alert, events, evidence, count);
-                }
-            }
+            Emit::Alerts => outcomes.drain(..).for_each(|outcome| self.alerts.take(outcome)),
         }
     }
 
@@ -91,23 +75,13 @@ impl Sink {
 
     /// Writes the alerts.
     pub(super) fn finish(mut self) -> Result<()> {
-        let mut alerts: Vec<&Alert> = self.alerts.values().filter(|alert| self.tells(alert.timestamp)).collect();
-        alerts.sort_by_key(|alert| (alert.timestamp, &alert.id));
-        for alert in alerts {
-            serde_json::to_writer(&mut *self.out, alert)?;
-            self.out.write_all(b"\n")?;
+        for alert in std::mem::take(&mut self.alerts).into_alerts() {
+            if self.tells(alert.timestamp) {
+                serde_json::to_writer(&mut *self.out, &alert)?;
+                self.out.write_all(b"\n")?;
+            }
         }
         self.out.flush()?;
         Ok(())
-    }
-}
-
-fn add(alert: &mut Alert, events: Vec<stream::EventId>, evidence: Vec<stream::Evidence>, count: u64) {
-    alert.event_count = alert.event_count.max(count);
-    for (event, line) in events.into_iter().zip(evidence) {
-        if alert.events.len() < Alert::EVIDENCE_MAX && !alert.events.contains(&event) {
-            alert.events.push(event);
-            alert.evidence.push(line);
-        }
     }
 }

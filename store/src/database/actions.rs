@@ -77,8 +77,9 @@ impl Database {
             return Err(Error::Invalid { what: "comment", reason });
         }
         self.write("change alert", |transaction| {
+            let id = &super::detection::resolve(transaction, id)?;
             let Some(before) = Self::alert_state(transaction, tenants, id)? else {
-                return Err(Error::NotFound { what: "alert", id: id.into() });
+                return Err(Error::NotFound { what: "alert", id: id.clone() });
             };
             write_change(transaction, id, actor, now, &change, before)?;
             audit::insert(transaction, actor, &format!("alert.{}", change.action), id, now)

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, Row, named_params};
 use stream::{Alert, EventId, Evidence, Level, Timestamp};
 
+use super::detection::resolve;
 use super::{Database, TENANT_ALLOWED, tenants_json};
 use crate::{Error, Result};
 
@@ -215,7 +216,7 @@ impl Database {
         let connection = self.lock();
         let mut statement = connection
             .prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM alerts WHERE {TENANT_ALLOWED}
+                "SELECT {COLUMNS} FROM alerts WHERE {TENANT_ALLOWED} AND withdrawn = 0
                    AND (:states = '[]' OR state IN (SELECT value FROM json_each(:states)))
                    AND (:levels = '[]' OR level IN (SELECT value FROM json_each(:levels)))
                    AND (:rule IS NULL OR rule_id = :rule) AND timestamp >= :from AND timestamp < :to
@@ -240,13 +241,15 @@ impl Database {
         rows.collect()
     }
 
-    /// One alert with its events, lines and history; `None` when it does not exist or belongs to another tenant.
+    /// One alert with its events, lines and history; `None` when it does not exist or belongs to another tenant. The id
+    /// of an alert that another took the place of gives that one.
     ///
     /// # Errors
     /// The database refused.
     pub fn alert(&self, tenants: &[String], id: &str) -> Result<Option<AlertRow>> {
         let failed = Error::database("read alert");
         let connection = self.lock();
+        let id = &resolve(&connection, id)?;
         let mut statement = connection
             .prepare_cached(&format!("SELECT {COLUMNS} FROM alerts WHERE id = :id AND {TENANT_ALLOWED}"))
             .map_err(&failed)?;
@@ -292,7 +295,7 @@ impl Database {
         let mut counts = AlertCounts::default();
         let mut statement = connection
             .prepare_cached(&format!(
-                "SELECT state, level, count(*) FROM alerts WHERE {TENANT_ALLOWED} GROUP BY state, level"
+                "SELECT state, level, count(*) FROM alerts WHERE {TENANT_ALLOWED} AND withdrawn = 0 GROUP BY state, level"
             ))
             .map_err(&failed)?;
         let mut by_level = [0; LEVELS.len()];
@@ -319,7 +322,7 @@ impl Database {
         counts.open_by_level = LEVELS.into_iter().zip(by_level).collect();
         let mut statement = connection
             .prepare_cached(&format!(
-                "SELECT rule_id, count(*) AS n FROM alerts WHERE {TENANT_ALLOWED} GROUP BY rule_id ORDER BY n DESC, rule_id"
+                "SELECT rule_id, count(*) AS n FROM alerts WHERE {TENANT_ALLOWED} AND withdrawn = 0 GROUP BY rule_id ORDER BY n DESC, rule_id"
             ))
             .map_err(&failed)?;
         let rows = statement

@@ -2,10 +2,17 @@
 //!
 //! Exactly once in effect. An alert is inserted by id, so a replay ignores what is known. A supporting event is counted
 //! by its id, so a replayed outcome counts nothing twice. A page is written only with a newly inserted alert. The offset
-//! belongs to the snapshot: after a restart detection replays from there and finds its own results in place.
+//! belongs to the snapshot: after a restart detection replays from there and finds its own results in place. What it
+//! told before [`Database::counted`] is stored, and the caller does not tell it again.
+//!
+//! A late event may move an alert, join alerts or undo one ([`changes`]): an old id then leads to what took its place.
 
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
 use stream::{Alert, EventId, Evidence, Timestamp};
+
+mod changes;
+
+pub(super) use changes::resolve;
 
 use super::alerts::AlertState;
 use super::sources::{self, SourceDelta};
@@ -18,6 +25,18 @@ use crate::{Error, Result};
 pub enum AlertChange {
     /// An alert that may be new.
     Alert(Alert),
+    /// An alert in the place of others, whose handling, evidence and deliveries it takes over.
+    Replaced {
+        /// Ids of the alerts that are no more.
+        old: Vec<String>,
+        /// What they became, with the evidence that they did not have.
+        alert: Alert,
+    },
+    /// An alert is undone, with all its evidence; it may come back.
+    Withdrawn {
+        /// The alert.
+        alert_id: String,
+    },
     /// More of a known alert.
     Evidence {
         /// The alert.
@@ -74,9 +93,14 @@ impl Database {
             for outcome in batch.outcomes {
                 match outcome {
                     AlertChange::Alert(alert) => insert(transaction, alert, batch.received, &channels, &mut applied)?,
+                    AlertChange::Replaced { old, alert } => {
+                        changes::replace(transaction, old, alert, batch.received, &channels, &mut applied)?;
+                    }
+                    AlertChange::Withdrawn { alert_id } => changes::withdraw(transaction, alert_id, batch.received)?,
                     AlertChange::Evidence { alert_id, events, evidence, count } => {
                         let more = Events { events, evidence, count: *count };
-                        merge(transaction, alert_id, &more, batch.received, &mut applied)?;
+                        let id = changes::resolve(transaction, alert_id)?;
+                        merge(transaction, &id, &more, batch.received, &mut applied)?;
                     }
                 }
             }
@@ -127,32 +151,55 @@ fn insert(
     applied: &mut Applied,
 ) -> Result<()> {
     let failed = Error::database("insert alert");
-    let mut stored = alert.clone();
-    stored.events.clear();
-    stored.evidence.clear();
-    let payload = to_json(&stored)?;
-    let inserted = transaction
-        .prepare_cached(
-            "INSERT OR IGNORE INTO alerts (id, tenant, rule_id, level, timestamp, received, updated, state, event_count, payload)
-             VALUES (:id, :tenant, :rule, :level, :timestamp, :received, :received, :state, 0, :payload)",
-        )
-        .map_err(&failed)?
-        .execute(named_params! {
-            ":id": alert.id, ":tenant": alert.tenant, ":rule": alert.rule.id, ":level": alert.level as i64,
-            ":timestamp": alert.timestamp.0, ":received": received.0, ":state": AlertState::New.as_str(), ":payload": payload,
-        })
-        .map_err(&failed)?;
-    if inserted == 1 {
-        applied.new_alerts.push(alert.id.clone());
-        if alert.sekisho.page {
-            let page = to_json(alert)?;
-            for channel in channels {
-                applied.pages += outbox::insert(transaction, &alert.id, channel, &page, received)?;
-            }
+    let id = changes::resolve(transaction, &alert.id)?;
+    if id != alert.id && changes::is_withdrawn(transaction, &id)? {
+        // What took its place was undone in turn: it is itself again.
+        return changes::replace(transaction, &[id], alert, received, channels, applied);
+    }
+    if id == alert.id {
+        let payload = payload(alert)?;
+        let inserted = transaction
+            .prepare_cached(
+                "INSERT OR IGNORE INTO alerts (id, tenant, rule_id, level, timestamp, received, updated, state, event_count, payload)
+                 VALUES (:id, :tenant, :rule, :level, :timestamp, :received, :received, :state, 0, :payload)",
+            )
+            .map_err(&failed)?
+            .execute(named_params! {
+                ":id": alert.id, ":tenant": alert.tenant, ":rule": alert.rule.id, ":level": alert.level as i64,
+                ":timestamp": alert.timestamp.0, ":received": received.0, ":state": AlertState::New.as_str(), ":payload": payload,
+            })
+            .map_err(&failed)?;
+        if inserted == 1 {
+            applied.new_alerts.push(alert.id.clone());
+            page(transaction, alert, received, channels, applied)?;
+        } else {
+            changes::renew(transaction, &id, alert, received, channels, applied)?;
         }
     }
     let events = Events { events: &alert.events, evidence: &alert.evidence, count: alert.event_count };
-    merge(transaction, &alert.id, &events, received, applied)
+    merge(transaction, &id, &events, received, applied)
+}
+
+/// Writes the pages of an alert; one that is known is not written again.
+fn page(
+    transaction: &Transaction<'_>,
+    alert: &Alert,
+    received: Timestamp,
+    channels: &[String],
+    applied: &mut Applied,
+) -> Result<()> {
+    if alert.sekisho.page {
+        let page = to_json(alert)?;
+        for channel in channels {
+            applied.pages += outbox::insert(transaction, &alert.id, channel, &page, received)?;
+        }
+    }
+    Ok(())
+}
+
+/// The alert as its row keeps it: events and lines have tables of their own.
+fn payload(alert: &Alert) -> Result<String> {
+    to_json(&Alert { events: Vec::new(), evidence: Vec::new(), ..alert.clone() })
 }
 
 /// Adds events to an alert as a set. Lines and listed ids stop at [`Alert::EVIDENCE_MAX`]; the count does not.

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::{Error, Result};
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTBOX_BY_CHANNEL];
+const MIGRATIONS: &[&str] = &[FIRST, OUTBOX_BY_CHANNEL, ALERTS_CHANGE];
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -135,6 +135,16 @@ CREATE TABLE settings (
 
 /// Due rows are taken per channel.
 const OUTBOX_BY_CHANNEL: &str = "CREATE INDEX outbox_due_by_channel ON outbox (state, channel, next_at);";
+
+const ALERTS_CHANGE: &str = "
+ALTER TABLE alerts ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE alert_aliases (
+    id TEXT PRIMARY KEY,
+    alert_id TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alert_aliases_by_alert ON alert_aliases (alert_id);
+CREATE INDEX outbox_by_alert ON outbox (alert_id);
+";
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let failed = Error::database("migrate");

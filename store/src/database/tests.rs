@@ -301,3 +301,31 @@ fn counters_add_up_and_a_backup_opens() {
     assert_eq!((rows[0].received, rows[0].indexed, rows[0].last_received), (6, 6, NOW));
     assert!(database.sources(&tenants(&["t2"])).unwrap().is_empty());
 }
+
+#[test]
+fn what_takes_an_alerts_place_keeps_its_handling_and_pages_once() {
+    let (_dir, database) = open();
+    database.set_channels(vec!["mail".into()]);
+    let tenants = ["t1".to_owned()];
+    let outcomes = [AlertChange::Alert(alert("a1", "t1", 0..5, true)), AlertChange::Alert(alert("a2", "t1", 5..8, true))];
+    database.apply(batch(&outcomes, 8, None)).unwrap();
+    database.acknowledge(&tenants, "a2", "sato", Timestamp(5)).unwrap();
+    let joined = AlertChange::Replaced { old: vec!["a1".into(), "a2".into()], alert: alert("a0", "t1", 8..9, true) };
+    let applied = database.apply(batch(&[joined, more("a1", 9..10)], 10, None)).unwrap();
+    assert_eq!((applied.pages, applied.new_alerts.len(), applied.unknown_alerts), (0, 0, 0));
+    for id in ["a0", "a1", "a2"] {
+        let row = database.alert(&tenants, id).unwrap().unwrap();
+        assert_eq!((row.alert.id.as_str(), row.alert.events.len(), row.state), ("a0", 10, AlertState::Acknowledged));
+        assert_eq!((row.history.len(), row.assignee.as_deref()), (1, Some("sato")));
+    }
+    let filter = AlertFilter { tenants: tenants.to_vec(), ..AlertFilter::default() };
+    assert_eq!(database.alerts(&filter).unwrap().len(), 1);
+    let withdrawn = [AlertChange::Withdrawn { alert_id: "a1".into() }];
+    database.apply(batch(&withdrawn, 11, None)).unwrap();
+    assert!(database.alerts(&filter).unwrap().is_empty(), "undone");
+    assert_eq!(database.alert_counts(&tenants).unwrap().total(), 0);
+    let again = AlertChange::Alert(alert("a2", "t1", 5..8, false));
+    database.apply(batch(&[again], 12, None)).unwrap();
+    let row = database.alert(&tenants, "a1").unwrap().unwrap();
+    assert_eq!((row.alert.id.as_str(), row.alert.events.len(), row.history.len()), ("a2", 3, 1));
+}

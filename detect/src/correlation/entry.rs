@@ -1,0 +1,74 @@
+//! What a group keeps of an event.
+
+use serde::{Deserialize, Serialize};
+use stream::{Alert, EventId, Evidence, Fingerprint, Timestamp};
+
+/// What an event of a correlation is to those that refer to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Status {
+    /// Nothing: it lies in no window that fulfils the condition.
+    #[default]
+    Nothing,
+    /// It lies in such a window, and supports what counts.
+    Support,
+    /// The window that ends at it fulfils the condition: it counts as an event of the outer correlation.
+    Hit,
+}
+
+/// One event of a group, for one of the rules referred to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub(crate) time: Timestamp,
+    pub(crate) print: Fingerprint,
+    pub(crate) id: EventId,
+    /// Which of the rules referred to it matched.
+    pub(crate) step: u16,
+    /// Whether it counts, or only supports what counts.
+    pub(crate) hit: bool,
+    /// Whether an alert has it as evidence already.
+    pub(crate) told: bool,
+    /// Whether it is in the count of its episode, and so out of what is judged again.
+    pub(crate) counted: bool,
+    /// What it is to the correlations that refer to this one.
+    pub(crate) status: Status,
+    /// A hash of the measured values, for value_count.
+    pub(crate) value: Option<Fingerprint>,
+    /// The measured number, for sums, means and percentiles.
+    pub(crate) number: f64,
+    pub(crate) source: Box<str>,
+    pub(crate) line: Box<str>,
+    /// Its place in the correlations that refer to this one, in turn.
+    pub(crate) onward: Box<[Onward]>,
+}
+
+/// An event's group and measure in an outer correlation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Onward {
+    /// Index in the rule list.
+    pub(crate) rule: u32,
+    pub(crate) key: Box<str>,
+    pub(crate) value: Option<Fingerprint>,
+    pub(crate) number: f64,
+}
+
+impl Entry {
+    /// Its place among the others: event time first, then what does not depend on arrival but for identical lines.
+    pub(crate) fn order(&self) -> (Timestamp, Fingerprint, EventId, u16) {
+        (self.time, self.print, self.id, self.step)
+    }
+
+    /// Entries as an alert shows them: each event once, at most [`Alert::EVIDENCE_MAX`].
+    pub(crate) fn evidence(mut entries: Vec<Entry>) -> (Vec<EventId>, Vec<Evidence>) {
+        entries.dedup_by_key(|entry| entry.id);
+        entries.truncate(Alert::EVIDENCE_MAX);
+        let events = entries.iter().map(|entry| entry.id).collect();
+        let lines = entries.into_iter();
+        (events, lines.map(|entry| Evidence { source: entry.source.into(), line: entry.line.into() }).collect())
+    }
+
+    /// About what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        let onward: usize = self.onward.iter().map(|place| size_of::<Onward>() + place.key.len()).sum();
+        size_of::<Entry>() + self.source.len() + self.line.len() + onward
+    }
+}
