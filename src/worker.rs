@@ -343,7 +343,8 @@ fn insist<T>(
                 held = true;
                 let until = Instant::now() + wait;
                 while Instant::now() < until && !stop.load(Ordering::Acquire) {
-                    std::thread::sleep(POLL);
+                    // Parked, not slept: nobody signals that a disk has room again.
+                    std::thread::park_timeout(POLL);
                 }
                 wait = (wait * 2).min(DISK_WAIT_MAX);
             }

@@ -68,7 +68,6 @@ pub struct Meta<'a> {
 
 /// What detection tells.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "outcomes are rare and moved once; a box would only add a step")]
 pub enum Outcome {
     /// A new alert; or a known one, with more evidence and perhaps an earlier time.
     Alert(Alert),

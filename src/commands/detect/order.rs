@@ -47,10 +47,8 @@ impl Order<'_> {
         let mut heads: Vec<Option<Head>> = Vec::new();
         let mut waiting = BinaryHeap::new();
         for lane in 0..self.lanes.len() {
-            let mut head = match self.blocks.next(lane, None)? {
-                Some(judged) => Some(Head { judged, row: 0, before: 0, time: Timestamp::default() }),
-                None => None,
-            };
+            let first = self.blocks.next(lane, None)?;
+            let mut head = first.map(|judged| Head { judged, row: 0, before: 0, time: Timestamp::default() });
             self.settle(lane, &mut head)?;
             waiting.extend(head.as_ref().map(|head| Reverse((head.time, lane))));
             heads.push(head);

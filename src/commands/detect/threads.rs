@@ -37,6 +37,7 @@ struct Done {
 pub(super) struct Blocks<'s> {
     place: Place<'s>,
     lanes: Vec<Waiting>,
+    #[expect(clippy::vec_box, reason = "boxes go to the threads and come back; taking them apart would copy them")]
     spare: Vec<Box<Judged>>,
     ahead: usize,
 }

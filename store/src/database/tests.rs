@@ -307,7 +307,8 @@ fn what_takes_an_alerts_place_keeps_its_handling_and_pages_once() {
     let (_dir, database) = open();
     database.set_channels(vec!["mail".into()]);
     let tenants = ["t1".to_owned()];
-    let outcomes = [AlertChange::Alert(alert("a1", "t1", 0..5, true)), AlertChange::Alert(alert("a2", "t1", 5..8, true))];
+    let outcomes =
+        [AlertChange::Alert(alert("a1", "t1", 0..5, true)), AlertChange::Alert(alert("a2", "t1", 5..8, true))];
     database.apply(batch(&outcomes, 8, None)).unwrap();
     database.acknowledge(&tenants, "a2", "sato", Timestamp(5)).unwrap();
     let joined = AlertChange::Replaced { old: vec!["a1".into(), "a2".into()], alert: alert("a0", "t1", 8..9, true) };
