@@ -150,6 +150,18 @@ pub(crate) const PRESETS: &[(&str, i64, &str, &str)] = &[
     ("30d", 2_592_000, "30日", "30 d"),
 ];
 
+/// Seconds of a range that is no preset: a number and m, h or d (`3d`), up to ten years.
+fn span(text: &str) -> Option<i64> {
+    let unit = match text.bytes().last()? {
+        b'm' => 60,
+        b'h' => 3600,
+        b'd' => 86_400,
+        _ => return None,
+    };
+    let number: i64 = text[..text.len() - 1].parse().ok()?;
+    number.checked_mul(unit).filter(|seconds| (1..=3_660 * 86_400).contains(seconds))
+}
+
 /// A time range, start included, end excluded; never empty.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Range {
@@ -170,10 +182,15 @@ impl Range {
             _ => {}
         }
         let wanted = params.get("range").unwrap_or(default);
-        let (name, seconds, ..) = PRESETS.iter().find(|(name, ..)| *name == wanted).unwrap_or(&PRESETS[1]);
+        let preset = |wanted: &str| PRESETS.iter().find(|(name, ..)| *name == wanted);
+        let (name, seconds) = match (preset(wanted), span(wanted)) {
+            (Some((name, seconds, ..)), _) => (Some(*name), *seconds),
+            (None, Some(seconds)) => (None, seconds),
+            (None, None) => preset(default).map_or((None, 3600), |(name, seconds, ..)| (Some(*name), *seconds)),
+        };
         // One second of the future: a device's clock may be slightly ahead.
         let to = Timestamp::from_seconds(now.seconds() + 1);
-        Range { from: Timestamp::from_seconds(to.seconds() - seconds), to, preset: Some(name) }
+        Range { from: Timestamp::from_seconds(to.seconds() - seconds), to, preset: name }
     }
 
     /// Width in seconds, at least 1.
@@ -239,5 +256,10 @@ mod tests {
         let before = range.moved(&params("range=1h"), -1);
         assert_eq!(before.get("to"), Some("2026-11-20T14:00:00"));
         assert_eq!(before.get("range"), None);
+        let range = Range::read(&params("range=3d"), now, "1h");
+        assert_eq!((range.seconds(), range.preset), (3 * 86_400, None));
+        for unread in ["range=99999d", "range=3", "range=-3d", "range=x"] {
+            assert_eq!(Range::read(&params(unread), now, "24h").preset, Some("24h"), "{unread}");
+        }
     }
 }

@@ -121,6 +121,9 @@ fn common_log_form() {
     }
 }
 
+/// 2262-01-01: the first year that is not read.
+const Y2262: i64 = 9_214_646_400_000_000_000;
+
 proptest::proptest! {
     #[test]
     fn never_panics(text in "\\PC{0,40}|[A-Za-z]{3} [0-9: ]{0,20}.{0,4}|[0-9T:/+. -]{0,40}") {
@@ -130,7 +133,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn iso_agrees_with_jiff(nanos in 0..i64::MAX) {
+    fn iso_agrees_with_jiff(nanos in 0..Y2262) {
         let text = Timestamp(nanos).to_string();
         proptest::prop_assert_eq!(iso(&text, &Zone::tokyo()), Some(Timestamp(nanos)));
     }
