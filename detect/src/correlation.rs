@@ -34,6 +34,9 @@
 //! events into account as far back as they are kept. Of an alert with more than that many events, which are its evidence
 //! depends on arrival; their number does not.
 //!
+//! **Known fault.** In a chain of three correlations or more whose conditions can stop holding with more events (`lt`,
+//! `lte`, `eq`, `neq`), a late event may leave evidence at the outermost alert that on-time arrival would not have given.
+//!
 //! Source: Sigma specification 2.1, correlation rules. Not in it and refused: tumbling and session windows, boolean
 //! conditions of temporal rules.
 

@@ -8,7 +8,7 @@
 //!
 //! Types: TRAFFIC, THREAT (URL, DATA, FILE, WILDFIRE as subtypes or as types), SYSTEM, CONFIG, GLOBALPROTECT, USERID,
 //! HIPMATCH, CORRELATION, AUTHENTICATION, DECRYPTION, SCTP, GTP, IPTAG, TUNNEL, AUDIT. Later versions add cells at the
-//! end, so one table per type serves all of them (see `columns`); at most [`CELLS_MAX`] cells are read.
+//! end, so one table per type serves all of them (see `columns`); at most `CELLS_MAX` cells are read.
 //!
 //! `@timestamp` is the generated time; its zone is taken from the high-resolution time stamp where that shows the same
 //! time of day (10.0 and later), else the source's. Source: PAN-OS Administrator's Guide, "Syslog Field Descriptions".
