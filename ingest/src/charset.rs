@@ -37,7 +37,7 @@ impl Charset {
         let encoding = match self {
             Charset::Cp932 => SHIFT_JIS,
             Charset::EucJp => EUC_JP,
-            Charset::Auto | Charset::Utf8 => match std::str::from_utf8(raw) {
+            Charset::Auto | Charset::Utf8 => match simdutf8::basic::from_utf8(raw) {
                 Ok(text) => return (text, None),
                 Err(_) if self == Charset::Auto => guess(raw),
                 Err(_) => UTF_8,

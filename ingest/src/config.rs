@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [[listen.listener]]
-//! kind = "syslog_udp"              # syslog_udp, syslog_tcp or http
+//! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats
 //! bind = "0.0.0.0:514"
 //! tenant = "town"
 //! source = "fw-core"               # everything that comes in here is this source's
@@ -16,18 +16,33 @@
 //! [[listen.listener]]
 //! kind = "http"                    # POST /ingest/v1/{source}, bearer tokens from sources.toml
 //! bind = "0.0.0.0:8088"
+//!
+//! [[listen.listener]]
+//! kind = "syslog_tls"              # relp may have `tls` too
+//! bind = "0.0.0.0:6514"
+//! tenant = "town"                  # with client certificates, `certificate` in sources.toml names the source
+//! tls = { certificate = "tls/server.pem", key = "tls/server.key", client_ca = "tls/senders.pem" }
+//! ```
+//!
+//! ```toml
+//! [[listen.file]]                  # lines of files that programs write
+//! paths = ["/var/log/squid/access.log"]
+//! tenant = "town"
+//! source = "squid01"
 //! ```
 //!
 //! The tenant never comes from a line's content: only from the listener, the peer's address or the token.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde::Deserialize;
 
 use crate::framing::Framing;
-use crate::listen::HttpLimits;
+use crate::listen::{HttpLimits, TlsConfig};
 use crate::sources::Sources;
+use crate::tail::FileConfig;
 use crate::{Error, Result};
 
 /// The source of lines from a sender that no source claims; the tenant too, where the listener names none.
@@ -40,6 +55,9 @@ pub struct ListenConfig {
     /// The listeners; none is allowed (a machine that only serves pages).
     #[serde(default)]
     pub listener: Vec<Listener>,
+    /// Files that are followed.
+    #[serde(default)]
+    pub file: Vec<FileConfig>,
     /// Limits, the same for every listener.
     #[serde(default)]
     pub limits: Limits,
@@ -60,6 +78,15 @@ pub struct Listener {
     /// How messages are told apart on a TCP connection; found out per connection unless set.
     #[serde(default)]
     pub framing: Framing,
+    /// Sockets that share the port of `syslog_udp` (SO_REUSEPORT), each with a thread. Default 1.
+    #[serde(default = "one")]
+    pub sockets: usize,
+    /// Certificates: required by `syslog_tls`, allowed for `relp`, `beats` and what speaks HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// What a listener speaks.
@@ -70,8 +97,20 @@ pub enum ListenerKind {
     SyslogUdp,
     /// Syslog over TCP (RFC 6587): octet-counted or one message per line.
     SyslogTcp,
+    /// Syslog over TLS (RFC 5425), framed as over TCP.
+    SyslogTls,
+    /// RELP: every message is acknowledged once it is durable.
+    Relp,
     /// Lines or NDJSON over HTTP.
     Http,
+    /// Elasticsearch's `_bulk` and what shippers ask before it.
+    Elasticsearch,
+    /// Splunk's HTTP Event Collector.
+    SplunkHec,
+    /// Logs of OpenTelemetry, over HTTP and gRPC.
+    Otlp,
+    /// Lumberjack 2, as Beats and Logstash speak it: every window is acknowledged once it is durable.
+    Beats,
 }
 
 /// Limits of every listener.
@@ -85,14 +124,22 @@ pub struct Limits {
     /// A TCP connection without a byte for this long is closed. Default 86,400: syslog senders lose what they write
     /// into a connection that was closed meanwhile, so this only clears away the dead.
     pub idle_seconds_max: u64,
+    /// How long a TLS handshake, and after it the first word of RELP, may take. Default 10.
+    pub handshake_seconds_max: u64,
     /// Receive buffer asked of the kernel for UDP (Linux grants at most `net.core.rmem_max`). Default 16 MiB.
     pub udp_buffer_bytes: usize,
+    /// Datagrams of one listener that wait for the stream, in bytes; the source that fills it is shed first. Default
+    /// 64 MiB.
+    pub udp_queue_bytes_max: usize,
     /// HTTP requests in work at one time per listener; more are answered 429. Default 64.
     pub http_requests_max: usize,
     /// Largest HTTP body as sent. Default 16 MiB.
     pub http_body_bytes_max: usize,
     /// Largest HTTP body after decompression. Default 64 MiB.
     pub http_decompressed_bytes_max: usize,
+    /// Bytes of HTTP bodies held at one time per listener, as sent and decompressed together; more are answered 429.
+    /// At least one body of the largest size. Default 256 MiB.
+    pub http_memory_bytes_max: usize,
     /// How long a client may take to send its body. Default 30.
     pub http_body_seconds_max: u64,
     /// How long a client may take to send the head of a request; a connection without a request is kept as long.
@@ -106,10 +153,13 @@ impl Default for Limits {
             connections_max: 1024,
             peer_connections_max: 128,
             idle_seconds_max: 86_400,
+            handshake_seconds_max: 10,
             udp_buffer_bytes: 16 << 20,
+            udp_queue_bytes_max: 64 << 20,
             http_requests_max: 64,
             http_body_bytes_max: 16 << 20,
             http_decompressed_bytes_max: 64 << 20,
+            http_memory_bytes_max: 256 << 20,
             http_body_seconds_max: 30,
             http_head_seconds_max: 60,
         }
@@ -122,7 +172,13 @@ impl ListenerKind {
         match self {
             ListenerKind::SyslogUdp => "syslog_udp",
             ListenerKind::SyslogTcp => "syslog_tcp",
+            ListenerKind::SyslogTls => "syslog_tls",
+            ListenerKind::Relp => "relp",
             ListenerKind::Http => "http",
+            ListenerKind::Elasticsearch => "elasticsearch",
+            ListenerKind::SplunkHec => "splunk_hec",
+            ListenerKind::Otlp => "otlp",
+            ListenerKind::Beats => "beats",
         }
     }
 }
@@ -136,6 +192,18 @@ impl fmt::Display for ListenerKind {
 impl ListenConfig {
     /// The most listeners of one process.
     pub const LISTENERS_MAX: usize = 1024;
+    /// The most sockets of one listener.
+    pub const SOCKETS_MAX: usize = 64;
+
+    /// Takes relative paths as relative to this folder.
+    pub fn resolve(&mut self, base: &Path) {
+        for tls in self.listener.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
+            tls.resolve(base);
+        }
+        for file in &mut self.file {
+            file.resolve(base);
+        }
+    }
 
     /// Checks what the types do not say, against the declared sources. [`listen`](crate::listen) does it too.
     ///
@@ -161,13 +229,31 @@ impl ListenConfig {
             {
                 return wrong(&format!("sources.toml declares no source {tenant}/{source}; declare it there"));
             }
-            if listener.kind != ListenerKind::SyslogTcp && listener.framing != Framing::Auto {
-                return wrong("`framing` is for syslog_tcp; leave it out");
+            let framed = matches!(listener.kind, ListenerKind::SyslogTcp | ListenerKind::SyslogTls);
+            if !framed && listener.framing != Framing::Auto {
+                return wrong("`framing` is for syslog_tcp and syslog_tls; leave it out");
+            }
+            match (listener.kind, listener.sockets) {
+                (_, 1) | (ListenerKind::SyslogUdp, 2..=Self::SOCKETS_MAX) => {}
+                (ListenerKind::SyslogUdp, _) => return wrong("`sockets` is from 1 to 64"),
+                _ => return wrong("`sockets` is for syslog_udp; leave it out"),
+            }
+            match (listener.kind, &listener.tls) {
+                (ListenerKind::SyslogTls, None) => {
+                    return wrong("no `tls`; write tls = { certificate = \"server.pem\", key = \"server.key\" }");
+                }
+                (ListenerKind::SyslogUdp | ListenerKind::SyslogTcp, Some(_)) => {
+                    return wrong("syslog over TLS is kind `syslog_tls`; write that, or leave `tls` out");
+                }
+                _ => {}
             }
             let name_empty = |name: &Option<String>| name.as_ref().is_some_and(String::is_empty);
             if name_empty(&listener.tenant) || name_empty(&listener.source) {
                 return wrong("an empty name; write the id or leave the key out");
             }
+        }
+        for (index, file) in self.file.iter().enumerate() {
+            file.validate(sources).map_err(|what| Error::Config(format!("listen.file {}: {what}", index + 1)))?;
         }
         self.limits.validate()
     }
@@ -191,13 +277,23 @@ impl Limits {
             ("connections_max", limits.connections_max),
             ("peer_connections_max", limits.peer_connections_max),
             ("udp_buffer_bytes", limits.udp_buffer_bytes),
+            ("udp_queue_bytes_max", limits.udp_queue_bytes_max),
             ("http_requests_max", limits.http_requests_max),
             ("http_body_bytes_max", limits.http_body_bytes_max),
             ("http_decompressed_bytes_max", limits.http_decompressed_bytes_max),
+            ("http_memory_bytes_max", limits.http_memory_bytes_max),
             ("idle_seconds_max", limits.idle_seconds_max as usize),
+            ("handshake_seconds_max", limits.handshake_seconds_max as usize),
             ("http_body_seconds_max", limits.http_body_seconds_max as usize),
             ("http_head_seconds_max", limits.http_head_seconds_max as usize),
         ];
+        let largest = limits.http_body_bytes_max.saturating_add(limits.http_decompressed_bytes_max);
+        if limits.http_memory_bytes_max < largest {
+            let held = limits.http_memory_bytes_max;
+            return Err(Error::Config(format!(
+                "listen.limits.http_memory_bytes_max is {held}; one body may need {largest}: write that or more"
+            )));
+        }
         match all.iter().find(|(_, value)| !(1..=1 << 30).contains(value)) {
             Some((key, value)) => {
                 Err(Error::Config(format!("listen.limits.{key} is {value}; write a number from 1 to {}", 1 << 30)))
@@ -221,7 +317,8 @@ mod tests {
         assert_eq!((config.listener[0].framing, config.limits.connections_max), (Framing::Lf, 2));
         for (text, expected) in [
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\nport=1\n", "port"),
-            ("[[listener]]\nkind='relp'\nbind='127.0.0.1:0'\n", "relp"),
+            ("[[listener]]\nkind='telnet'\nbind='127.0.0.1:0'\n", "telnet"),
+            ("[[listener]]\nkind='relp'\nbind='127.0.0.1:0'\ntls={certificate='a'}\n", "key"),
             ("[[listener]]\nkind='syslog_udp'\nbind='514'\n", "bind"),
         ] {
             let wrong = toml::from_str::<ListenConfig>(text).unwrap_err().to_string();
@@ -230,6 +327,11 @@ mod tests {
         for (text, expected) in [
             ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsource='s'\n", "tenant"),
             ("[[listener]]\nkind='http'\nbind='127.0.0.1:0'\ntenant='t'\nsource='s'\n", "path"),
+            ("[[listener]]\nkind='syslog_tls'\nbind='127.0.0.1:0'\n", "no `tls`"),
+            ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsockets=0\n", "from 1 to 64"),
+            ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "syslog_tls"),
+            ("[limits]\nhttp_memory_bytes_max=1000\n", "write that or more"),
+            ("[[file]]\npaths=['a']\ntenant='t'\nsource='s'\n", "listen.file 1: sources.toml declares no source t/s"),
             ("[limits]\nconnections_max=0\n", "connections_max"),
         ] {
             let wrong = toml::from_str::<ListenConfig>(text).unwrap().validate(&declared).unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! From a record to an event: charset, the product's parser, and what every event carries.
+//! From a record to an event: charset, the envelope of a collector, the product's parser, and what every event carries.
 //!
 //! Never fails. A line that its parser does not understand becomes an event with `event.kind: pipeline_error`, the reason
 //! in `sekisho.parse.reason`, and whatever fields were set before; `event.original` is always the line.
@@ -9,6 +9,7 @@ use bumpalo::Bump;
 use stream::{Event, RecordRef, Value, fields};
 
 use crate::charset::Charset;
+use crate::envelope::Envelope;
 use crate::parser::{Context, Parser};
 use crate::sources::{SourceConfig, Sources};
 use crate::{Error, Result, products};
@@ -22,6 +23,7 @@ pub struct Decoder {
 
 struct Lane {
     parser: Box<dyn Parser>,
+    envelope: Envelope,
     charset: Charset,
     context: Context,
 }
@@ -55,7 +57,7 @@ impl Decoder {
         let (text, charset) = lane.charset.decode(record.raw, arena);
         lane.context.received = record.received;
         let mut event = Event::new_in(arena);
-        let parsed = lane.parser.parse(text, &lane.context, arena, &mut event);
+        let parsed = lane.envelope.parse(&mut *lane.parser, text, &lane.context, arena, &mut event);
         make_room(&mut event);
         // Set last and over whatever the line claims: a line does not choose its tenant.
         event.set(fields::EVENT_ORIGINAL, Value::Str(text));
@@ -100,7 +102,8 @@ fn make_room(event: &mut Event<'_>) {
 impl Lane {
     fn of(source: &SourceConfig) -> Option<Lane> {
         Some(Lane {
-            parser: products::parser(&source.product)?,
+            parser: products::product(&source.product)?.parser_with(&source.layout).ok()?,
+            envelope: Envelope::of(&source.product),
             charset: source.charset,
             context: Context { received: stream::Timestamp::default(), zone: source.zone_of_time.clone() },
         })
@@ -109,6 +112,7 @@ impl Lane {
     fn unknown() -> Lane {
         Lane {
             parser: Box::new(crate::auto::Auto::default()),
+            envelope: Envelope::of("auto"),
             charset: Charset::Auto,
             context: Context::tokyo(stream::Timestamp::default()),
         }

@@ -1,8 +1,8 @@
 //! What routers write about a packet in free text: `TCP 192.0.2.1:1024 > 198.51.100.1:80`, with the variants that
 //! Japanese vendors use, and the logins to the device.
 //!
-//! An endpoint is `v4:port`, `v4(port)`, `[v6]:port`, `v6.port` (YAMAHA) or an address alone; the arrow is `>`, `->` or
-//! `=>`. Nothing is set that does not stand around such an arrow.
+//! An endpoint is `v4:port`, `v4(port)`, `address,port` (SEIL), `[v6]:port`, `v6.port` (YAMAHA) or an address alone; the
+//! arrow is `>`, `->`, `=>` or `to` behind `from`. Nothing is set that does not stand around such an arrow.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -19,6 +19,9 @@ pub(crate) fn endpoint(text: &str) -> Option<(IpAddr, Option<u16>)> {
     if let Some((address, rest)) = text.split_once('(') {
         let port = rest.split(')').next().and_then(|port| port.parse().ok());
         return Some((put::ip(address)?, port));
+    }
+    if let Some((address, port)) = text.split_once(',') {
+        return Some((put::ip(address)?, Some(port.parse().ok()?)));
     }
     // A port behind the last colon of `v4:port` and `[v6]:port`, behind the last full stop of `v6.port`.
     if let Some((address, port)) = text.rsplit_once('.')
@@ -37,7 +40,7 @@ pub(crate) fn endpoint(text: &str) -> Option<(IpAddr, Option<u16>)> {
 
 /// Sets both ends, the ports and the transport of the first arrow between two endpoints: what follows them.
 pub(crate) fn packet<'a>(text: &'a str, event: &mut Event<'a>) -> Option<&'a str> {
-    for arrow in [" > ", " -> ", " => "] {
+    for arrow in [" > ", " -> ", " => ", " to "] {
         let mut from = 0;
         while let Some(found) = text[from..].find(arrow) {
             let at = from + found;
@@ -52,6 +55,7 @@ pub(crate) fn packet<'a>(text: &'a str, event: &mut Event<'a>) -> Option<&'a str
                         event.set(field, Value::Int(i64::from(port)));
                     }
                 }
+                let lead = lead.strip_suffix(" from").unwrap_or(lead);
                 transport(lead.rsplit(' ').next().unwrap_or(""), event);
                 return Some(rest);
             }
@@ -63,7 +67,7 @@ pub(crate) fn packet<'a>(text: &'a str, event: &mut Event<'a>) -> Option<&'a str
 
 /// Sets `network.transport` of a protocol's name or number.
 pub(crate) fn transport(word: &str, event: &mut Event<'_>) {
-    let word = word.rsplit([':', ')', '(', '=']).next().unwrap_or("");
+    let word = word.trim_matches(['[', ']', '(', ')', ':', ',']).rsplit([':', ')', '(', '=']).next().unwrap_or("");
     const NAMES: [(&str, &str, &str); 9] = [
         ("tcp", "6", "tcp"),
         ("udp", "17", "udp"),
@@ -137,6 +141,9 @@ pub(crate) fn login<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     let words = || text.split([' ', '(', ')', ',']).map(|word| word.trim_matches([':', '\'', '"', '.', ';', '[', ']']));
     if let Some(address) = words().find(|word| put::ip(word).is_some()) {
         put::end(&put::SOURCE, address, event);
+        if let Some(port) = words().skip_while(|word| *word != address).skip_while(|word| *word != "port").nth(1) {
+            put::port(fields::SOURCE_PORT, port, event);
+        }
     }
     let mut before = "";
     let mut ahead = words().filter(|word| !word.is_empty()).peekable();
@@ -169,6 +176,8 @@ mod tests {
         assert_eq!(read("[2001:db8::1]:443"), Some(("2001:db8::1".into(), Some(443))));
         assert_eq!(read("2001:db8::1"), Some(("2001:db8::1".into(), None)));
         assert_eq!(read("192.0.2.1"), Some(("192.0.2.1".into(), None)));
+        assert_eq!(read("192.0.2.1,53"), Some(("192.0.2.1".into(), Some(53))));
+        assert_eq!(read("2001:db8::1,53"), Some(("2001:db8::1".into(), Some(53))));
         assert_eq!(read("192.0.2.1:99999"), None);
         assert_eq!(read("x:1"), None);
     }

@@ -12,6 +12,8 @@
 //! is counted in [`Frame::cut_bytes`]. What the frames are does not depend on how the bytes were cut into reads.
 //! Memory: one message and one read.
 
+pub mod relp;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 use memchr::memchr2;
 use serde::Deserialize;

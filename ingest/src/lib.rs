@@ -4,6 +4,7 @@
 //! [`Sink`] makes them durable, untouched. Behind the stream a [`Decoder`] turns each record into an event, with the
 //! charset and the parser of its source ([`Sources`], [`PRODUCTS`]).
 
+mod access_keys;
 mod access_log;
 pub mod auto;
 mod charset;
@@ -13,6 +14,7 @@ mod csv_cells;
 mod decode;
 mod device;
 mod elff;
+mod envelope;
 mod error;
 mod flow_text;
 pub mod framing;
@@ -28,9 +30,11 @@ pub mod products;
 mod protocols;
 mod put;
 mod row;
+pub mod senders;
 mod sink;
 mod sources;
 pub mod syslog;
+pub mod tail;
 mod template;
 pub mod time;
 
@@ -39,7 +43,7 @@ pub use config::{Limits, ListenConfig, Listener, ListenerKind, UNKNOWN};
 pub use decode::Decoder;
 pub use error::{Error, Result};
 pub use framing::{Frame, Framer, Framing, MESSAGE_BYTES_MAX};
-pub use listen::{Bound, HttpLimits, listen, serve_http};
+pub use listen::{Bound, HttpLimits, Listeners, TlsConfig, checks, listen, serve_http};
 pub use parser::{Context, Names, Parser, Reason};
 pub use products::{PRODUCTS, parser};
 pub use sink::{Durable, Sink};

@@ -4,14 +4,49 @@
 //! instead of filling memory. What is lost nevertheless is counted: datagrams the kernel had no room for, and records
 //! whose append failed. On cancellation each listener takes what has arrived, makes it durable, and ends.
 
+mod beats;
 mod http;
 mod limited;
+mod relp;
 mod route;
 mod server;
 mod tcp;
+mod tls;
 mod udp;
 
 pub use server::{HttpLimits, serve_http};
+pub use tls::TlsConfig;
+
+/// What fuzz targets hold the readers of each protocol to; each panics where a promise is broken.
+pub mod checks {
+    use bytes::Bytes;
+
+    /// Reads a body of Elasticsearch's `_bulk`: every item is answered. Gives items and documents.
+    ///
+    /// # Errors
+    /// The request would be refused as a whole.
+    pub fn bulk(body: Bytes) -> Result<(usize, usize), String> {
+        super::http::check_bulk(&body)
+    }
+
+    /// Reads a body of Splunk's event collector: its events lie in it one after another. Gives how many.
+    pub fn hec(body: Bytes) -> usize {
+        super::http::check_hec(&body)
+    }
+
+    /// Reads a message of OTLP, JSON or protobuf: its log records are JSON. Gives how many.
+    ///
+    /// # Errors
+    /// The request would be refused.
+    pub fn otlp(body: Bytes, json: bool) -> Result<usize, String> {
+        super::http::check_otlp(&body, json)
+    }
+
+    /// Reads frames of lumberjack 2, whole and cut in two: the same frames. Gives how many, none where they are wrong.
+    pub fn beats(bytes: &[u8], cut: usize) -> Option<usize> {
+        super::beats::check(bytes, cut)
+    }
+}
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -26,7 +61,9 @@ use crate::config::{Limits, ListenConfig, Listener, ListenerKind};
 use crate::sink::Sink;
 use crate::sources::Sources;
 use crate::{Error, Result, metrics};
-use route::Router;
+use route::Routes;
+use tcp::Speech;
+use tls::Acceptor;
 
 /// The most records one append holds.
 const BATCH_RECORDS: usize = 1_000;
@@ -50,12 +87,16 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Datagrams that the kernel dropped here since the process started because the receive buffer was full. Whose they
-    /// were is known where the listener is one source's.
+    /// Datagrams that the kernel dropped here since the process started because the receive buffer was full, and those of
+    /// the listener's own source that were shed. Whose the kernel's were is known where the listener is one source's.
     pub fn kernel_drops(&self) -> u64 {
         match self.kind {
-            ListenerKind::SyslogUdp => metrics::KERNEL_DROPS.with_label_values(&[&self.address.to_string()]).get(),
-            ListenerKind::SyslogTcp | ListenerKind::Http => 0,
+            ListenerKind::SyslogUdp => {
+                let address = &*self.address.to_string();
+                metrics::KERNEL_DROPS.with_label_values(&[address]).get()
+                    + metrics::SHED.with_label_values(&[address, &self.tenant, &self.source]).get()
+            }
+            _ => 0,
         }
     }
 }
@@ -71,6 +112,32 @@ impl fmt::Display for Bound {
     }
 }
 
+/// The listeners of a process, for as long as they run.
+pub struct Listeners {
+    /// Where they listen.
+    pub bound: Vec<Bound>,
+    routes: Vec<Arc<Routes>>,
+    acceptors: Vec<Arc<Acceptor>>,
+}
+
+impl Listeners {
+    /// Goes by these sources from here on, and by the certificates as their files are now. Connections that are open
+    /// keep the certificate they were made with.
+    ///
+    /// # Errors
+    /// A certificate's file is wrong: then nothing changes.
+    pub fn renew(&self, sources: &Arc<Sources>) -> Result<()> {
+        let read = self.acceptors.iter().map(|acceptor| acceptor.read()).collect::<Result<Vec<_>>>()?;
+        for (acceptor, config) in self.acceptors.iter().zip(read) {
+            acceptor.renew(config);
+        }
+        for routes in &self.routes {
+            routes.renew(Arc::clone(sources));
+        }
+        Ok(())
+    }
+}
+
 /// What every listener shares.
 #[derive(Clone)]
 struct Shared {
@@ -83,8 +150,8 @@ struct Shared {
 /// Binds every listener, then starts them on `tasks`; they end, drained, after `cancel`.
 ///
 /// # Errors
-/// The configuration is wrong, an address cannot be bound (then none of the listeners is started), or the metrics are
-/// registered already.
+/// The configuration or a certificate is wrong, an address cannot be bound (then none of the listeners is started), or
+/// the metrics are registered already.
 pub async fn listen(
     config: ListenConfig,
     sources: Arc<Sources>,
@@ -92,33 +159,44 @@ pub async fn listen(
     registry: &prometheus::Registry,
     cancel: CancellationToken,
     tasks: &TaskTracker,
-) -> Result<Vec<Bound>> {
+) -> Result<Listeners> {
     config.validate(&sources)?;
     metrics::register(registry)?;
     let shared = Shared { sink, limits: Arc::new(config.limits), cancel, tasks: tasks.clone() };
-    let mut bound = Vec::new();
-    let mut sockets = Vec::new();
+    let (mut bound, mut sockets) = (Vec::new(), Vec::new());
+    let (mut routes, mut acceptors) = (Vec::new(), Vec::new());
     for listener in &config.listener {
+        let tls = listener
+            .tls
+            .as_ref()
+            .map(|files| Acceptor::load(files, protocols(listener.kind)).map(Arc::new))
+            .transpose()?;
+        acceptors.extend(tls.clone());
         let (socket, address) = Socket::bind(listener, &shared.limits)?;
         let name = |name: &Option<String>| name.clone().unwrap_or_default();
         let (tenant, source) = (name(&listener.tenant), name(&listener.source));
         bound.push(Bound { kind: listener.kind, address, tenant, source });
-        sockets.push(socket);
+        routes.push(Arc::new(Routes::new(listener, Arc::clone(&sources))));
+        sockets.push((socket, tls));
     }
-    for ((listener, socket), bound) in config.listener.iter().zip(sockets).zip(&bound) {
-        let router = Arc::new(Router::new(listener, Arc::clone(&sources)));
-        let shared = shared.clone();
+    for (((listener, (socket, tls)), bound), routes) in config.listener.iter().zip(sockets).zip(&bound).zip(&routes) {
+        let (routes, shared) = (Arc::clone(routes), shared.clone());
+        let speech = match listener.kind {
+            ListenerKind::Relp => Speech::Relp,
+            ListenerKind::Beats => Speech::Beats,
+            _ => Speech::Syslog(listener.framing),
+        };
         match socket {
-            Socket::Udp(socket) => udp::start(socket, bound.address, router, shared),
-            Socket::Tcp(socket) => drop(tasks.spawn(tcp::serve(socket, listener.framing, router, shared))),
-            Socket::Http(socket) => drop(tasks.spawn(http::serve(socket, router, shared))),
+            Socket::Udp(sockets) => udp::start(sockets, bound.address, &routes, &shared),
+            Socket::Tcp(socket) => drop(tasks.spawn(tcp::serve(socket, speech, tls, routes, shared))),
+            Socket::Http(socket) => drop(tasks.spawn(http::serve(socket, tls, routes, shared))),
         }
     }
-    Ok(bound)
+    Ok(Listeners { bound, routes, acceptors })
 }
 
 enum Socket {
-    Udp(tokio::net::UdpSocket),
+    Udp(Vec<std::net::UdpSocket>),
     Tcp(tokio::net::TcpListener),
     Http(tokio::net::TcpListener),
 }
@@ -129,16 +207,16 @@ impl Socket {
         let bind = || {
             Ok(match listener.kind {
                 ListenerKind::SyslogUdp => {
-                    let socket = udp::bind(listener.bind, limits.udp_buffer_bytes)?;
-                    let address = socket.local_addr()?;
-                    (Socket::Udp(socket), address)
+                    let sockets = udp::bind(listener.bind, listener.sockets, limits.udp_buffer_bytes)?;
+                    let address = sockets.first().map_or(Ok(listener.bind), std::net::UdpSocket::local_addr)?;
+                    (Socket::Udp(sockets), address)
                 }
-                ListenerKind::SyslogTcp => {
+                ListenerKind::SyslogTcp | ListenerKind::SyslogTls | ListenerKind::Relp | ListenerKind::Beats => {
                     let socket = tcp::bind(listener.bind)?;
                     let address = socket.local_addr()?;
                     (Socket::Tcp(socket), address)
                 }
-                ListenerKind::Http => {
+                ListenerKind::Http | ListenerKind::Elasticsearch | ListenerKind::SplunkHec | ListenerKind::Otlp => {
                     let socket = tcp::bind(listener.bind)?;
                     let address = socket.local_addr()?;
                     (Socket::Http(socket), address)
@@ -146,6 +224,15 @@ impl Socket {
             })
         };
         bind().map_err(failed)
+    }
+}
+
+/// What is spoken inside TLS, by the names of ALPN; clients with HTTP/2 insist on being told.
+fn protocols(kind: ListenerKind) -> &'static [&'static [u8]] {
+    match kind {
+        ListenerKind::Otlp => &[b"h2", b"http/1.1"],
+        ListenerKind::Http | ListenerKind::Elasticsearch | ListenerKind::SplunkHec => &[b"http/1.1"],
+        _ => &[],
     }
 }
 

@@ -39,11 +39,25 @@ pub(crate) static EMPTY: LazyLock<IntCounterVec> =
 pub(crate) static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter("sekisho_ingest_refused_connections_total", "Connections over the limit, closed at once.", &["kind"])
 });
+pub(crate) static HANDSHAKES_FAILED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_failed_handshakes_total",
+        "Connections that ended before TLS or RELP was agreed on.",
+        &["kind"],
+    )
+});
 pub(crate) static KERNEL_DROPS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counter(
         "sekisho_ingest_udp_kernel_drops_total",
         "Datagrams that the kernel dropped because its receive buffer was full.",
         &["listener"],
+    )
+});
+pub(crate) static SHED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_udp_shed_total",
+        "Datagrams dropped because their source alone had filled its listener's queue.",
+        &["listener", "tenant", "source"],
     )
 });
 pub(crate) static HTTP_RESPONSES: LazyLock<IntCounterVec> =
@@ -66,7 +80,9 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
         &CUT_BYTES,
         &EMPTY,
         &REFUSED,
+        &HANDSHAKES_FAILED,
         &KERNEL_DROPS,
+        &SHED,
         &HTTP_RESPONSES,
     ] {
         registry.register(Box::new(LazyLock::force(counter).clone()))?;

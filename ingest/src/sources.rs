@@ -9,15 +9,18 @@
 //! tz = "Asia/Tokyo"                   # of times that name no zone
 //! charset = "auto"                    # auto, utf-8, cp932, euc-jp
 //! from = ["192.0.2.1"]                # peer addresses, for listeners shared by several sources
+//! certificate = ["fw01.town.example"] # names in the sender's certificate, for listeners with client certificates
 //! hosts = ["fw01"]                    # syslog host names, where addresses do not tell (one relay for many devices)
 //! token_sha256 = ["9f86d0..."]        # for POST /ingest/v1/fw-core: hex SHA-256 of the bearer token
 //! silence_after = "15m"               # quiet for longer is reported
 //! last_received = "2026-11-03T14:59:59Z"
+//! columns = ["日時", "端末名", "-", "source.ip"]  # of product csv; separator = "\t"
+//! patterns = ["%{IP:source.ip} %{GREEDYDATA:message}"]  # of product grok
 //! ```
 //!
 //! Keys beside these are allowed: other tools may keep theirs here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +42,8 @@ pub struct SourceConfig {
     pub id: String,
     /// Product name as the registry knows it.
     pub product: String,
+    /// What the source says of its own format: columns, patterns.
+    pub layout: products::Layout,
     /// Log file, relative to the folder of sources.toml.
     pub file: Option<PathBuf>,
     /// The zone of times that name none.
@@ -53,6 +58,8 @@ pub struct SourceConfig {
     pub silence_after: Option<Duration>,
     /// Peer addresses it sends from.
     pub from: Vec<IpAddr>,
+    /// Names in the certificate that it shows: of its alternative names, else its common name; in lower case.
+    pub certificate: Vec<String>,
     /// Host names that its syslog headers carry; they choose a source only within a listener's own tenant.
     pub hosts: Vec<String>,
     /// Hex SHA-256 of the bearer tokens it may use.
@@ -81,9 +88,40 @@ struct Entry {
     #[serde(default)]
     from: Vec<IpAddr>,
     #[serde(default)]
+    certificate: Names,
+    #[serde(default)]
     hosts: Vec<String>,
     #[serde(default)]
     token_sha256: Vec<String>,
+    #[serde(default)]
+    columns: Vec<String>,
+    separator: Option<char>,
+    #[serde(default)]
+    patterns: Vec<String>,
+}
+
+/// One name or several.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Names::Several(Vec::new())
+    }
+}
+
+impl Names {
+    fn in_lower_case(self) -> Vec<String> {
+        let names = match self {
+            Names::One(name) => vec![name],
+            Names::Several(names) => names,
+        };
+        names.into_iter().map(|name| name.to_ascii_lowercase()).collect()
+    }
 }
 
 impl SourceConfig {
@@ -103,8 +141,12 @@ impl SourceConfig {
             zone: None,
             silence_after: None,
             from: Vec::new(),
+            certificate: Names::default(),
             hosts: Vec::new(),
             token_sha256: Vec::new(),
+            columns: Vec::new(),
+            separator: None,
+            patterns: Vec::new(),
         };
         SourceConfig::try_from(entry).map_err(Error::Config)
     }
@@ -114,9 +156,16 @@ impl TryFrom<Entry> for SourceConfig {
     type Error = String;
 
     fn try_from(entry: Entry) -> Result<SourceConfig, String> {
-        let Some(product) = products::product(&entry.product) else {
+        let (name, mut layout) = products::Layout::split(&entry.product);
+        let Some(product) = products::product(name) else {
             return Err(format!("no product `{}`; known are {}", entry.product, known_products()));
         };
+        if !entry.columns.is_empty() {
+            layout.columns = entry.columns;
+        }
+        layout.separator = entry.separator;
+        layout.patterns.extend(entry.patterns);
+        product.parser_with(&layout)?;
         let tz = if entry.tz.is_empty() { "Asia/Tokyo" } else { &entry.tz };
         let Some(charset) = Charset::from_name(&entry.charset) else {
             return Err(format!("no charset `{}`; write auto, utf-8, cp932 or euc-jp", entry.charset));
@@ -132,11 +181,13 @@ impl TryFrom<Entry> for SourceConfig {
             last_received: entry.last_received.as_deref().map(instant).transpose()?,
             silence_after: entry.silence_after.as_deref().map(duration).transpose()?,
             product: product.name.to_owned(),
+            layout,
             tenant: entry.tenant,
             id: entry.id,
             file: entry.file,
             zone: entry.zone,
             from: entry.from,
+            certificate: entry.certificate.in_lower_case(),
             hosts: entry.hosts,
             token_sha256: entry.token_sha256,
         })
@@ -183,6 +234,7 @@ impl Sources {
     /// Two have the same name or the same address.
     pub fn from_list(list: Vec<SourceConfig>) -> Result<Sources, String> {
         let mut sources = Sources { list, ..Sources::default() };
+        let mut certificates = HashSet::new();
         for (index, source) in sources.list.iter().enumerate() {
             let of_tenant = sources.by_name.entry(source.tenant.clone()).or_default();
             if of_tenant.insert(source.id.clone(), index).is_some() {
@@ -191,6 +243,11 @@ impl Sources {
             for address in &source.from {
                 if sources.by_peer.insert(*address, index).is_some() {
                     return Err(format!("{address} is the address of two sources; each address belongs to one"));
+                }
+            }
+            for name in &source.certificate {
+                if name.is_empty() || !certificates.insert(name) {
+                    return Err(format!("certificate name `{name}` is empty or of two sources; each belongs to one"));
                 }
             }
         }
@@ -257,15 +314,17 @@ mod tests {
 
     #[test]
     fn a_file_is_read_and_faults_name_their_place() {
-        let good = "[[source]]\ntenant=\"t\"\nid=\"fw\"\nproduct=\"fortigate\"\nsilence_after=\"15m\"\nfrom=[\"192.0.2.1\"]\nmore=1\n";
+        let good = "[[source]]\ntenant=\"t\"\nid=\"fw\"\nproduct=\"fortigate\"\nsilence_after=\"15m\"\ncertificate=\"FW.town.example\"\nfrom=[\"192.0.2.1\"]\nmore=1\n";
         let sources = Sources::parse(good).unwrap();
         let source = sources.get("t", "fw").unwrap();
         assert_eq!(source.product, "fortinet_fortigate");
         assert_eq!(source.silence_after, Some(Duration::from_secs(900)));
+        assert_eq!(source.certificate, ["fw.town.example"]);
         assert_eq!(sources.by_peer("192.0.2.1".parse().unwrap()).unwrap().id, "fw");
         for (text, expected) in [
             ("[[source]]\ntenant=\"t\"\nid=\"a\"\nproduct=\"nothing\"\n", "source 1 (t/a): no product `nothing`"),
             ("[[source]]\ntenant=\"t\"\nid=\"a\"\nproduct=\"squid\"\ntz=\"Mars\"\n", "no time zone `Mars`"),
+            ("[[source]]\ntenant=\"t\"\nid=\"a\"\nproduct=\"squid\"\ncertificate=[\"a\",\"A\"]\n", "`a`"),
             ("[[source]]\ntenant=\"t\"\nid=\"a\"\nproduct=\"squid\"\nsilence_after=\"1 week\"\n", "silence_after"),
         ] {
             let wrong = Sources::parse(text).unwrap_err();

@@ -6,6 +6,7 @@
 //! | `<34>Oct 11 22:14:15 su: text`, `Oct 11 22:14:15 host text` | no host name; no priority, no tag |
 //! | `<34>2026-11-20T10:00:00+09:00 host su: text` | ISO time stamp (rsyslog's file format) |
 //! | `<165>1 2026-11-20T10:00:00Z host app 12 ID47 [id a="b"] text` | RFC 5424 |
+//! | `<134>2026-11-20T10:00:00Z host app 12 - - text` | RFC 5424 without its version, as some relays write it |
 //! | `<190>text`, `text` | only what is certain: the priority; all the rest is the message |
 //! | `<189>123: *Nov 20 10:00:00.123 JST: %SYS-5-...` | a sequence number before the time stamp (Cisco) |
 //!
@@ -229,10 +230,45 @@ fn rfc3164<'a>(priority: Option<u8>, text: &'a str, context: &Context) -> Header
     }
     header.hostname = Some(word);
     header.message = after.trim_start_matches(' ');
+    if text.trim_start().starts_with(|first: char| first.is_ascii_digit())
+        && let Some(whole) = without_version(header.message)
+    {
+        header.appname = whole.appname;
+        header.procid = whole.procid;
+        header.msgid = whole.msgid;
+        header.structured_data = whole.structured_data;
+        header.message = whole.message;
+        return header;
+    }
     if let Some((tag, message)) = split_tag(header.message) {
         (header.appname, header.procid, header.message) = (Some(tag.name), tag.procid, message);
     }
     header
+}
+
+/// `app 12 - - text`: what stands behind time and host of RFC 5424; the message id and the data are `-`, or the data is
+/// whole, because plain text may hold a number too.
+fn without_version(text: &str) -> Option<Header<'_>> {
+    let (appname, rest) = text.split_once(' ')?;
+    let (procid, rest) = rest.split_once(' ')?;
+    let (msgid, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    if appname.ends_with(':') || !(procid == "-" || procid.bytes().all(|byte| byte.is_ascii_digit())) {
+        return None;
+    }
+    let (structured_data, message) = match structured_data_length(rest) {
+        Some(length) => (Some(&rest[..length]), &rest[length..]),
+        None if msgid == "-" && (rest == "-" || rest.starts_with("- ")) => (None, &rest[1..]),
+        None => return None,
+    };
+    let given = |word| Some(word).filter(|word| *word != "-");
+    Some(Header {
+        appname: given(appname),
+        procid: given(procid),
+        msgid: given(msgid),
+        structured_data,
+        message: message.trim_start_matches(' ').trim_start_matches('\u{feff}'),
+        ..Header::default()
+    })
 }
 
 /// Cuts off `123: ` before a time stamp.

@@ -152,7 +152,7 @@ pub fn iso(text: &str, zone: &Zone) -> Option<Timestamp> {
 /// Reads an ISO form at the start of the text: the instant, and how many bytes it took.
 ///
 /// Date `2026-11-20` or `2026/11/20`; then `T`, `t` or a blank; time with seconds and a fraction after `.` or `,`; then
-/// nothing, `Z`, `+09:00`, `+0900` or `+09`, the offsets also after one blank.
+/// nothing, `Z`, `+09:00`, `+0900` or `+09`, the offsets also after one blank, or ` JST` and the like.
 pub fn iso_prefix(text: &str, zone: &Zone) -> Option<(Timestamp, usize)> {
     let bytes = text.as_bytes();
     let (date, mut at) = civil_date(bytes)?;
@@ -163,7 +163,7 @@ pub fn iso_prefix(text: &str, zone: &Zone) -> Option<(Timestamp, usize)> {
     let (time, length) = civil_time(&bytes[at..])?;
     at += length;
     let civil = Civil::new(date, time)?;
-    match zone_suffix(&bytes[at..]) {
+    match zone_suffix(&bytes[at..]).or_else(|| zone_word(&bytes[at..])) {
         Some((seconds, length)) => Some((civil.at_offset(seconds), at + length)),
         None => Some((zone.instant(&civil), at)),
     }
@@ -197,7 +197,8 @@ pub fn rfc3164_prefix(text: &str, context: &Context) -> Option<(Timestamp, usize
         year = Some(found);
         at += 5;
     }
-    let offset_seconds = zone_word(&bytes[at..]).or_else(|| zone_suffix(&bytes[at..]));
+    let offset_seconds =
+        zone_word(&bytes[at..]).or_else(|| zone_suffix(&bytes[at..])).or_else(|| zone_from_utc(&bytes[at..]));
     let place = |civil: &Civil| match offset_seconds {
         Some((seconds, _)) => civil.at_offset(seconds),
         None => context.zone.instant(civil),
@@ -359,6 +360,12 @@ fn zone_word(bytes: &[u8]) -> Option<(i32, usize)> {
     Some((seconds, length + 1))
 }
 
+/// ` GMT+00:00`, ` UTC-05:00`: as CEF and Java write a zone.
+fn zone_from_utc(bytes: &[u8]) -> Option<(i32, usize)> {
+    let rest = bytes.strip_prefix(b" GMT").or_else(|| bytes.strip_prefix(b" UTC"))?;
+    numeric_offset(rest).map(|(seconds, length)| (seconds, length + 4))
+}
+
 /// `Z`, or a numeric offset that may follow a blank.
 fn zone_suffix(bytes: &[u8]) -> Option<(i32, usize)> {
     match bytes.first()? {
@@ -385,10 +392,21 @@ fn numeric_offset(bytes: &[u8]) -> Option<(i32, usize)> {
     (hours < 24 && minutes < 60).then_some((if negative { -seconds } else { seconds }, length))
 }
 
+/// Abbreviations that mean one offset; `CST`, `IST` and `BST` mean several, and are left to the source's zone.
 fn abbreviation(name: &str) -> Option<i32> {
     match name {
         "UTC" | "GMT" | "Z" | "UCT" => Some(0),
-        "JST" => Some(9 * 3600),
+        "JST" | "KST" => Some(9 * 3600),
+        "EDT" => Some(-4 * 3600),
+        "EST" | "CDT" => Some(-5 * 3600),
+        "MDT" => Some(-6 * 3600),
+        "MST" | "PDT" => Some(-7 * 3600),
+        "PST" => Some(-8 * 3600),
+        "CET" => Some(3600),
+        "CEST" | "EET" => Some(2 * 3600),
+        "EEST" | "MSK" => Some(3 * 3600),
+        "AEST" => Some(10 * 3600),
+        "AEDT" => Some(11 * 3600),
         _ => None,
     }
 }

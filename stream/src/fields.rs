@@ -428,6 +428,8 @@ fields! {
     LOG_SYSLOG_FACILITY_CODE = "log.syslog.facility.code", Int;
     LOG_SYSLOG_SEVERITY_CODE = "log.syslog.severity.code", Int;
     LOG_OFFSET = "log.offset", Int;
+    TRACE_ID = "trace.id", Keyword;
+    SPAN_ID = "span.id", Keyword;
     SERVICE_NAME = "service.name", Keyword;
     SERVICE_TYPE = "service.type", Keyword;
     SERVICE_ID = "service.id", Keyword;
@@ -450,6 +452,9 @@ fields! {
     THREAT_FRAMEWORK = "threat.framework", Keyword;
     THREAT_INDICATOR_TYPE = "threat.indicator.type", Keyword;
     THREAT_INDICATOR_DESCRIPTION = "threat.indicator.description", Keyword;
+    THREAT_INDICATOR_NAME = "threat.indicator.name", Keyword;
+    THREAT_INDICATOR_CONFIDENCE = "threat.indicator.confidence", Keyword;
+    THREAT_INDICATOR_PROVIDER = "threat.indicator.provider", Keyword;
     THREAT_TACTIC_ID = "threat.tactic.id", Keyword, list;
     THREAT_TACTIC_NAME = "threat.tactic.name", Keyword, list;
     THREAT_TECHNIQUE_ID = "threat.technique.id", Keyword, list;

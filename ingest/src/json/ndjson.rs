@@ -79,7 +79,7 @@ impl Ndjson {
     /// Reads one line; `received` is its time when it names none.
     pub fn read<'a>(&mut self, raw: &'a [u8], received: Timestamp, arena: &'a Bump) -> Event<'a> {
         let mut event = Event::new_in(arena);
-        let (text, charset) = match std::str::from_utf8(raw) {
+        let (text, charset) = match simdutf8::basic::from_utf8(raw) {
             Ok(text) => (text, None),
             Err(_) => Charset::Auto.decode(raw, arena),
         };

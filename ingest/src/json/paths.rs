@@ -32,6 +32,8 @@ struct Node {
     /// The first eight bytes of `key` as a number, and which bits of it are the key's.
     head: u64,
     mask: u64,
+    /// The last eight bytes of a longer key.
+    tail: u64,
 }
 
 /// The bytes of a word, as [`Node`] holds the head of a key.
@@ -42,6 +44,18 @@ impl Default for Paths {
         let mut paths = Paths { nodes: Vec::new(), names: Vec::new(), children: Vec::new() };
         paths.push(NONE, "", "".into());
         paths
+    }
+}
+
+impl Node {
+    /// Whether what is behind the head of the key stands in `text`, too.
+    #[inline]
+    fn ends_at(&self, text: &[u8], length: usize) -> bool {
+        if length > 2 * HEAD_BYTES {
+            return text.get(HEAD_BYTES..length) == Some(&self.key[HEAD_BYTES..]);
+        }
+        let last = text.get(length - HEAD_BYTES..).and_then(<[u8]>::first_chunk::<HEAD_BYTES>);
+        last.is_some_and(|last| u64::from_le_bytes(*last) == self.tail)
     }
 }
 
@@ -61,7 +75,7 @@ impl Paths {
             let node = self.nodes.get(number as usize)?;
             if head & node.mask == node.head && node.parent == parent {
                 let length = node.key.len();
-                if length <= HEAD_BYTES || text.get(HEAD_BYTES..length) == Some(&node.key[HEAD_BYTES..]) {
+                if length <= HEAD_BYTES || node.ends_at(text, length) {
                     return Some((number, length));
                 }
             }
@@ -103,7 +117,8 @@ impl Paths {
             (head[at], mask[at]) = (*byte, u8::MAX);
         }
         let (head, mask) = (u64::from_le_bytes(head), u64::from_le_bytes(mask));
-        self.nodes.push(Node { parent, next: [NONE; NEXT_MAX], oldest: 0, key, head, mask });
+        let tail = key.last_chunk::<HEAD_BYTES>().map_or(0, |tail| u64::from_le_bytes(*tail));
+        self.nodes.push(Node { parent, next: [NONE; NEXT_MAX], oldest: 0, key, head, mask, tail });
         self.names.push(name);
         self.children.push(HashMap::new());
         self.nodes.len() as u32 - 1

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over TCP where nothing waits for ever: for the HTTP listener, and for the pages.
+//! HTTP/1.1 over TCP, also HTTP/2 and TLS where a listener asks for it, where nothing waits for ever: for the HTTP listener, and for the pages.
 //!
 //! | Bound | Against |
 //! |---|---|
@@ -7,13 +7,16 @@
 //! | time until a request's body is whole | bodies that drip |
 //! | time that a client may take none of an answer | clients that do not read |
 //!
-//! A head has at most 100 fields and [`HEAD_BYTES_MAX`] bytes. An answer may take as long as it is being read: exports are
+//! A head has at most 100 fields and [`HEAD_BYTES_MAX`] bytes; with HTTP/2 a connection has at most [`STREAMS_MAX`] requests
+//! at a time, and is asked for a sign of life every [`PING_EVERY`]. An answer may take as long as it is being read: exports are
 //! long. After cancellation running requests may end within [`END_MAX`].
 
+mod preface;
+
 use std::convert::Infallible;
-use std::future::Future as _;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,15 +30,24 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::limited::{Held, Limited};
+use super::tls::Acceptor;
+use crate::metrics;
 
 /// The largest head of a request.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Requests of one HTTP/2 connection at a time.
+const STREAMS_MAX: u32 = 64;
+/// A client with HTTP/2 is asked so often whether it is there,
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// and answers within this time.
+const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// How long running requests may take to end after cancellation.
 const END_MAX: Duration = Duration::from_secs(8);
 
@@ -75,50 +87,164 @@ pub async fn serve_http(
     kind: &'static str,
     cancel: CancellationToken,
 ) {
+    serve_over(listener, Manner { tls: None, http2: false }, routes, limits, kind, cancel).await;
+}
+
+/// What lies below the requests.
+#[derive(Clone)]
+pub(super) struct Manner {
+    pub(super) tls: Option<Arc<Acceptor>>,
+    /// Whether a client may begin with HTTP/2.
+    pub(super) http2: bool,
+}
+
+/// As [`serve_http`], over TLS or with HTTP/2.
+pub(super) async fn serve_over(
+    listener: TcpListener,
+    manner: Manner,
+    routes: Router,
+    limits: HttpLimits,
+    kind: &'static str,
+    cancel: CancellationToken,
+) {
     let stall = Duration::from_secs(limits.stall_seconds_max);
     let mut listener = Limited::new(listener, limits.connections_max, limits.peer_connections_max, kind);
-    let connections = TaskTracker::new();
+    let tasks = TaskTracker::new();
     loop {
         let (mut stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted,
             () = cancel.cancelled() => break,
         };
         stream.stall_after(stall);
-        connections.spawn(connection(stream, peer, routes.clone(), limits, cancel.clone()));
+        let names = Certified::default();
+        let client =
+            Client { peer, names, routes: routes.clone(), limits, cancel: cancel.clone(), tasks: tasks.clone() };
+        tasks.spawn(greet(stream, manner.clone(), client, kind));
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
 }
 
-async fn connection(stream: Held, peer: SocketAddr, routes: Router, limits: HttpLimits, cancel: CancellationToken) {
-    let body_max = Duration::from_secs(limits.body_seconds_max);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+/// The names in the certificate that a client showed; handlers find them among the extensions of a request.
+#[derive(Clone, Default)]
+pub(super) struct Certified(pub(super) Arc<[String]>);
+
+/// One connection's client, and what it is served.
+struct Client {
+    peer: SocketAddr,
+    names: Certified,
+    routes: Router,
+    limits: HttpLimits,
+    cancel: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Shakes hands where TLS is spoken, and finds out which HTTP it is.
+async fn greet(stream: Held, manner: Manner, mut client: Client, kind: &'static str) {
+    let longest = Duration::from_secs(client.limits.head_seconds_max);
+    let Some(tls) = manner.tls else { return client.tell(stream, manner.http2, longest).await };
+    let cancel = client.cancel.clone();
+    let greeted = tokio::select! {
+        greeted = tls.accept(stream, longest) => greeted,
+        () = cancel.cancelled() => return,
+    };
+    match greeted {
+        Ok((stream, names)) => {
+            client.names = Certified(names.into());
+            client.tell(stream, manner.http2, longest).await;
+        }
+        Err(error) => {
+            metrics::HANDSHAKES_FAILED.with_label_values(&[kind]).inc();
+            tracing::warn!(peer = %client.peer, %error, kind, "no TLS with this client; does it trust our certificate?");
+        }
+    }
+}
+
+impl Client {
+    async fn tell(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, http2: bool, longest: Duration) {
+        if !http2 {
+            return self.http1(stream).await;
+        }
+        let told = tokio::select! {
+            told = tokio::time::timeout(longest, preface::is_http2(stream)) => told,
+            () = self.cancel.cancelled() => return,
+        };
+        match told {
+            Ok(Ok((stream, true))) => self.http2(stream).await,
+            Ok(Ok((stream, false))) => self.http1(stream).await,
+            Ok(Err(_)) | Err(_) => tracing::debug!(peer = %self.peer, "said nothing"),
+        }
+    }
+
+    async fn http1(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new());
+        http.header_read_timeout(Duration::from_secs(self.limits.head_seconds_max));
+        http.max_buf_size(HEAD_BYTES_MAX);
+        let service = hyper::service::service_fn(|request| self.answer(request));
+        let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        self.drive(connection, |connection| connection.graceful_shutdown()).await;
+    }
+
+    async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let mut http = hyper::server::conn::http2::Builder::new(Tasks(self.tasks.clone()));
+        http.timer(TokioTimer::new());
+        http.keep_alive_interval(Some(PING_EVERY));
+        http.keep_alive_timeout(PONG_WITHIN);
+        http.max_header_list_size(HEAD_BYTES_MAX as u32);
+        http.max_concurrent_streams(STREAMS_MAX);
+        let service = hyper::service::service_fn(|request| self.answer(request));
+        let connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        self.drive(connection, |connection| connection.graceful_shutdown()).await;
+    }
+
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + 'static {
+        let body_max = Duration::from_secs(self.limits.body_seconds_max);
         let mut request = request.map(|body| Body::new(Timed { body, rest: None, body_max }));
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = TowerToHyperService::new(routes.clone()).call(request);
-        async move { answer.await as Result<Response, Infallible> }
-    });
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new());
-    http.header_read_timeout(Duration::from_secs(limits.head_seconds_max));
-    http.max_buf_size(HEAD_BYTES_MAX);
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = cancel.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            match tokio::time::timeout(END_MAX, connection).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    tracing::debug!(%peer, "request did not end in time");
-                    return;
+        request.extensions_mut().insert(ConnectInfo(self.peer));
+        request.extensions_mut().insert(self.names.clone());
+        TowerToHyperService::new(self.routes.clone()).call(request)
+    }
+
+    /// Drives a connection to its end; after cancellation, to the end of the running requests.
+    async fn drive<C: Future<Output = hyper::Result<()>>>(
+        &self,
+        mut connection: Pin<&mut C>,
+        end: impl FnOnce(Pin<&mut C>),
+    ) {
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = self.cancel.cancelled() => {
+                end(connection.as_mut());
+                match tokio::time::timeout(END_MAX, connection).await {
+                    Ok(ended) => ended,
+                    Err(_) => {
+                        tracing::debug!(peer = %self.peer, "request did not end in time");
+                        return;
+                    }
                 }
             }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(peer = %self.peer, %error, "http connection ended");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "http connection ended");
+    }
+}
+
+/// Runs the requests of an HTTP/2 connection.
+#[derive(Clone)]
+struct Tasks(TaskTracker);
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    fn execute(&self, work: F) {
+        self.0.spawn(work);
     }
 }
 

@@ -11,9 +11,9 @@ use super::*;
 use crate::sink::Durable;
 
 #[derive(Default)]
-struct Memory {
-    records: Mutex<Vec<Record>>,
-    broken: std::sync::atomic::AtomicBool,
+pub(super) struct Memory {
+    pub(super) records: Mutex<Vec<Record>>,
+    pub(super) broken: std::sync::atomic::AtomicBool,
 }
 
 impl Sink for Memory {
@@ -28,14 +28,15 @@ impl Sink for Memory {
     }
 }
 
-struct Running {
-    sink: Arc<Memory>,
-    bound: Vec<Bound>,
+pub(super) struct Running {
+    pub(super) sink: Arc<Memory>,
+    pub(super) listeners: Listeners,
+    pub(super) bound: Vec<Bound>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
 
-const TOKEN: &str = "0123456789abcdef";
+pub(super) const TOKEN: &str = "0123456789abcdef";
 
 fn sources() -> Arc<Sources> {
     let digest = sha2::Sha256::digest(TOKEN.as_bytes());
@@ -46,25 +47,41 @@ fn sources() -> Arc<Sources> {
          [[source]]\ntenant='u'\nid='near'\nproduct='squid'\nfrom=['127.0.0.1']\n\
          [[source]]\ntenant='u'\nid='web'\nproduct='json'\n"
     );
+    sources_of(&text)
+}
+
+/// What `sources.toml` with this text declares.
+pub(super) fn sources_of(text: &str) -> Arc<Sources> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sources.toml");
     std::fs::write(&path, text).unwrap();
     Arc::new(Sources::load(&path).unwrap())
 }
 
-async fn start(config: &str) -> Running {
+pub(super) async fn start(config: &str) -> Running {
     let config: ListenConfig = toml::from_str(config).unwrap();
     let sink = Arc::new(Memory::default());
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let registry = prometheus::Registry::new();
     let shared: Arc<dyn Sink> = sink.clone();
-    let bound = listen(config, sources(), shared, &registry, cancel.clone(), &tasks).await.unwrap();
-    Running { sink, bound, cancel, tasks }
+    let listeners = listen(config, sources(), shared, &registry, cancel.clone(), &tasks).await.unwrap();
+    let bound = listeners.bound.clone();
+    Running { sink, listeners, bound, cancel, tasks }
 }
 
 impl Running {
+    /// Waits until so many records have come.
+    pub(super) async fn received(&self, count: usize) {
+        let enough = async {
+            while self.sink.records.lock().unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), enough).await.unwrap();
+    }
+
     /// Stops and gives source and text of every record.
-    async fn stop(self) -> Vec<(String, String)> {
+    pub(super) async fn stop(self) -> Vec<(String, String)> {
         self.cancel.cancel();
         self.tasks.close();
         tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.unwrap();
@@ -95,6 +112,24 @@ async fn tcp_loses_nothing_that_was_sent_before_the_stop() {
 }
 
 #[tokio::test]
+async fn sockets_share_a_port_and_each_sender_keeps_its_order() {
+    let running = start("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsockets=4\n").await;
+    let senders: Vec<_> = (0..16).map(|_| std::net::UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    for n in 0..50 {
+        for (which, sender) in senders.iter().enumerate() {
+            sender.send_to(format!("{which} {n}").as_bytes(), running.bound[0].address).unwrap();
+        }
+    }
+    running.received(800).await;
+    let records = running.stop().await;
+    for which in 0..16 {
+        let prefix = format!("{which} ");
+        let mine: Vec<_> = records.iter().filter_map(|(_, text)| text.strip_prefix(&prefix)).collect();
+        assert!(mine.iter().enumerate().all(|(n, text)| *text == n.to_string()) && mine.len() == 50, "{mine:?}");
+    }
+}
+
+#[tokio::test]
 async fn udp_takes_what_the_kernel_holds() {
     let running = start("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\n").await;
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
@@ -115,6 +150,21 @@ async fn a_shared_listener_asks_the_host_name_and_keeps_the_unknown() {
     drop(stream);
     let sources: Vec<_> = running.stop().await.into_iter().map(|(source, _)| source).collect();
     assert_eq!(sources, ["t/fw", "t/unknown", "t/unknown"]);
+}
+
+#[tokio::test]
+async fn sources_that_are_declared_while_listening_get_what_comes_from_then_on() {
+    let running = start("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntenant='t'\n").await;
+    let mut stream = TcpStream::connect(running.bound[0].address).await.unwrap();
+    stream.write_all(b"<13>Nov 20 10:00:00 other x: 1\n").await.unwrap();
+    running.received(1).await;
+    let declared = sources_of("[[source]]\ntenant='t'\nid='new'\nproduct='squid'\nhosts=['other']\n");
+    running.listeners.renew(&declared).unwrap();
+    stream.write_all(b"<13>Nov 20 10:00:00 other x: 2\n").await.unwrap();
+    running.received(2).await;
+    drop(stream);
+    let sources: Vec<_> = running.stop().await.into_iter().map(|(source, _)| source).collect();
+    assert_eq!(sources, ["t/unknown", "t/new"]);
 }
 
 #[tokio::test]
@@ -172,7 +222,7 @@ async fn http_answers_when_records_are_durable() {
         ("/ingest/v1/web", &gzip, &gz(b"{\"c\":1}\n"), 200, "{\"accepted\":1}"),
         ("/ingest/v1/web", &zstd, &zst, 200, "{\"accepted\":1}"),
         ("/ingest/v1/web", &auth, b"", 200, "{\"accepted\":0}"),
-        ("/ingest/v1/web", "", b"x", 401, "no bearer token"),
+        ("/ingest/v1/web", "", b"x", 401, "no token"),
         ("/ingest/v1/web", "authorization: Bearer wrong\r\n", b"x", 401, "token"),
         ("/ingest/v1/fw", &auth, b"x", 401, "token"),
         ("/ingest/v1/none", &auth, b"x", 404, "no such source"),

@@ -1,189 +1,165 @@
 //! Syslog over UDP (RFC 5426): one datagram is one message.
 //!
-//! One task does nothing but empty the socket into a bounded queue; another appends. When the stream is too slow for the
-//! queue, the kernel's buffer fills, and what it drops is read from `/proc/net/udp` and counted.
+//! Each socket has a thread that does nothing but empty it, up to [`BATCH`] datagrams a call (recvmmsg), so that neither
+//! parsing nor the disk keeps datagrams in the kernel's buffer, which is small. What was received waits for the stream in
+//! a queue of `udp_queue_bytes_max` for each listener. A listener may have several sockets on its port (SO_REUSEPORT): the
+//! kernel gives all that one sender's port sends to the same one, so its order stays.
+//!
+//! UDP has no back-pressure, so what is lost is counted, and it is the noisy who lose:
+//!
+//! - When the queue is full, the datagrams of a source that holds more than half of it are shed; the others' still have
+//!   as much room again. Counted by source.
+//! - When even that is full, the socket is not read, and the kernel drops what its buffer has no room for. Its own count
+//!   of it (what SO_RXQ_OVFL tells) is read from `/proc/net/udp`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use stream::{Record, RecordKind, Timestamp};
-use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-use super::route::Router;
+use self::queue::{Held, Input, Queue, queue};
+use super::route::{Router, Routes};
 use super::tcp::count;
 use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, now};
+use crate::config::ListenerKind;
 use crate::framing::{Frame, without_line_end};
 use crate::metrics;
+use batch::Batch;
 
-/// Records between socket and stream.
-const QUEUE_RECORDS: usize = 16_384;
+mod batch;
+mod drops;
+mod queue;
+
+/// Datagrams of one call.
+const BATCH: usize = 64;
 /// The largest datagram.
 const DATAGRAM_BYTES_MAX: usize = 64 << 10;
 /// Datagrams share pieces of memory of this size.
 const PIECE_BYTES: usize = 512 << 10;
-/// Datagrams read after one wake-up before other tasks get their turn.
-const BURST: usize = 256;
-/// How often the kernel's drops are read.
-const DROPS_EVERY: Duration = Duration::from_secs(5);
+/// How often the kernel's drops are read, and told with what was shed.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+/// A thread looks up from an idle socket so often.
+const LOOK_UP: Duration = Duration::from_millis(100);
 
-pub(super) fn bind(address: SocketAddr, buffer_bytes: usize) -> std::io::Result<UdpSocket> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.set_recv_buffer_size(buffer_bytes)?;
-    let granted = socket.recv_buffer_size()?;
-    if granted < buffer_bytes {
-        tracing::warn!(%address, granted, wanted = buffer_bytes, "small UDP receive buffer: set sysctl net.core.rmem_max");
+/// Binds so many sockets to the address, all of them to the port that the first one got.
+pub(super) fn bind(address: SocketAddr, sockets: usize, buffer_bytes: usize) -> std::io::Result<Vec<UdpSocket>> {
+    let mut bound: Vec<UdpSocket> = Vec::new();
+    for _ in 0..sockets {
+        let at = bound.first().map_or(Ok(address), UdpSocket::local_addr)?;
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::DGRAM, None)?;
+        // Only where it was asked for: otherwise a second process on the port would take half of what comes, unseen.
+        socket.set_reuse_port(sockets > 1)?;
+        socket.set_recv_buffer_size(buffer_bytes)?;
+        let granted = socket.recv_buffer_size()?;
+        if granted < buffer_bytes {
+            tracing::warn!(%address, granted, wanted = buffer_bytes, "small UDP receive buffer: set sysctl net.core.rmem_max");
+        }
+        socket.set_read_timeout(Some(LOOK_UP))?;
+        socket.bind(&at.into())?;
+        bound.push(socket.into());
     }
-    socket.bind(&address.into())?;
-    UdpSocket::from_std(socket.into())
+    Ok(bound)
 }
 
-pub(super) fn start(socket: UdpSocket, address: SocketAddr, router: Arc<Router>, shared: Shared) {
-    let (queue, queued) = mpsc::channel(QUEUE_RECORDS);
-    let tasks = shared.tasks.clone();
-    tasks.spawn(append_all(queued, Arc::clone(&router), shared.clone()));
-    tasks.spawn(receive(socket, address, router, queue, shared));
+/// Starts a thread per socket and the task that appends.
+pub(super) fn start(sockets: Vec<UdpSocket>, address: SocketAddr, routes: &Arc<Routes>, shared: &Shared) {
+    let (input, queued, queue) = queue(shared.limits.udp_queue_bytes_max);
+    shared.tasks.spawn(append_all(queued, queue, routes.kind(), shared.clone()));
+    for socket in sockets {
+        let (routes, input, shared) = (Arc::clone(routes), input.clone(), shared.clone());
+        let running = shared.tasks.token();
+        let work = move || {
+            Receiver { socket, address, routes, input, piece: BytesMut::new() }.run(&shared);
+            drop(running);
+        };
+        if let Err(error) = std::thread::Builder::new().name("syslog-udp".into()).spawn(work) {
+            tracing::error!(%address, %error, "start a thread for datagrams; nothing is received at this socket");
+        }
+    }
 }
 
-async fn receive(
+/// Empties one socket.
+struct Receiver {
     socket: UdpSocket,
     address: SocketAddr,
-    router: Arc<Router>,
-    queue: mpsc::Sender<Record>,
-    shared: Shared,
-) {
-    let mut reader = Reader { router, piece: BytesMut::new() };
-    let mut drops = Drops::of(&socket, address);
-    let mut every = tokio::time::interval(DROPS_EVERY);
-    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    loop {
-        tokio::select! {
-            () = shared.cancel.cancelled() => break,
-            _ = every.tick() => drops.read(),
-            ready = socket.readable() => if let Err(error) = ready {
-                tracing::error!(%address, %error, "wait for datagrams");
-                break;
-            }
-        }
-        if reader.burst(&socket, BURST, &queue).await.is_none() {
-            return;
-        }
-    }
-    let deadline = tokio::time::Instant::now() + DRAIN_MAX;
-    while tokio::time::Instant::now() < deadline {
-        match tokio::time::timeout(DRAIN_QUIET, socket.readable()).await {
-            Ok(Ok(())) if reader.burst(&socket, BURST, &queue).await.is_some() => {}
-            _ => break,
-        }
-    }
-    drops.read();
-}
-
-struct Reader {
-    router: Arc<Router>,
+    routes: Arc<Routes>,
+    input: Input,
     piece: BytesMut,
 }
 
-impl Reader {
-    /// Takes what is in the socket, at most `most` datagrams; nothing when nobody appends any more.
-    async fn burst(&mut self, socket: &UdpSocket, most: usize, queue: &mpsc::Sender<Record>) -> Option<()> {
-        let received = now();
-        for _ in 0..most {
-            if self.piece.capacity() < DATAGRAM_BYTES_MAX {
-                self.piece = BytesMut::with_capacity(PIECE_BYTES);
+impl Receiver {
+    fn run(mut self, shared: &Shared) {
+        let mut batch = Batch::new();
+        let mut drops = drops::Drops::of(&self.socket, self.address);
+        let mut told = Instant::now();
+        while !shared.cancel.is_cancelled() {
+            if self.take(&mut batch).is_none() {
+                break;
             }
-            let peer = match socket.try_recv_buf_from(&mut self.piece) {
-                Ok((_, peer)) => peer,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    tracing::debug!(%error, "receive a datagram");
-                    continue;
-                }
-            };
-            let raw = without_line_end(self.piece.split().freeze());
-            if let Some(record) = self.record(raw, peer, received) {
-                queue.send(record).await.ok()?;
+            if told.elapsed() >= TELL_EVERY {
+                drops.read();
+                self.input.tell(&self.address);
+                told = Instant::now();
             }
         }
-        Some(())
+        // What the kernel holds was sent before the stop.
+        let deadline = Instant::now() + DRAIN_MAX;
+        if self.socket.set_read_timeout(Some(DRAIN_QUIET)).is_ok() {
+            while Instant::now() < deadline && self.take(&mut batch).is_some_and(|taken| taken > 0) {}
+        }
+        drops.read();
+        self.input.tell(&self.address);
     }
 
-    fn record(&self, raw: bytes::Bytes, peer: SocketAddr, received: Timestamp) -> Option<Record> {
-        let raw = count(Frame { raw, cut_bytes: 0 }, self.router.kind.name())?;
-        let owner = self.router.of_peer(peer.ip()).unwrap_or_else(|| self.router.of_message(&raw));
-        let (tenant, source) = owner.clone();
-        Some(Record { kind: RecordKind::Data, tenant, source, peer: Some(peer.ip()), received, raw })
+    /// Takes what is in the socket, waiting for the first; how many, or nothing when nobody appends any more.
+    fn take(&mut self, batch: &mut Batch) -> Option<usize> {
+        let Receiver { routes, piece, .. } = self;
+        let mut router: Option<(Arc<Router>, Timestamp)> = None;
+        let mut records = Vec::new();
+        let taken = batch.receive(&self.socket, |bytes, peer| {
+            let (router, received) = router.get_or_insert_with(|| (routes.load(), now()));
+            if piece.capacity() - piece.len() < bytes.len() {
+                *piece = BytesMut::with_capacity(PIECE_BYTES);
+            }
+            piece.extend_from_slice(bytes);
+            records.extend(record(router, without_line_end(piece.split().freeze()), peer, *received));
+        });
+        match taken {
+            Ok(taken) => self.input.put(records).then_some(taken),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::Interrupted) => {
+                Some(0)
+            }
+            Err(error) => {
+                tracing::warn!(address = %self.address, %error, "receive datagrams");
+                std::thread::park_timeout(LOOK_UP);
+                Some(0)
+            }
+        }
     }
 }
 
-async fn append_all(mut queued: mpsc::Receiver<Record>, router: Arc<Router>, shared: Shared) {
+fn record(router: &Router, raw: bytes::Bytes, peer: IpAddr, received: Timestamp) -> Option<Record> {
+    let raw = count(Frame { raw, cut_bytes: 0 }, router.kind.name())?;
+    let (tenant, source) = router.of_peer(peer).unwrap_or_else(|| router.of_message(&raw)).clone();
+    Some(Record { kind: RecordKind::Data, tenant, source, peer: Some(peer), received, raw })
+}
+
+async fn append_all(mut queued: mpsc::Receiver<Vec<Record>>, queue: Arc<Queue>, kind: ListenerKind, shared: Shared) {
+    let mut batches = Vec::new();
     loop {
-        let mut records = Vec::new();
         // Takes what waits; while one append is on its way to the disk, the next batch gathers.
-        let count = queued.recv_many(&mut records, BATCH_RECORDS * 4).await;
-        if count == 0 {
+        if queued.recv_many(&mut batches, BATCH_RECORDS).await == 0 {
             return;
         }
-        if let Err(error) = append(&*shared.sink, router.kind, records).await {
-            metrics::LOST_RECORDS.with_label_values(&[router.kind.name()]).inc_by(count as u64);
+        let records: Vec<Record> = batches.drain(..).flatten().collect();
+        let (count, held) = (records.len() as u64, Held::of(&records));
+        if let Err(error) = append(&*shared.sink, kind, records).await {
+            metrics::LOST_RECORDS.with_label_values(&[kind.name()]).inc_by(count);
             tracing::error!(%error, count, "records lost: the stream did not take them and UDP cannot repeat");
         }
-    }
-}
-
-/// The kernel's own count of what it dropped at one socket.
-struct Drops {
-    inode: Option<String>,
-    table: &'static str,
-    listener: String,
-    counted: u64,
-}
-
-impl Drops {
-    fn of(socket: &UdpSocket, address: SocketAddr) -> Self {
-        use std::os::fd::AsRawFd as _;
-        let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd()));
-        let inode =
-            link.ok().and_then(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()));
-        let table = if address.is_ipv6() { "/proc/net/udp6" } else { "/proc/net/udp" };
-        Drops { inode, table, listener: address.to_string(), counted: 0 }
-    }
-
-    fn read(&mut self) {
-        let Some(inode) = &self.inode else { return };
-        let Ok(text) = std::fs::read_to_string(self.table) else { return };
-        let Some(drops) = drops_in(&text, inode) else { return };
-        let new = drops.saturating_sub(self.counted);
-        if new > 0 {
-            tracing::error!(
-                listener = self.listener,
-                datagrams = new,
-                "the kernel dropped datagrams: raise net.core.rmem_max, or use TCP"
-            );
-        }
-        metrics::KERNEL_DROPS.with_label_values(&[&self.listener]).inc_by(new);
-        self.counted = drops.max(self.counted);
-    }
-}
-
-/// Last column of the socket's line in /proc/net/udp; the inode is the tenth (proc(5)).
-fn drops_in(table: &str, inode: &str) -> Option<u64> {
-    let line = table.lines().skip(1).find(|line| line.split_ascii_whitespace().nth(9) == Some(inode))?;
-    line.split_ascii_whitespace().last()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn drops_are_the_last_column() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n\
-            \x20 77: 0100007F:0202 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4242 2 0000000000000000 17\n";
-        assert_eq!(drops_in(table, "4242"), Some(17));
-        assert_eq!(drops_in(table, "4243"), None);
+        queue.release(&held);
     }
 }

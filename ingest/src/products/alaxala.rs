@@ -1,15 +1,24 @@
-//! AlaxalA AX switches and routers: system messages behind RFC 3164 headers, access list logging, logins.
+//! AlaxalA AX switches and routers: operation logs and system messages, access list logging, Web, MAC and 802.1X
+//! authentication, logins. The devices send no host name; a relay may add one.
 //!
-//! `EVT 11/20 10:00:00 E3 PORT GigabitEthernet1/0/1 25011001 1350:0000000000ab Port up`: event level, function, interface,
-//! message id and text. ACL logging: `denied:[(vlan)]6 192.0.2.1(1024)(interface) -> 198.51.100.1(80), 1 packets`, with the
-//! protocol as a number. Source: AX series message and log reference, ACLLOG.
+//! | Line | Series |
+//! |---|---|
+//! | `EVT 11/20 10:00:00 01S E3 PORT GigabitEthernet1/0/1 25011001 1350:0000000000ab Port up` | AX2000 to AX6000: kind, time, switch, level, location, interface, message id, code, text; `no-date-info` leaves out time, id and code |
+//! | `2026/11/20 10:00:00 JST 1-1(A) S6 ACLLOG 2d000004 00 0000000000ab denied:...` | AX8000: time, unit, level, type, message id, code, text |
+//! | `denied:[(vlan)]6 192.0.2.1(1024)(VLAN0010) -> 198.51.100.1(80), 1 packets` | access list, protocol or next header as a number |
+//! | `denied:0000.5e00.5301(header)(VLAN0010) -> 0000.5e00.5302, 1 packets` | MAC access list |
+//! | `AUT 11/20 10:00:00 WEB No=1:NORMAL:LOGIN: MAC=... USER=... IP=... PORT=... VLAN=... Login succeeded.` | authentication |
+//!
+//! Source: AX series message and log reference, "operation log format", ACLLOG; operation command reference, "show
+//! web-authentication logging".
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
-use super::router;
+use super::dhcpd::mac;
+use super::router::{self, Device, Line};
 use crate::parser::{Context, Parser, Reason};
-use crate::{flow_text, put};
+use crate::{flow_text, put, time};
 
 /// Parser of AX messages.
 #[derive(Default)]
@@ -23,6 +32,18 @@ static CONSTANT: &[(FieldId, &str)] = &[
     (fields::SEKISHO_LOGSOURCE_PRODUCT, "alaxala"),
 ];
 
+/// Kinds of operation log.
+const KINDS: [&str; 12] = ["KEY", "RSP", "ERR", "EVT", "AUT", "ACL", "CON", "RTM", "OSP", "BGP", "TRC", "SRS"];
+
+static DEVICE: Device = Device {
+    constant: CONSTANT,
+    leads: &[
+        "KEY", "RSP", "ERR", "EVT", "AUT", "ACL", "CON", "RTM", "OSP", "BGP", "TRC", "SRS", "E3", "E4", "E5", "E6",
+        "E7", "E8", "E9", "S0", "S1", "S2", "S3", "S4", "S5", "S6", "S7", "R5", "R6", "R7", "R8",
+    ],
+    read,
+};
+
 impl Parser for Alaxala {
     fn parse<'a>(
         &mut self,
@@ -31,43 +52,151 @@ impl Parser for Alaxala {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let (program, text) = router::header(line, true, context, event);
-        if text.is_empty() {
-            return Err(Reason("empty line"));
-        }
-        event.push_str(fields::LOG_LOGGER, program);
-        if let Some(at) = text.find("denied:").or_else(|| text.find("permitted:")) {
-            event.push_str(fields::MESSAGE, text);
-            event_code(&text[..at], event);
-            access_list(&text[at..], event);
-            router::finish(CONSTANT, "firewall", event);
-            return Ok(());
-        }
-        event_code(text, event);
-        let category = router::text(text, arena, event);
-        router::finish(CONSTANT, category, event);
-        Ok(())
+        router::parse(&DEVICE, line, context, arena, event)
     }
 }
 
-/// The message id, eight hexadecimal digits, and the event level before it (`E3`, `S6`).
-fn event_code<'a>(text: &'a str, event: &mut Event<'a>) {
-    for word in text.split(' ').take(12) {
-        if word.len() == 2 && word.starts_with(['E', 'S', 'R']) && word.as_bytes()[1].is_ascii_digit() {
-            put::text(fields::LOG_LEVEL, word, event);
-        }
-        if word.len() == 8
-            && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-            && word.bytes().any(|byte| byte.is_ascii_digit())
-        {
+fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> {
+    let text = prologue(line, event);
+    if let Some(rest) = text.split_once("No=").map(|(_, rest)| rest)
+        && rest.contains(":LOGIN:") | rest.contains(":LOGOUT:") | rest.contains(":SYSTEM:")
+    {
+        authentication(rest, line.arena, event);
+        return Some("");
+    }
+    if let Some(at) = text.find("denied:").or_else(|| text.find("permitted:")) {
+        access_list(&text[at..], line.arena, event);
+        return Some("firewall");
+    }
+    // The message of a login that was granted does not say so.
+    if text.contains("Login ") && !["incorrect", "refused", "fail"].iter().any(|word| text.contains(word)) {
+        event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+    }
+    None
+}
+
+/// Reads kind, time, level, location, interface and message id before the text: the rest of the line.
+fn prologue<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> &'a str {
+    let mut text = line.text;
+    let (kind, rest) = put::word(text);
+    if KINDS.contains(&kind) {
+        put::text(fields::LOG_LOGGER, kind, event);
+        text = rest;
+    }
+    text = own_time(text, line, event);
+    let mut located = false;
+    for _ in 0..6 {
+        let (word, rest) = put::word(text);
+        let bytes = word.as_bytes();
+        if word.len() == 2 && matches!(bytes[0], b'E' | b'S' | b'R') && bytes[1].is_ascii_digit() {
+            event.push_str(fields::LOG_LEVEL, word);
+            located = true;
+        } else if is_message_id(word) {
             event.push_str(fields::EVENT_CODE, word);
-            return;
+            return rest;
+        } else if is_switch(word) {
+            // The unit of a stack.
+        } else if located && !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
+            event.set(fields::LOG_LOGGER, Value::Str(word));
+        } else if located && is_interface(word) {
+            event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, word);
+        } else {
+            break;
         }
+        text = rest;
+    }
+    text
+}
+
+/// Cuts off `mm/dd hh:mm:ss` or `yyyy/mm/dd hh:mm:ss[.nnn] zone`.
+fn own_time<'a>(text: &'a str, line: &Line<'a, '_>, event: &mut Event<'a>) -> &'a str {
+    if let Some((stamp, length)) = time::iso_prefix(text, &line.context.zone) {
+        event.set(fields::TIMESTAMP, Value::Time(stamp));
+        let rest = text[length..].trim_start();
+        let (zone, after) = put::word(rest);
+        return if zone.len() <= 5 && zone.bytes().all(|b| b.is_ascii_uppercase()) { after } else { rest };
+    }
+    let (date, rest) = put::word(text);
+    let (clock, after) = put::word(rest);
+    let Some((month, day)) = date.split_once('/') else { return text };
+    let (Ok(month @ 1..=12), true, 8) = (month.parse::<usize>(), day.len() == 2, clock.len()) else { return text };
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let named = bumpalo::format!(in line.arena, "{} {} {}", MONTHS[month - 1], day, clock);
+    match time::rfc3164_prefix(&named, line.context) {
+        Some((stamp, _)) => {
+            if !event.has(fields::TIMESTAMP) {
+                event.push(fields::TIMESTAMP, Value::Time(stamp));
+            }
+            after
+        }
+        None => text,
+    }
+}
+
+/// Eight hexadecimal digits.
+fn is_message_id(word: &str) -> bool {
+    word.len() == 8 && word.bytes().all(|b| b.is_ascii_hexdigit()) && word.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// `01S`, `1-1(A)`.
+fn is_switch(word: &str) -> bool {
+    word.len() >= 2
+        && word.starts_with(|first: char| first.is_ascii_digit())
+        && word.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'S' | b'M' | b'B' | b'A' | b'-' | b'(' | b')'))
+}
+
+/// `GigabitEthernet1/0/1`, `ChGr:1`, `VLAN0010`, `1/0/1`.
+fn is_interface(word: &str) -> bool {
+    word.bytes().any(|b| b.is_ascii_digit())
+        && (word.contains('/') || word.starts_with("VLAN") || word.starts_with("ChGr"))
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b':' | b'-' | b'.'))
+}
+
+/// `1:NORMAL:LOGIN: MAC=0000.5e00.5301 USER=sato IP=192.0.2.9 PORT=0/1 VLAN=10 Login succeeded.`.
+fn authentication<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
+    let mut parts = text.splitn(4, ':');
+    let (number, level, kind) =
+        (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or("").trim());
+    put::text(fields::EVENT_CODE, number, event);
+    put::text(fields::LOG_LEVEL, level, event);
+    let mut rest = parts.next().unwrap_or("").trim_start();
+    while let (pair, after) = put::word(rest)
+        && let Some((key, value)) = pair.split_once('=')
+    {
+        match key {
+            "MAC" => {
+                if let Some(mac) = mac(value, arena) {
+                    event.push(fields::SOURCE_MAC, Value::Str(mac));
+                }
+            }
+            "USER" => put::user(value, event),
+            "IP" => put::end(&put::SOURCE, value, event),
+            "PORT" | "CHGR" => event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, value),
+            "VLAN" => event.push_str(fields::NETWORK_VLAN_ID, value),
+            _ => {}
+        }
+        rest = after;
+    }
+    event.push_str(fields::EVENT_REASON, rest);
+    match kind {
+        "LOGIN" => {
+            put::words(fields::EVENT_CATEGORY, &["authentication"], event);
+            put::words(fields::EVENT_TYPE, &["start"], event);
+            event.set(fields::EVENT_ACTION, Value::Str("login"));
+            let outcome = if level == "NORMAL" { "success" } else { "failure" };
+            event.set(fields::EVENT_OUTCOME, Value::Str(outcome));
+        }
+        "LOGOUT" => {
+            put::words(fields::EVENT_CATEGORY, &["session"], event);
+            put::words(fields::EVENT_TYPE, &["end"], event);
+            event.set(fields::EVENT_ACTION, Value::Str("logout"));
+        }
+        _ => put::words(fields::EVENT_TYPE, &["info"], event),
     }
 }
 
 /// `denied:[(10)]6 192.0.2.1(1024)(VLAN0010) -> 198.51.100.1(80), 1 packets`.
-fn access_list<'a>(text: &'a str, event: &mut Event<'a>) {
+fn access_list<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     let (verb, rest) = text.split_once(':').unwrap_or((text, ""));
     put::words(fields::EVENT_CATEGORY, &["network"], event);
     put::words(fields::EVENT_TYPE, &["connection", if verb == "denied" { "denied" } else { "allowed" }], event);
@@ -80,23 +209,27 @@ fn access_list<'a>(text: &'a str, event: &mut Event<'a>) {
         None => rest,
     };
     let (left, right) = rest.split_once(" -> ").unwrap_or((rest, ""));
+    // Without a protocol the ends are MAC addresses.
     let (protocol, source) = left.trim_start().split_once(' ').unwrap_or(("", left));
     flow_text::transport(protocol, event);
     // The port in the first brackets, the interface in the last.
     let interface = source.rsplit_once('(').map_or("", |(_, inner)| inner.trim_end_matches(')'));
     if interface.parse::<u16>().is_err() {
-        event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, interface);
+        put::text(fields::OBSERVER_INGRESS_INTERFACE_NAME, interface, event);
     }
+    let destination = put::word(right).0;
     let ends = [
-        (source, fields::SOURCE_IP, fields::SOURCE_PORT),
-        (put::word(right).0, fields::DESTINATION_IP, fields::DESTINATION_PORT),
+        (source, fields::SOURCE_IP, fields::SOURCE_PORT, fields::SOURCE_MAC),
+        (destination, fields::DESTINATION_IP, fields::DESTINATION_PORT, fields::DESTINATION_MAC),
     ];
-    for (text, ip, port) in ends {
+    for (text, ip, port, hardware) in ends {
         if let Some((address, number)) = flow_text::endpoint(text) {
             event.push(ip, Value::Ip(address));
             if let Some(number) = number {
                 event.push(port, Value::Int(i64::from(number)));
             }
+        } else if let Some(mac) = mac(text.split(['(', ',']).next().unwrap_or(""), arena) {
+            event.push(hardware, Value::Str(mac));
         }
     }
     if let Some((_, count)) = right.rsplit_once(", ") {

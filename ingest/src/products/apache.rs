@@ -7,6 +7,7 @@
 //! | combined | common + `"%{Referer}i" "%{User-Agent}i"` (+ `X-Forwarded-For="..."`) |
 //! | vhost | `%v:%p ` or `%v ` before either |
 //! | ssl_request_log | `%t %h %{SSL_PROTOCOL}x %{SSL_CIPHER}x "%r" %b` |
+//! | LTSV, JSON | labels of ltsv.org, names of nginx's variables |
 //! | error 2.4 | `[%{u}t] [%-m:%l] [pid %P:tid %T] %7F: %E: [client %a] %M` |
 //! | error 2.2 | `[time] [level] [client address] message` |
 //!
@@ -16,12 +17,15 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
+use crate::access_keys::AccessKeys;
 use crate::parser::{Context, Parser, Reason};
 use crate::{access_log, put, syslog, time};
 
 /// Parser of Apache's logs.
 #[derive(Default)]
-pub struct Apache {}
+pub struct Apache {
+    keys: AccessKeys,
+}
 
 static CONSTANT: &[(FieldId, &str)] = &[
     (fields::EVENT_KIND, "event"),
@@ -40,10 +44,10 @@ impl Parser for Apache {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        let known = one(line, context, arena, event) || {
+        let known = self.one(line, context, arena, event) || {
             let head = syslog::parse(line, context);
             put::header(&head, event);
-            head.message.len() < line.len() && one(head.message, context, arena, event)
+            head.message.len() < line.len() && self.one(head.message, context, arena, event)
         };
         if !known {
             return Err(Reason("neither an access log nor an error log of Apache"));
@@ -53,18 +57,24 @@ impl Parser for Apache {
     }
 }
 
-fn one<'a>(text: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-    let service = if error(text, context, event) {
-        "error"
-    } else if ssl_request(text, context, arena, event).is_some() || access_log::parse(text, context, arena, event) {
-        put::words(fields::EVENT_TYPE, &["access"], event);
-        "access"
-    } else {
-        return false;
-    };
-    event.push(fields::SEKISHO_LOGSOURCE_SERVICE, Value::Str(service));
-    event.push(fields::EVENT_DATASET, Value::Str(if service == "error" { "apache.error" } else { "apache.access" }));
-    true
+impl Apache {
+    fn one<'a>(&mut self, text: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) -> bool {
+        let service = if error(text, context, event) {
+            "error"
+        } else if self.keys.read(text, context, arena, event)
+            || ssl_request(text, context, arena, event).is_some()
+            || access_log::parse(text, context, arena, event)
+        {
+            put::words(fields::EVENT_TYPE, &["access"], event);
+            "access"
+        } else {
+            return false;
+        };
+        event.push(fields::SEKISHO_LOGSOURCE_SERVICE, Value::Str(service));
+        event
+            .push(fields::EVENT_DATASET, Value::Str(if service == "error" { "apache.error" } else { "apache.access" }));
+        true
+    }
 }
 
 /// `[time] address TLSv1.2 CIPHER "request" bytes`.

@@ -121,6 +121,8 @@ impl Parser for AzureSignin {
         if sign_in {
             put::words(fields::EVENT_CATEGORY, &["authentication"], event);
             event.push(fields::EVENT_DATASET, Value::Str("azure.signinlogs"));
+        } else if category == "AuditLogs" || row.has("initiatedBy.user.userPrincipalName") {
+            audit(&row, event);
         }
         put::words(fields::EVENT_TYPE, &["info"], event);
         let service = match category {
@@ -137,6 +139,44 @@ impl Parser for AzureSignin {
         }
         Ok(())
     }
+}
+
+/// Who did what to whom in the directory.
+fn audit<'a>(row: &Row<'a>, event: &mut Event<'a>) {
+    event.push(fields::EVENT_DATASET, Value::Str("azure.auditlogs"));
+    put::words(fields::EVENT_CATEGORY, &["iam"], event);
+    let principal = row.get(&["initiatedBy.user.userPrincipalName"]);
+    let (name, domain) = principal.split_once('@').unwrap_or((principal, ""));
+    put::text(fields::USER_NAME, name, event);
+    put::text(fields::USER_DOMAIN, domain, event);
+    put::text(fields::USER_EMAIL, if domain.is_empty() { "" } else { principal }, event);
+    put::text(fields::USER_ID, row.get(&["initiatedBy.user.id"]), event);
+    put::text(fields::SERVICE_NAME, row.get(&["initiatedBy.app.displayName"]), event);
+    put::end(&put::SOURCE, row.get(&["initiatedBy.user.ipAddress"]), event);
+    event.push_str(fields::EVENT_REASON, row.get(&["resultReason"]));
+    if row.get(&["targetResources.type"]) == "User" {
+        let target = row.get(&["targetResources.userPrincipalName"]);
+        event.push_str(fields::USER_TARGET_NAME, target.split('@').next().unwrap_or(""));
+        event.push_str(fields::USER_TARGET_EMAIL, if target.contains('@') { target } else { "" });
+        event.push_str(fields::USER_TARGET_ID, row.get(&["targetResources.id"]));
+    } else if row.get(&["targetResources.type"]) == "Group" {
+        event.push_str(fields::GROUP_NAME, row.get(&["targetResources.displayName"]));
+        event.push_str(fields::GROUP_ID, row.get(&["targetResources.id"]));
+    }
+    if !event.has(fields::EVENT_OUTCOME) {
+        match row.get(&["result"]) {
+            "success" | "Success" => event.push(fields::EVENT_OUTCOME, Value::Str("success")),
+            "failure" | "Failure" => event.push(fields::EVENT_OUTCOME, Value::Str("failure")),
+            _ => {}
+        }
+    }
+    let action = event.get_str(fields::EVENT_ACTION).unwrap_or("");
+    let kind = match action.split(' ').next().unwrap_or("") {
+        "Add" | "Create" | "Invite" => "creation",
+        "Delete" | "Remove" | "Hard" => "deletion",
+        _ => "change",
+    };
+    put::words(fields::EVENT_TYPE, &[kind], event);
 }
 
 fn user<'a>(row: &Row<'a>, event: &mut Event<'a>) {

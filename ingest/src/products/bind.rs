@@ -45,6 +45,7 @@ impl Parser for Bind {
         } else {
             let head = syslog::parse(line, context);
             put::header(&head, event);
+            event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
             known |= head.appname.is_some_and(|name| name.contains("named") || name.contains("bind"));
             text = if head.message.is_empty() { text } else { head.message };
             // A second time stamp, of `print-time yes`.
@@ -80,7 +81,10 @@ impl Bind {
             let Some((word, after)) = rest.split_once(": ") else { break };
             let plain = !word.is_empty()
                 && word.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b' ' | b'0'..=b'9'));
-            if SEVERITIES.contains(&word.split(' ').next().unwrap_or("")) {
+            // `info`, `debug 3`; a text may begin with such a word too.
+            let level = word.split(' ').count() <= 2
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b == b' ' || b.is_ascii_digit());
+            if level && SEVERITIES.contains(&word.split(' ').next().unwrap_or("")) {
                 event.push_str(fields::LOG_LEVEL, word);
             } else if plain
                 && !word.contains(' ')

@@ -1,7 +1,7 @@
-//! Blue Coat ProxySG and Symantec Edge SWG: ELFF access logs (`main`, `bcreportermain_v1`, any `#Fields:`), as files or
-//! behind a syslog header.
+//! Blue Coat ProxySG and Symantec Edge SWG: ELFF access logs (`main`, `bcreportermain_v1`, any `#Fields:`), and formats that
+//! write `name=value`, as files or behind a syslog header.
 //!
-//! Without a header line the `main` layouts of SGOS 5, 6 and 7 are told from the place of the filter result
+//! Without a header line the `main` layouts of SGOS 4 to 7 are told from the place of the filter result
 //! (`OBSERVED`, `PROXIED`, `DENIED`). Times are UTC. Cells without a field are kept as `bluecoat.<name>`.
 //! Source: Symantec SGOS Administration Guide, "Access Log Formats"; ELFF field reference.
 
@@ -46,6 +46,31 @@ const MAIN: [&str; 21] = [
 ];
 /// The columns before it.
 const LEAD: [&str; 7] = ["date", "time", "time-taken", "c-ip", "cs-username", "cs-auth-group", "x-exception-id"];
+/// `main` of SGOS 4 and 5, where status and action follow the client; `s-hierarchy` in some.
+const OLD: [&str; 20] = [
+    "date",
+    "time",
+    "time-taken",
+    "c-ip",
+    "sc-status",
+    "s-action",
+    "sc-bytes",
+    "cs-bytes",
+    "cs-method",
+    "cs-uri-scheme",
+    "cs-host",
+    "cs-uri-port",
+    "cs-uri-path",
+    "cs-uri-query",
+    "cs-username",
+    "cs-auth-group",
+    "s-supplier-name",
+    "rs(Content-Type)",
+    "cs(Referer)",
+    "cs(User-Agent)",
+];
+/// What follows the filter result there.
+const OLD_END: [&str; 4] = ["sc-filter-result", "cs-categories", "x-virus-id", "s-ip"];
 /// The same in `bcreportermain_v1`.
 const LEAD_REPORTER: [&str; 11] = [
     "date",
@@ -138,7 +163,7 @@ impl Parser for Bluecoat {
         for cell in cells.iter_mut().filter(|cell| **cell == "none") {
             *cell = "-";
         }
-        let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena));
+        let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena)).or_else(|| pairs(line, arena));
         let row = row.ok_or(Reason("columns of no known ProxySG layout, and no #Fields line before"))?;
         elff::times(&row, false, context, event);
         fill(&row, arena, event);
@@ -150,7 +175,10 @@ impl Parser for Bluecoat {
 
 fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
     put::ip(cells.get(3)?)?;
-    let at = (5..cells.len().min(14)).find(|at| matches!(cells[*at], "OBSERVED" | "PROXIED" | "DENIED"))?;
+    let at = (5..cells.len().min(24)).find(|at| matches!(cells[*at], "OBSERVED" | "PROXIED" | "DENIED"))?;
+    if at > 14 {
+        return old(cells, at, arena);
+    }
     let lead: &[&str] = match at {
         7 => &LEAD,
         11 => &LEAD_REPORTER,
@@ -158,6 +186,46 @@ fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
     };
     let names = bumpalo::collections::Vec::from_iter_in(lead.iter().chain(&MAIN).copied(), arena);
     Some(Row::of_cells(&names, cells.iter().copied(), arena))
+}
+
+/// `main` of SGOS 4 and 5: agent, referrer and type stand before the result, the first fourteen at their places.
+fn old<'a>(cells: &[&'a str], at: usize, arena: &'a Bump) -> Option<Row<'a>> {
+    let mut names: bumpalo::collections::Vec<'_, &str> = bumpalo::collections::Vec::from_iter_in(OLD, arena);
+    match at {
+        19 => _ = names.remove(18),
+        20 => {}
+        21 => names.insert(16, "s-hierarchy"),
+        _ => return None,
+    }
+    // Of nineteen columns the type or the referrer is the one left out.
+    if at == 19 && cells[17].contains('/') && !cells[17].contains("://") {
+        names[17] = "rs(Content-Type)";
+    } else if at == 19 {
+        names[17] = "cs(Referer)";
+    }
+    names.extend(OLD_END);
+    Some(Row::of_cells(&names, cells.iter().copied(), arena))
+}
+
+/// `c-ip=192.0.2.10 cs-User-Agent="..." s-action=TCP_HIT`: names of ELFF, with `-` for its brackets.
+fn pairs<'a>(line: &'a str, arena: &'a Bump) -> Option<Row<'a>> {
+    let raw = Row::of_pairs(line, b' ', arena);
+    if !raw.has("c-ip") && !raw.has("cs-host") {
+        return None;
+    }
+    let mut row = Row::new(arena);
+    for (name, value) in raw.pairs() {
+        let name = match name {
+            "cs-User-Agent" | "User-Agent" => "cs(User-Agent)",
+            "cs-Referer" | "Referer" => "cs(Referer)",
+            "rs-Content-Type" | "Content-Type" => "rs(Content-Type)",
+            "c-url" | "url" => "c-uri",
+            "rs-status" if !raw.has("sc-status") => "sc-status",
+            other => other,
+        };
+        row.push(name, if value.eq_ignore_ascii_case("none") { "-" } else { value });
+    }
+    Some(row)
 }
 
 fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
@@ -193,6 +261,9 @@ fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     event.push_str(fields::URL_EXTENSION, row.get(&["cs-uri-extension"]));
     if let Some(url) = row.find(&["cs-uri", "c-uri"]) {
         event.push_str(fields::URL_ORIGINAL, url);
+        if url.contains("://") {
+            event.push_str(fields::URL_FULL, url);
+        }
         if host.is_empty() {
             super::squid::url::push(url, event);
         }

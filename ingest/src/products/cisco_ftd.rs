@@ -86,6 +86,37 @@ static KEYS: &[(&str, To)] = &[
     ("ICMPCode", To::Both),
 ];
 
+/// The management centre's own audit: `mojo_server.pl: fmc01: admin@192.0.2.50, Devices > Device Management, Page View`.
+fn audit<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) -> Option<()> {
+    let head = crate::syslog::parse(line, context);
+    let (_, rest) = head.message.split_once(": ")?;
+    let mut parts = rest.splitn(3, ", ");
+    let (who, area, what) = (parts.next()?, parts.next()?, parts.next()?);
+    let (user, from) = who.rsplit_once('@')?;
+    crate::put::ip(from).or((from == "localhost").then_some(std::net::IpAddr::from([127, 0, 0, 1])))?;
+    device::apply(&head, event);
+    event.push_str(f::PROCESS_NAME, head.appname.unwrap_or(""));
+    event.push_str(f::MESSAGE, head.message);
+    device::push_user(user, event);
+    crate::put::end(&crate::put::SOURCE, from, event);
+    event.push_str(f::EVENT_REASON, area);
+    event.push_str(f::EVENT_ACTION, what.trim());
+    event.push(f::EVENT_KIND, Value::Str("event"));
+    event.push(f::EVENT_MODULE, Value::Str("cisco_ftd"));
+    device::observer("Cisco", "fmc", "management", event);
+    let login = area.contains("Login") || what.contains("Login");
+    add(f::EVENT_CATEGORY, &[if login { "authentication" } else { "configuration" }], event);
+    add(f::EVENT_TYPE, &[if login { "start" } else { "access" }], event);
+    if let Some(outcome) = [("Success", "success"), ("Fail", "failure"), ("Denied", "failure")]
+        .into_iter()
+        .find_map(|(word, outcome)| what.contains(word).then_some(outcome))
+    {
+        event.push(f::EVENT_OUTCOME, Value::Str(outcome));
+    }
+    device::logsource("cisco", "", "audit", event);
+    Some(())
+}
+
 impl Parser for CiscoFtd {
     fn parse<'a>(
         &mut self,
@@ -94,7 +125,9 @@ impl Parser for CiscoFtd {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let tag = cisco_asa::tag(line).ok_or(Reason("no %FTD tag with a level and a number"))?;
+        let Some(tag) = cisco_asa::tag(line) else {
+            return audit(line, context, event).ok_or(Reason("no %FTD tag with a level and a number"));
+        };
         cisco_asa::header(&tag, line, context, event);
         device::observer("Cisco", "ftd", "firewall", event);
         event.push(f::EVENT_MODULE, Value::Str("cisco_ftd"));

@@ -60,10 +60,12 @@ impl Parser for CiscoIos {
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
         device::observer("Cisco", "IOS", "firewall", event);
-        let text = line[tag.text..].trim();
+        let text = without_process(line[tag.text..].trim());
         event.push_str(f::MESSAGE, text);
         self.keys.own("facility", Value::Str(tag.facility), event);
-        let message = messages::find(tag.facility, tag.mnemonic);
+        // IOS XE's forwarding engine speaks for access lists.
+        let facility = if tag.facility == "FMANFP" { "SEC" } else { tag.facility };
+        let message = messages::find(facility, tag.mnemonic);
         let taken = message.and_then(|message| template::first(message.templates, text));
         let class = message.map_or(&Class::INFO, |message| &message.class);
         if let Some(taken) = &taken {
@@ -111,6 +113,24 @@ fn tag(line: &str) -> Option<Tag<'_>> {
     None
 }
 
+/// `F0/0: fman_fp_image: ` and `R0/0: cpp_cp: ` of IOS XE: where a message comes from.
+fn without_process(text: &str) -> &str {
+    let Some((place, rest)) = text.split_once(": ") else { return text };
+    let Some((process, message)) = rest.split_once(": ") else { return text };
+    let slot = place.as_bytes();
+    let placed = (2..=6).contains(&slot.len())
+        && slot[0].is_ascii_uppercase()
+        && slot[1..].iter().all(|byte| byte.is_ascii_digit() || *byte == b'/');
+    if placed && !process.contains(' ') { message } else { text }
+}
+
+/// `1d02h`, `00:01:05`, `2w3d`: the time since the start, where the clock is not set.
+fn is_uptime(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_digit())
+        && word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'y' | b'w' | b'd' | b'h' | b':' | b'.'))
+        && (word.contains(['y', 'w', 'd', 'h']) || word.matches(':').count() == 2)
+}
+
 /// Reads the parts of the header in whatever order they stand.
 fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) {
     let (priority, mut rest) = syslog::without_priority(prefix);
@@ -142,7 +162,7 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
             // IOS XR's node has the month behind it.
             rest = &rest[word.len() - inner.len()..];
             continue;
-        } else if name.is_empty() && !word.contains(['[', '(']) {
+        } else if name.is_empty() && !word.contains(['[', '(']) && !is_uptime(digits) {
             name = word.trim_end_matches(':');
         }
         rest = after;

@@ -73,6 +73,10 @@ impl Parser for CiscoIse {
         event.push_str(fields::HOST_HOSTNAME, host);
         event.push_str(fields::OBSERVER_NAME, host);
         let (category, rest) = put::word(&line[at..]);
+        if category == "CISE_Alarm" {
+            self.alarm(rest, arena, event);
+            return Ok(());
+        }
         let (id, rest) = put::word(rest);
         let (total, rest) = put::word(rest);
         let (segment, rest) = put::word(rest);
@@ -93,6 +97,28 @@ impl Parser for CiscoIse {
         let taken = ["UserName", "User-Name"];
         row.keep("cisco_ise.", &taken, &mut self.names, event);
         Ok(())
+    }
+}
+
+impl CiscoIse {
+    /// `WARN: RADIUS Request dropped : Server=ise1; NAS IP Address=192.0.2.2`.
+    fn alarm<'a>(&mut self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
+        put::constants(CONSTANT, event);
+        let (level, rest) = text.split_once(": ").unwrap_or(("", text));
+        json_keys::lower(fields::LOG_LEVEL, level.trim(), arena, event);
+        let (name, pairs) = rest.split_once(" : ").or_else(|| rest.split_once(": ")).unwrap_or((rest, ""));
+        event.push_str(fields::EVENT_REASON, name.trim());
+        event.push_str(fields::MESSAGE, text);
+        let mut row = Row::new(arena);
+        row.push("category", "CISE_Alarm");
+        for (key, value) in pairs.split(';').filter_map(|part| part.split_once('=')) {
+            row.push(key.trim(), value.trim());
+        }
+        row.put(TABLE, event);
+        people(&row, arena, event);
+        event.set(fields::EVENT_KIND, Value::Str("alert"));
+        put::words(fields::EVENT_TYPE, &["info"], event);
+        row.keep("cisco_ise.", &["UserName", "User-Name"], &mut self.names, event);
     }
 }
 
@@ -156,6 +182,16 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
     let (words, kind, outcome): (&[&'static str], &[&'static str], &'static str) = match category {
         "CISE_Passed_Authentications" => (&["authentication"], &["start", "allowed"], "success"),
         "CISE_Failed_Attempts" => (&["authentication"], &["start", "denied"], "failure"),
+        // 51000 and on are sign-ins of administrators.
+        "CISE_Administrative_and_Operational_Audit"
+            if event.get_str(fields::EVENT_ACTION) == Some("administrator-login") =>
+        {
+            let failed = matches!(
+                event.get_str(fields::EVENT_CODE),
+                Some("51000" | "51003" | "51004" | "51005" | "51008" | "51009")
+            );
+            (&["authentication"], &["start", "admin"], if failed { "failure" } else { "success" })
+        }
         "CISE_Administrative_and_Operational_Audit" => (&["configuration"], &["admin", "change"], ""),
         _ if accounting => {
             let kind: &[&'static str] = match row.get(&["Acct-Status-Type"]) {

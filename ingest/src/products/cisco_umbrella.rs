@@ -164,7 +164,10 @@ impl Parser for CiscoUmbrella {
         }
         let cells = BumpVec::from_iter_in(csv_cells::cells(&line[start..], ',', arena), arena);
         let (names, kind) = kind_of(&cells).ok_or(Reason("columns of no known Umbrella log"))?;
-        let row = Row::of_cells(names, cells.iter().copied(), arena);
+        let row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
+            Some(at) => aligned(&cells, at, arena),
+            None => Row::of_cells(names, cells.iter().copied(), arena),
+        };
         if let Some(stamp) = time::iso(row.get(&["timestamp"]), &Zone::utc()) {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
         }
@@ -213,6 +216,24 @@ impl Parser for CiscoUmbrella {
     }
 }
 
+/// Where the request's method stands in proxy logs of the newer versions.
+const METHOD: usize = 25;
+
+/// Where a method stands.
+fn method_at(cells: &[&str]) -> Option<usize> {
+    const METHODS: [&str; 8] = ["GET", "POST", "PUT", "HEAD", "DELETE", "CONNECT", "OPTIONS", "PATCH"];
+    (20..cells.len().min(32)).find(|at| METHODS.contains(&cells[*at]))
+}
+
+/// A version that has columns more or fewer before the method: what stands behind it is counted from it.
+fn aligned<'a>(cells: &[&'a str], at: usize, arena: &'a bumpalo::Bump) -> Row<'a> {
+    let mut row = Row::of_cells(&PROXY[..METHOD.min(at)], cells.iter().copied(), arena);
+    for (name, cell) in PROXY[METHOD..].iter().zip(&cells[at..]) {
+        row.push(name, cell);
+    }
+    row
+}
+
 /// The columns of a line, told from its cells.
 fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     let at = |index: usize| cells.get(index).copied().unwrap_or("");
@@ -225,7 +246,8 @@ fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     if !stamped(0) {
         return None;
     }
-    if at(7).contains("://") && cells.len() >= 10 {
+    let judged = matches!(at(6), "ALLOWED" | "BLOCKED" | "PROXIED" | "WARNED") && (is_ip(2) || is_ip(3));
+    if (at(7).contains("://") || judged) && cells.len() >= 10 {
         Some((PROXY, "proxy"))
     } else if is_ip(7) && is_ip(9) && at(5).parse::<u8>().is_ok() {
         Some((FIREWALL, "firewall"))

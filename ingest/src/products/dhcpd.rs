@@ -45,6 +45,10 @@ impl Parser for Dhcpd {
                     self.kea(text, arena, event);
                     true
                 }
+                None if head.message.starts_with("DHCP4_") || head.message.starts_with("DHCP6_") => {
+                    self.kea(head.message, arena, event);
+                    true
+                }
                 None => {
                     event.push_str(fields::MESSAGE, head.message);
                     self.isc(head.message, arena, event)
@@ -165,6 +169,11 @@ impl Dhcpd {
         let (level, rest) = put::word(rest);
         if !matches!(level, "DEBUG" | "INFO" | "WARN" | "ERROR" | "FATAL") {
             return None;
+        }
+        // Through syslog the logger is left out.
+        if rest.starts_with("DHCP4_") || rest.starts_with("DHCP6_") {
+            event.push_str(fields::LOG_LEVEL, level);
+            return Some(rest);
         }
         let (logger, rest) = rest.strip_prefix('[')?.split_once("] ")?;
         if let Some(stamp) = stamp {

@@ -63,7 +63,10 @@ impl Parser for Duo {
         }
         row.put(TABLE, event);
         put::user(row.get(&[fields::USER_NAME.name(), "username", "user"]), event);
-        let authentication = row.has("factor") || row.get(&["event_type"]) == "authentication" || row.has("txid");
+        let surfaced = row.has("surfaced_timestamp") || row.has("sekey");
+        let authentication = !surfaced && row.has("factor")
+            || row.get(&["event_type"]) == "authentication"
+            || !surfaced && row.has("txid");
         if authentication {
             put::words(fields::EVENT_CATEGORY, &["authentication"], event);
             put::words(fields::EVENT_TYPE, &["start"], event);
@@ -80,8 +83,10 @@ impl Parser for Duo {
                 _ => {}
             }
             event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.auth"));
+        } else if surfaced {
+            trust(&row, event);
         } else if row.has("action") {
-            administrator(&row, event);
+            administrator(&row, arena, event);
         } else if row.has("phone") || row.has("context") {
             put::words(fields::EVENT_TYPE, &["info"], event);
             event.push_str(fields::EVENT_ACTION, row.get(&["context"]));
@@ -95,11 +100,35 @@ impl Parser for Duo {
     }
 }
 
-fn administrator<'a>(row: &Row<'a>, event: &mut Event<'a>) {
+/// A sign-in that Trust Monitor found worth a look.
+fn trust<'a>(row: &Row<'a>, event: &mut Event<'a>) {
+    if let Some(stamp) = time::epoch(row.get(&["surfaced_timestamp"])) {
+        event.set(fields::TIMESTAMP, Value::Time(stamp));
+    }
+    event.push_str(fields::EVENT_ID, row.get(&["sekey"]));
+    event.push_str(fields::EVENT_REASON, row.get(&["explanations.summary"]));
+    event.push_str(fields::RULE_NAME, row.get(&["explanations.type"]));
+    put::end(&put::SOURCE, row.get(&["surfaced_auth.access_device.ip"]), event);
+    event.push_str(fields::SERVICE_NAME, row.get(&["surfaced_auth.application.name"]));
+    put::user(row.get(&["surfaced_auth.user.name"]), event);
+    put::words(fields::EVENT_CATEGORY, &["authentication", "threat"], event);
+    put::words(fields::EVENT_TYPE, &["indicator"], event);
+    event.push(fields::EVENT_ACTION, Value::Str("trust-monitor"));
+    event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.trust_monitor"));
+}
+
+/// The description of an administrator's event is a JSON object in a text.
+fn address_in<'a>(description: &'a str, arena: &'a Bump) -> &'a str {
+    let plain = if description.contains('\\') { arena.alloc_str(&description.replace('\\', "")) } else { description };
+    put::between(plain, "\"ip_address\": \"", "\"").unwrap_or("")
+}
+
+fn administrator<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let action = row.get(&["action", "action.name"]);
     event.push_str(fields::EVENT_ACTION, action);
     event.push_str(fields::USER_TARGET_NAME, row.get(&["object", "target.name"]));
     event.push_str(fields::MESSAGE, row.get(&["description"]));
+    put::end(&put::SOURCE, address_in(row.get(&["description"]), arena), event);
     event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.admin"));
     let login = action.contains("login");
     let (category, kind): (&'static str, &'static str) = if login {

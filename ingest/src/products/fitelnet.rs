@@ -6,7 +6,7 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, fields};
 
-use super::router;
+use super::router::{self, Device};
 use crate::parser::{Context, Parser, Reason};
 
 /// Parser of this product.
@@ -21,6 +21,8 @@ static CONSTANT: &[(FieldId, &str)] = &[
     (fields::SEKISHO_LOGSOURCE_PRODUCT, "fitelnet"),
 ];
 
+static DEVICE: Device = Device { constant: CONSTANT, leads: &[], read: |_, _| None };
+
 impl Parser for Fitelnet {
     fn parse<'a>(
         &mut self,
@@ -29,13 +31,6 @@ impl Parser for Fitelnet {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let (program, text) = router::header(line, true, context, event);
-        if text.is_empty() {
-            return Err(Reason("empty line"));
-        }
-        event.push_str(fields::LOG_LOGGER, program);
-        let category = router::text(text, arena, event);
-        router::finish(CONSTANT, category, event);
-        Ok(())
+        router::parse(&DEVICE, line, context, arena, event)
     }
 }

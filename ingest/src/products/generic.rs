@@ -7,13 +7,14 @@
 mod cef;
 mod json;
 mod key_value;
+mod ocsf;
 
 use std::collections::HashMap;
 
 use stream::{Event, FieldId, Kind, Value, fields};
 
 pub use self::cef::Cef;
-pub(crate) use self::cef::pairs as cef_pairs;
+pub(crate) use self::cef::{extension, pairs as cef_pairs};
 pub use self::json::Json;
 pub use self::key_value::KeyValue;
 

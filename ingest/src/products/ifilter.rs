@@ -57,17 +57,32 @@ impl Parser for Ifilter {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("neither an access log nor a block log of i-FILTER");
-        let mut line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
+        // The leading time has no year, the bracketed one has: the nearest to that is meant.
+        let begun = put::between(line, "[", "]").and_then(|stamp| time::common_log(stamp, &context.zone));
+        let context = &Context { received: begun.unwrap_or(context.received), zone: context.zone.clone() };
+        let whole = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
+        let mut line = whole;
         // A syslog header before the log's own time; without one, the time is the log's.
         let (priority, rest) = syslog::without_priority(line);
         if let Some(number) = priority {
             super::fortinet_fortigate::push_priority(number, event);
             line = rest;
         }
+        // RFC 5424, or an ISO time by a relay.
+        let versioned = priority.is_some() && line.starts_with("1 ");
+        if versioned || time::iso_prefix(line, &context.zone).is_some() {
+            let head = syslog::parse(if versioned { whole } else { line }, context);
+            event.push_str(fields::OBSERVER_NAME, head.hostname.unwrap_or(""));
+            if let Some(stamp) = head.timestamp {
+                event.set(fields::TIMESTAMP, Value::Time(stamp));
+            }
+            line = own_time(head.message, context, event);
+        }
         if let Some((stamp, length)) = time::rfc3164_prefix(line, context) {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
             line = line.get(length..).unwrap_or("").trim_start();
-            if !line.starts_with(|first: char| first.is_ascii_digit()) {
+            // The process number follows the log's own time, a host the relay's.
+            if !put::word(line).0.bytes().all(|byte| byte.is_ascii_digit()) {
                 let (host, rest) = put::word(line);
                 event.push_str(fields::OBSERVER_NAME, host);
                 line = rest;
@@ -75,14 +90,10 @@ impl Parser for Ifilter {
                 if tag.ends_with(':') {
                     line = put::word(line).1;
                 }
-                // The log's own time behind the relay's.
-                if let Some((stamp, length)) = time::rfc3164_prefix(line, context) {
-                    event.set(fields::TIMESTAMP, Value::Time(stamp));
-                    line = line.get(length..).unwrap_or("").trim_start();
-                }
+                line = own_time(line, context, event);
             }
         }
-        let columns = columns(line, arena);
+        let columns = columns(line, separator(line), arena);
         let bracket = columns.iter().position(|column| matches!(column, Column::Bracketed(_)));
         match bracket {
             Some(at) => self.access(&columns, at, context, arena, event).ok_or(NOT)?,
@@ -90,6 +101,17 @@ impl Parser for Ifilter {
         }
         put::constants(CONSTANT, event);
         Ok(())
+    }
+}
+
+/// The log's own time behind the relay's: what follows.
+fn own_time<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) -> &'a str {
+    match time::rfc3164_prefix(line, context) {
+        Some((stamp, length)) => {
+            event.set(fields::TIMESTAMP, Value::Time(stamp));
+            line.get(length..).unwrap_or("").trim_start()
+        }
+        None => line,
     }
 }
 
@@ -118,7 +140,7 @@ impl Ifilter {
         }
         let request_at =
             columns.iter().position(|column| matches!(column, Column::Quoted(text) if is_request(text)))?;
-        self.who(columns.get(..bracket)?, event);
+        self.who(columns.get(..bracket)?, arena, event);
         if let Column::Quoted(request) = columns[request_at] {
             request_line(request, arena, event);
         }
@@ -150,14 +172,14 @@ impl Ifilter {
     }
 
     /// `pid version [parent] server [peer] client computer user`, before the bracketed time.
-    fn who<'a>(&mut self, columns: &[Column<'a>], event: &mut Event<'a>) {
+    fn who<'a>(&mut self, columns: &[Column<'a>], arena: &'a Bump, event: &mut Event<'a>) {
         let bare: [&str; 8] =
             std::array::from_fn(|at| match columns.len().checked_sub(8 - at).and_then(|at| columns.get(at)) {
                 Some(Column::Bare(text)) => *text,
                 _ => "",
             });
         let [.., last] = bare;
-        event.push_str(fields::USER_NAME, last);
+        event.push_str(fields::USER_NAME, plus_and_percent(last, arena));
         let (pid, version, rest) =
             match columns.iter().position(|column| matches!(column, Column::Bare(text) if is_version(text))) {
                 Some(at) if at > 0 => (columns.get(at - 1), columns.get(at), columns.get(at + 1..).unwrap_or(&[])),
@@ -223,23 +245,37 @@ impl Ifilter {
     }
 }
 
-/// Splits a line at blanks; quoted and bracketed columns are whole, and may touch their neighbours.
-fn columns<'a>(line: &'a str, arena: &'a Bump) -> BumpVec<'a, Column<'a>> {
+/// The separator before the bracketed time: blanks, unless the log's format was set to tabs or commas.
+fn separator(line: &str) -> char {
+    if line.contains("\t") {
+        '\t'
+    } else if line.contains(",[") || line.contains(",\"[") || line.matches(',').count() > 15 {
+        ','
+    } else {
+        ' '
+    }
+}
+
+/// Splits a line at separators; quoted and bracketed columns are whole, and may touch their neighbours.
+fn columns<'a>(line: &'a str, separator: char, arena: &'a Bump) -> BumpVec<'a, Column<'a>> {
     let mut columns = BumpVec::with_capacity_in(40, arena);
-    let mut rest = line.trim_start_matches(' ');
+    let mut rest = line.trim_start_matches(separator);
     while !rest.is_empty() && columns.len() < COLUMNS_MAX {
         if let Some((inner, after)) = put::quoted(rest) {
-            columns.push(Column::Quoted(inner));
+            match inner.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')) {
+                Some(stamp) => columns.push(Column::Bracketed(stamp)),
+                None => columns.push(Column::Quoted(inner)),
+            }
             rest = after;
         } else if let Some((inner, after)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
             columns.push(Column::Bracketed(inner));
             rest = after;
         } else {
-            let end = rest.find([' ', '"']).filter(|at| *at > 0).unwrap_or(rest.len());
+            let end = rest.find([separator, '"']).filter(|at| *at > 0).unwrap_or(rest.len());
             columns.push(Column::Bare(&rest[..end]));
             rest = &rest[end..];
         }
-        rest = rest.trim_start_matches(' ');
+        rest = rest.trim_start_matches(separator);
     }
     columns
 }

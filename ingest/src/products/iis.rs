@@ -81,7 +81,23 @@ impl Parser for Iis {
             event.push(fields::EVENT_MODULE, Value::Str("iis"));
             return Ok(());
         }
-        let cells = elff::cells(line, arena);
+        let cells = match native(line, arena) {
+            Some(cells) => cells,
+            None => elff::cells(line, arena),
+        };
+        if line.contains(", ") && cells.len() == NATIVE.len() {
+            let row = Row::of_cells(&NATIVE, cells.iter().copied(), arena);
+            if let Some(stamp) = crate::products::csv::instant(cells[2], context) {
+                event.set(fields::TIMESTAMP, Value::Time(stamp));
+            }
+            if let Ok(millis @ 0..) = row.get(&["time-taken"]).parse::<i64>() {
+                event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
+            }
+            fill(&row, arena, event);
+            put::constants(CONSTANT, event);
+            row.keep("iis.", TAKEN, &mut self.names, event);
+            return Ok(());
+        }
         let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena));
         let row = row.ok_or(Reason("columns of no known IIS layout, and no #Fields line before"))?;
         elff::times(&row, false, context, event);
@@ -90,6 +106,42 @@ impl Parser for Iis {
         row.keep("iis.", TAKEN, &mut self.names, event);
         Ok(())
     }
+}
+
+/// Columns of IIS's own format, date and time in one; its times are local.
+const NATIVE: [&str; 14] = [
+    "c-ip",
+    "cs-username",
+    "date",
+    "s-sitename",
+    "s-computername",
+    "s-ip",
+    "time-taken",
+    "cs-bytes",
+    "sc-bytes",
+    "sc-status",
+    "sc-win32-status",
+    "cs-method",
+    "cs-uri-stem",
+    "cs-uri-query",
+];
+
+/// `192.0.2.10, -, 11/20/26, 10:00:09, W3SVC2, ...,`: the cells, with date and time together.
+fn native<'a>(line: &'a str, arena: &'a Bump) -> Option<bumpalo::collections::Vec<'a, &'a str>> {
+    let mut parts = line.trim_end_matches([',', ' ']).split(", ");
+    let (client, user, date, clock) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    put::ip(client)?;
+    let mut sides = date.split('/');
+    let (month, day, year) = (sides.next()?, sides.next()?, sides.next()?);
+    let year = if year.len() == 2 { bumpalo::format!(in arena, "20{}", year).into_bump_str() } else { year };
+    let stamp = bumpalo::format!(in arena, "{}/{}/{} {}", year, month, day, clock).into_bump_str();
+    let mut cells = bumpalo::collections::Vec::with_capacity_in(NATIVE.len(), arena);
+    cells.extend([client, user, stamp]);
+    cells.extend(parts.take(NATIVE.len() - 3));
+    while cells.len() < NATIVE.len() {
+        cells.push("-");
+    }
+    Some(cells)
 }
 
 fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {

@@ -2,8 +2,9 @@
 //! syslog header.
 //!
 //! Columns: date, time, protocol, client address, group, account, browser, state (`Proxied`, `Blocked`, `Allowed`,
-//! `BlkPost`, `Release`...), -, status, host, time taken (ms), bytes sent, bytes received, MIME type, -, reason, category,
-//! and a URL where the version writes one. Source: ALSI FAQ 5032, 5299 (access log formats).
+//! `BlkPost`, `Release`...), server address or -, status, host, time taken (ms), bytes sent, bytes received, MIME type, -,
+//! reason, category, and by version: registered categories, security category, URL, HTTP version, method, referrer. What
+//! stands behind the category is told by its shape. Source: ALSI FAQ 5032, 5168, 5258, 5299 (access log formats).
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -51,7 +52,10 @@ impl Parser for Intersafe {
         } else {
             ' '
         };
-        let mut cells = BumpVec::from_iter_in(csv_cells::cells(line, separator, arena), arena);
+        let mut cells = BumpVec::from_iter_in(
+            csv_cells::cells(line, separator, arena).filter(|cell| separator != ' ' || !cell.is_empty()),
+            arena,
+        );
         // Date and time in one cell.
         if let Some((date, clock)) = cells.first().and_then(|cell| cell.split_once(' ')) {
             cells.splice(0..1, [date, clock]).for_each(drop);
@@ -70,9 +74,13 @@ impl Parser for Intersafe {
         put::user(at(5), event);
         event.push_str(fields::USER_AGENT_ORIGINAL, at(6));
         verdict(at(7), event);
+        put::end(&put::DESTINATION, at(8), event);
         put::status(at(9), event);
         let host = at(10);
         event.push_str(fields::URL_DOMAIN, host.rsplit_once(':').map_or(host, |(name, _)| name));
+        if event.has(fields::DESTINATION_IP) && put::ip(host).is_none() {
+            event.push_str(fields::DESTINATION_DOMAIN, host.rsplit_once(':').map_or(host, |(name, _)| name));
+        }
         put::end_with_port(&put::DESTINATION, host, event);
         if let Ok(millis @ 1..) = at(11).parse::<i64>() {
             event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
@@ -88,7 +96,7 @@ impl Parser for Intersafe {
     }
 }
 
-/// What newer versions add: a URL, a method.
+/// What newer versions add: a URL, a version, a method, a referrer.
 fn rest<'a>(cells: &[&'a str], event: &mut Event<'a>) {
     for cell in cells {
         if cell.contains("://") && !event.has(fields::URL_ORIGINAL) {
@@ -96,6 +104,10 @@ fn rest<'a>(cells: &[&'a str], event: &mut Event<'a>) {
             event.push_str(fields::URL_FULL, cell);
             event.remove(fields::URL_DOMAIN);
             super::squid::url::push(cell, event);
+        } else if cell.contains("://") {
+            put::text(fields::HTTP_REQUEST_REFERRER, cell, event);
+        } else if let Some(version) = cell.strip_prefix("HTTP/") {
+            put::text(fields::HTTP_VERSION, version, event);
         } else if matches!(*cell, "GET" | "POST" | "PUT" | "HEAD" | "DELETE" | "CONNECT" | "OPTIONS" | "PATCH") {
             put::text(fields::HTTP_REQUEST_METHOD, cell, event);
         }

@@ -40,8 +40,6 @@ static TABLE: &Table = &[
     ("identHostName", fields::HOST_NAME),
     ("identMAC", fields::SOURCE_MAC),
     ("domain", fields::USER_DOMAIN),
-    ("accountName", fields::USER_NAME),
-    ("usrName", fields::USER_NAME),
     ("groupName", fields::USER_GROUP_NAME),
     ("groupID", fields::USER_GROUP_ID),
     ("resource", fields::HOST_NAME),
@@ -51,10 +49,17 @@ static TABLE: &Table = &[
     ("reason", fields::EVENT_REASON),
     ("fileName", fields::FILE_NAME),
     ("filePath", fields::FILE_PATH),
+    ("msg", fields::MESSAGE),
+    ("deviceName", fields::HOST_NAME),
+    ("hostName", fields::HOST_NAME),
+    ("threatName", fields::RULE_NAME),
+    ("sha1", fields::FILE_HASH_SHA1),
+    ("sha256", fields::FILE_HASH_SHA256),
+    ("md5", fields::FILE_HASH_MD5),
 ];
 
 /// Attributes read beside the table.
-const TAKEN: [&str; 4] = ["proto", "devTime", "devTimeFormat", "sev"];
+const TAKEN: [&str; 6] = ["proto", "devTime", "devTimeFormat", "sev", "usrName", "accountName"];
 
 impl Parser for Leef {
     fn parse<'a>(
@@ -81,8 +86,13 @@ impl Parser for Leef {
         event.push(fields::EVENT_MODULE, Value::Str("leef"));
         let (delimiter, text) = delimiter(version, rest);
         let mut row = Row::new(arena);
-        for part in text.split(delimiter) {
-            if let Some((key, value)) = part.split_once('=') {
+        if delimiter == '\t' && !text.contains('\t') {
+            // A relay wrote blanks for the tabs: a value runs to the next ` key=`.
+            for (key, value) in super::generic::extension(text) {
+                row.push(key, value);
+            }
+        } else {
+            for (key, value) in text.split(delimiter).filter_map(|part| part.split_once('=')) {
                 row.push(key.trim(), value.trim());
             }
         }
@@ -125,6 +135,10 @@ fn fill<'a>(row: &Row<'a>, context: &Context, arena: &'a Bump, event: &mut Event
         event.set(fields::TIMESTAMP, Value::Time(stamp));
     }
     row.put(TABLE, event);
+    let user = row.get(&["usrName", "accountName"]);
+    let (domain, name) = user.rsplit_once('\\').unwrap_or(("", user));
+    event.push_str(fields::USER_NAME, name);
+    put::text(fields::USER_DOMAIN, domain.trim_end_matches('\\'), event);
     put::int(fields::EVENT_SEVERITY, row.get(&["sev"]), event);
     let protocol = row.get(&["proto"]);
     flow_text::transport(protocol, event);

@@ -9,7 +9,7 @@ use stream::{Event, FieldId, Value, fields};
 
 use super::router;
 use crate::parser::{Context, Parser, Reason};
-use crate::put;
+use crate::{put, time};
 
 /// Parser of UNIVERGE IX's syslog.
 #[derive(Default)]
@@ -31,13 +31,21 @@ impl Parser for NecIx {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let (_, text) = router::header(line, false, context, event);
+        let (_, text) = router::header(line, None, context, event);
         if text.is_empty() {
             return Err(Reason("empty line"));
         }
-        // A relay's host stands before the code.
-        let text = match put::word(text) {
-            (host, rest) if !host.ends_with(':') && rest.split_once(": ").is_some_and(|(code, _)| is_code(code)) => {
+        let text = without_clock(text);
+        // A relay's host stands before the code, and the device's own time behind that.
+        let (host, rest) = put::word(text);
+        let named = !host.ends_with(':') && put::is_name(host);
+        let text = match router_time(rest, context) {
+            Some((stamp, rest)) if named => {
+                event.push_str(fields::OBSERVER_NAME, host);
+                event.set(fields::TIMESTAMP, Value::Time(stamp));
+                rest
+            }
+            _ if named && rest.split_once(": ").is_some_and(|(code, _)| is_code(code)) => {
                 event.push_str(fields::OBSERVER_NAME, host);
                 rest
             }
@@ -64,6 +72,20 @@ impl Parser for NecIx {
         router::finish(CONSTANT, category, event);
         Ok(())
     }
+}
+
+/// `timestamp timeofday` and `timestamp uptime` write only a clock: it is cut off, the time is the receipt.
+fn without_clock(text: &str) -> &str {
+    let (clock, rest) = put::word(text);
+    let shaped = clock.matches(':').count() == 2
+        && clock.bytes().all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'd'))
+        && clock.len() <= 24;
+    if shaped { rest } else { text }
+}
+
+fn router_time<'a>(text: &'a str, context: &Context) -> Option<(stream::Timestamp, &'a str)> {
+    let (stamp, length) = time::iso_prefix(text, &context.zone).or_else(|| time::rfc3164_prefix(text, context))?;
+    Some((stamp, text.get(length..)?.trim_start()))
 }
 
 /// `FLT.006`, `IKE.042`, `FLT-6`.

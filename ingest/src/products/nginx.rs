@@ -10,12 +10,14 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
+use crate::access_keys::AccessKeys;
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::{access_log, put, syslog, time};
 
 /// Parser of nginx's logs.
 #[derive(Default)]
 pub struct Nginx {
+    keys: AccessKeys,
     names: Names,
 }
 
@@ -54,6 +56,12 @@ impl Nginx {
         if error(text, context, arena, event).is_some() {
             event.push(fields::EVENT_DATASET, Value::Str("nginx.error"));
             event.push(fields::SEKISHO_LOGSOURCE_SERVICE, Value::Str("error"));
+            return true;
+        }
+        if self.keys.read(text, context, arena, event) {
+            put::words(fields::EVENT_TYPE, &["access"], event);
+            event.push(fields::SEKISHO_LOGSOURCE_SERVICE, Value::Str("access"));
+            event.push(fields::EVENT_DATASET, Value::Str("nginx.access"));
             return true;
         }
         let Some(tail) = access_log::read(text, context, arena, event) else { return false };

@@ -126,6 +126,10 @@ impl Openldap {
                     }
                 }
                 (_, "text") => event.push_str(fields::EVENT_REASON, value),
+                ("TLS", "tls_proto") => {
+                    event.push_str(fields::TLS_VERSION, value.strip_prefix("TLSv").unwrap_or(value))
+                }
+                ("TLS", "tls_cipher") => event.push_str(fields::TLS_CIPHER, value),
                 ("RESULT", "tag") if value == "97" => {
                     put::words(fields::EVENT_CATEGORY, &["authentication"], event);
                     self.own(key, value, event);
@@ -145,6 +149,7 @@ fn class_of(verb: &str) -> Class {
         |category: &'static [&'static str], kind: &'static [&'static str]| Class { category, kind, ..Class::default() };
     match verb {
         "ACCEPT" => of(&["network"], &["connection", "start"]),
+        "TLS" => of(&["network"], &["connection", "info"]),
         "closed" => of(&["network"], &["connection", "end"]),
         "BIND" => of(&["authentication"], &["start"]),
         "UNBIND" => of(&["session"], &["end"]),

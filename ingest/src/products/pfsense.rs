@@ -1,8 +1,11 @@
-//! pfSense and OPNsense: the packet filter's `filterlog` lines, sign-ins to the web pages, OpenVPN, Unbound; what other
-//! programs write (sshd, sudo, cron...) is read as that of any Unix host.
+//! pfSense and OPNsense: the packet filter's `filterlog` lines, sign-ins to the web pages, OpenVPN, Unbound; what packages
+//! write (dhcpd, Kea, nginx, HAProxy, Snort, Suricata, Squid, FreeRADIUS) is read by their own parsers, what other programs
+//! write (sshd, sudo, cron...) as that of any Unix host.
 //!
 //! `filterlog[123]: rule,sub-rule,anchor,tracker,interface,reason,action,direction,version,...`; the rest depends on IP
 //! version and protocol. Source: Netgate documentation, "Raw Filter Log Format"; OPNsense, filterlog's description.txt.
+
+use std::collections::HashMap;
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
@@ -17,8 +20,23 @@ use crate::{community_id, csv_cells, protocols, syslog};
 /// Parser of pfSense and OPNsense logs.
 pub struct Pfsense {
     system: System,
+    guests: HashMap<&'static str, Box<dyn Parser>>,
     own: Own,
 }
+
+/// Programs of packages, and the products that read them.
+const GUESTS: [(&str, &str); 10] = [
+    ("dhcpd", "dhcpd"),
+    ("kea-dhcp4", "dhcpd"),
+    ("kea-dhcp6", "dhcpd"),
+    ("nginx", "nginx"),
+    ("haproxy", "haproxy"),
+    ("snort", "snort"),
+    ("suricata", "snort"),
+    ("squid", "squid"),
+    ("radiusd", "freeradius"),
+    ("(squid-1)", "squid"),
+];
 
 /// The numbers of the product's own names.
 struct Own {
@@ -33,7 +51,7 @@ impl Default for Pfsense {
         let intern = |name: &str| stream::intern(&format!("pfsense.{name}"));
         let fields = vec![(0, intern("rule_number")), (1, intern("sub_rule_number")), (2, intern("anchor"))];
         let own = Own { fields, flags: intern("tcp.flags"), ttl: intern("ip.ttl"), length: intern("ip.length") };
-        Pfsense { system: System::default(), own }
+        Pfsense { system: System::default(), guests: HashMap::new(), own }
     }
 }
 
@@ -51,6 +69,11 @@ impl Parser for Pfsense {
         let header = read_header(line, context);
         let name = header.appname.unwrap_or("").rsplit('/').next().unwrap_or("");
         let known = matches!(name, "filterlog" | "php-fpm" | "openvpn" | "unbound") || name.starts_with("openvpn");
+        if let Some((_, product)) = GUESTS.iter().find(|(program, _)| *program == name)
+            && self.guest(product, line, context, arena, event)
+        {
+            return Ok(());
+        }
         if !known {
             self.system.parse(line, context, arena, event)?;
             device::observer("netgate", "", "firewall", event);
@@ -86,6 +109,36 @@ fn read_header<'a>(line: &'a str, context: &Context) -> syslog::Header<'a> {
 }
 
 impl Pfsense {
+    /// Reads the line of a package; whether its parser knew it.
+    fn guest<'a>(
+        &mut self,
+        product: &'static str,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> bool {
+        if !self.guests.contains_key(product)
+            && let Some(parser) = super::parser(product)
+        {
+            self.guests.insert(product, parser);
+        }
+        let Some(parser) = self.guests.get_mut(product) else { return false };
+        let mut own = Event::new_in(arena);
+        if parser.parse(line, context, arena, &mut own).is_err() {
+            return false;
+        }
+        *event = own;
+        if let Some(host) = event.get_str(f::HOST_HOSTNAME)
+            && !event.has(f::OBSERVER_NAME)
+        {
+            event.push(f::OBSERVER_NAME, Value::Str(host));
+        }
+        event.set(f::EVENT_MODULE, Value::Str("pfsense"));
+        device::observer("netgate", "", "firewall", event);
+        true
+    }
+
     fn filter<'a>(&self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> Result<(), Reason> {
         let mut cells = BumpVec::with_capacity_in(32, arena);
         cells.extend(csv_cells::cells(text, ',', arena).take(CELLS_MAX));
@@ -230,6 +283,16 @@ fn vpn<'a>(text: &'a str, event: &mut Event<'a>) {
         return device::push_user(taken.get("user"), event);
     }
     add(f::EVENT_CATEGORY, &["network"], event);
+    if let Some(taken) = template::take("openvpn server '{server}' user '{user}' address '{source}' - {state}", text) {
+        let ended = taken.get("state").starts_with("disconnected");
+        add(f::EVENT_CATEGORY, &["session"], event);
+        add(f::EVENT_TYPE, &["connection", if ended { "end" } else { "start" }], event);
+        let action = if ended { "client-vpn-disconnected" } else { "client-vpn-connected" };
+        event.push(f::EVENT_ACTION, Value::Str(action));
+        device::push_user(taken.get("user"), event);
+        device::push_ip(f::SOURCE_IP, taken.get("source"), event);
+        return;
+    }
     let Some(taken) = template::take("{source}[{user}] Peer Connection Initiated", text) else {
         return add(f::EVENT_TYPE, &["info"], event);
     };

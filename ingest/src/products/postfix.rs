@@ -158,6 +158,12 @@ impl Postfix {
         } else if let Some((_, rest)) = text.split_once(" does not resolve to address ") {
             put::end(&put::SOURCE, put::word(rest).0.trim_end_matches(':'), event);
             event.push_str(fields::EVENT_REASON, text);
+        } else if let Some((_, header)) = text.split_once("header Subject: ") {
+            let (subject, rest) = header.rsplit_once("; from=").unwrap_or((header, ""));
+            let (subject, client) = subject.rsplit_once(" from ").unwrap_or((subject, ""));
+            event.push_str(fields::EMAIL_SUBJECT, subject);
+            peer(&put::SOURCE, client, event);
+            self.pairs(rest.split_once("to=").map_or(rest, |_| &header[header.len() - rest.len() - 5..]), ' ', event);
         } else if text.contains('=') {
             self.pairs(text, ',', event);
         } else if text == "removed" {

@@ -1,15 +1,41 @@
 //! What the syslog of routers and switches has in common: a header that is not always whole, a code, a packet, a login.
 //!
 //! Used by the products whose vendors document their messages as lists of texts: nothing is set that does not stand in
-//! the line in a form that means one thing.
+//! the line in a form that means one thing. A product is a [`Device`]: its constants, the words that begin its own text,
+//! and what it reads beyond the common.
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
 use super::dhcpd::mac;
-use crate::parser::Context;
+use crate::parser::{Context, Reason};
 use crate::row::{Row, Table};
 use crate::{flow_text, put, syslog, time};
+
+/// One product of this kind.
+pub(super) struct Device {
+    /// Vendor, product and kind.
+    pub(super) constant: &'static [(FieldId, &'static str)],
+    /// Words that stand where a host name would, but belong to the device's text.
+    pub(super) leads: &'static [&'static str],
+    /// Reads what is the product's own: the logsource category if the text was of such a form.
+    pub(super) read: Read,
+}
+
+/// Reads a line: the logsource category if it is of the product's own form, else nothing is set.
+pub(super) type Read = for<'a, 'c> fn(&Line<'a, 'c>, &mut Event<'a>) -> Option<&'static str>;
+
+/// A line behind its header.
+pub(super) struct Line<'a, 'c> {
+    /// The program or function.
+    pub(super) program: &'a str,
+    /// What follows it.
+    pub(super) text: &'a str,
+    /// For times inside the text.
+    pub(super) context: &'c Context,
+    /// For what must be built.
+    pub(super) arena: &'a Bump,
+}
 
 /// Fields of netfilter's `KEY=value`.
 static NETFILTER: &Table = &[
@@ -21,9 +47,41 @@ static NETFILTER: &Table = &[
     ("OUT", fields::OBSERVER_EGRESS_INTERFACE_NAME),
 ];
 
-/// Reads a header: `<PRI>`, blanks, a time with or without year, a host if `hosts`, a program. Sets `observer.name`, the
-/// time and the priority; gives the program and the text.
-pub(super) fn header<'a>(line: &'a str, hosts: bool, context: &Context, event: &mut Event<'a>) -> (&'a str, &'a str) {
+/// Reads a line of a device.
+///
+/// # Errors
+/// There is no text behind the header.
+pub(super) fn parse<'a>(
+    device: &Device,
+    line: &'a str,
+    context: &Context,
+    arena: &'a Bump,
+    event: &mut Event<'a>,
+) -> Result<(), Reason> {
+    let (program, body) = header(line, Some(device.leads), context, event);
+    if body.is_empty() {
+        return Err(Reason("empty line"));
+    }
+    event.push_str(fields::LOG_LOGGER, program);
+    let category = match (device.read)(&Line { program, text: body, context, arena }, event) {
+        Some(category) => {
+            put::text(fields::MESSAGE, body, event);
+            category
+        }
+        None => text(body, arena, event),
+    };
+    finish(device.constant, category, event);
+    Ok(())
+}
+
+/// Reads a header: `<PRI>`, blanks, a time with or without year, a host if `leads`, a program. Sets `observer.name`, the
+/// time and the priority; gives the program and the text. A word among `leads` is not a host but the start of the text.
+pub(super) fn header<'a>(
+    line: &'a str,
+    leads: Option<&[&str]>,
+    context: &Context,
+    event: &mut Event<'a>,
+) -> (&'a str, &'a str) {
     let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
     let (priority, rest) = syslog::without_priority(line);
     if let Some(number) = priority {
@@ -32,7 +90,7 @@ pub(super) fn header<'a>(line: &'a str, hosts: bool, context: &Context, event: &
     let rest = rest.trim_start_matches(' ');
     // RFC 5424, or a relay's header with a host.
     let versioned = priority.is_some() && rest.starts_with("1 ");
-    if hosts || versioned {
+    if leads.is_some() || versioned {
         let head = syslog::parse(if versioned { line } else { rest }, context);
         if let Some(stamp) = head.timestamp {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
@@ -43,15 +101,28 @@ pub(super) fn header<'a>(line: &'a str, hosts: bool, context: &Context, event: &
             let (host, rest) = put::word(head.message);
             event.push_str(fields::OBSERVER_NAME, host);
             return match rest.split_once(": ") {
-                Some((program, text)) if !program.contains(' ') => (program.split('[').next().unwrap_or(""), text),
+                Some((program, text)) if !program.contains(' ') => {
+                    let (name, pid) = program.split_once('[').unwrap_or((program, ""));
+                    put::count(fields::PROCESS_PID, pid.trim_end_matches(']'), event);
+                    (name, text)
+                }
                 _ => ("", rest),
             };
+        }
+        if let Some(host) = head.hostname
+            && is_lead(host, leads.unwrap_or(&[]))
+            && let Some(at) = line.find(host)
+        {
+            return ("", &line[at..]);
         }
         event.push_str(fields::OBSERVER_NAME, head.hostname.unwrap_or(""));
         if let Some(pid) = head.procid {
             put::count(fields::PROCESS_PID, pid, event);
         }
-        return (head.appname.unwrap_or(""), head.message);
+        return match head.appname {
+            Some(program) => (program, head.message),
+            None => function(head.message),
+        };
     }
     let stamped = time::iso_prefix(rest, &context.zone).or_else(|| time::rfc3164_prefix(rest, context));
     match stamped {
@@ -61,6 +132,23 @@ pub(super) fn header<'a>(line: &'a str, hosts: bool, context: &Context, event: &
         }
         None => ("", rest),
     }
+}
+
+/// `filter: text` where no time and host precede it.
+fn function(text: &str) -> (&str, &str) {
+    match text.split_once(": ") {
+        Some((name, rest)) if !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') => {
+            (name, rest)
+        }
+        _ => ("", text),
+    }
+}
+
+fn is_lead(word: &str, leads: &[&str]) -> bool {
+    leads.iter().any(|lead| match lead.strip_suffix('*') {
+        Some(start) => word.starts_with(start),
+        None => word == *lead,
+    })
 }
 
 /// `daemon.notice`.
@@ -90,7 +178,8 @@ pub(super) fn text<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) ->
     ""
 }
 
-fn packet_class(event: &mut Event<'_>) {
+/// The class of an event about a packet or a connection.
+pub(super) fn packet_class(event: &mut Event<'_>) {
     put::words(fields::EVENT_CATEGORY, &["network"], event);
     put::words(fields::EVENT_TYPE, &["connection"], event);
 }
@@ -112,7 +201,9 @@ fn netfilter<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
 
 /// Constants and logsource of a product.
 pub(super) fn finish(list: &[(FieldId, &'static str)], category: &'static str, event: &mut Event<'_>) {
-    event.push(fields::EVENT_KIND, Value::Str("event"));
+    if !event.has(fields::EVENT_KIND) {
+        event.push(fields::EVENT_KIND, Value::Str("event"));
+    }
     put::constants(list, event);
     event.push_str(fields::SEKISHO_LOGSOURCE_CATEGORY, category);
 }

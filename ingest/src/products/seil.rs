@@ -1,13 +1,22 @@
-//! IIJ: SEIL, SEIL/X and BPV4 routers, RFC 3164 syslog.
+//! IIJ: SEIL, SEIL/X and BPV4 routers, RFC 3164 syslog, with or without a host name.
 //!
-//! The program or function before the text is `log.logger`. Packets (`a:p > b:p`, `SRC= DST=`) with their verdict and logins
-//! are read; every other line keeps its text as `message`. Source: SEIL series log message reference.
+//! | Line | Function |
+//! |---|---|
+//! | `pppoe0 @0:3[name] b 198.51.100.7,1234 -> 192.0.2.10,23 PR tcp len 20 60 IN -S` | filter: interface, rule, action, packet |
+//! | `... 198.51.100.7 -> 192.0.2.10 PR icmp type 8 code 0 len ...` | ICMP |
+//! | `... -> 192.0.2.10,443 AP winny len ...` | application |
+//! | `relaydid=1 action=MAILREJECT mode=smtp sender=... recipient=... host=... code=550` | application gateway |
+//!
+//! The program or function before the text is `log.logger`. Other packets and logins are read as in every router's log.
+//! Source: SEIL series log list, function filter, ipf, application-gateway.
 
 use bumpalo::Bump;
-use stream::{Event, FieldId, fields};
+use stream::{Event, FieldId, Value, fields};
 
-use super::router;
+use super::router::{self, Device, Line};
 use crate::parser::{Context, Parser, Reason};
+use crate::row::Row;
+use crate::{flow_text, put};
 
 /// Parser of this product.
 #[derive(Default)]
@@ -21,6 +30,9 @@ static CONSTANT: &[(FieldId, &str)] = &[
     (fields::SEKISHO_LOGSOURCE_PRODUCT, "seil"),
 ];
 
+static DEVICE: Device =
+    Device { constant: CONSTANT, leads: &["lan*", "pppoe*", "ppp*", "ipsec*", "tunnel*", "bridge*", "wwan*"], read };
+
 impl Parser for Seil {
     fn parse<'a>(
         &mut self,
@@ -29,13 +41,58 @@ impl Parser for Seil {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let (program, text) = router::header(line, true, context, event);
-        if text.is_empty() {
-            return Err(Reason("empty line"));
-        }
-        event.push_str(fields::LOG_LOGGER, program);
-        let category = router::text(text, arena, event);
-        router::finish(CONSTANT, category, event);
-        Ok(())
+        router::parse(&DEVICE, line, context, arena, event)
     }
+}
+
+fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> {
+    if line.text.starts_with("relaydid=") {
+        relay(line, event);
+        return Some("");
+    }
+    let (interface, rest) = put::word(line.text);
+    let (rule, rest) = put::word(rest);
+    let (place, name) = rule.strip_prefix('@')?.split_once('[')?;
+    let (action, packet) = put::word(rest);
+    let after = flow_text::packet(packet, event)?;
+    event.push_str(fields::RULE_ID, place);
+    event.push_str(fields::RULE_NAME, name.trim_end_matches(']'));
+    router::packet_class(event);
+    let (action, verdict) = match action.as_bytes().first().map(u8::to_ascii_lowercase) {
+        Some(b'b' | b'd') => ("block", "denied"),
+        _ => ("pass", "allowed"),
+    };
+    event.push(fields::EVENT_ACTION, Value::Str(action));
+    put::words(fields::EVENT_TYPE, &[verdict], event);
+    let mut words = after.split_ascii_whitespace();
+    while let Some(word) = words.next() {
+        match word {
+            "PR" => flow_text::transport(words.next().unwrap_or(""), event),
+            "AP" => event.push_str(fields::NETWORK_APPLICATION, words.next().unwrap_or("")),
+            "IN" | "in" => {
+                event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, interface);
+                event.push(fields::NETWORK_DIRECTION, Value::Str("inbound"));
+            }
+            "OUT" | "out" => {
+                event.push_str(fields::OBSERVER_EGRESS_INTERFACE_NAME, interface);
+                event.push(fields::NETWORK_DIRECTION, Value::Str("outbound"));
+            }
+            _ => {}
+        }
+    }
+    Some("firewall")
+}
+
+/// `relaydid=1 action=MAILREJECT mode=smtp sender=... recipient=... host=... code=...`.
+fn relay<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) {
+    let row = Row::of_pairs(line.text, b' ', line.arena);
+    event.push_str(fields::EVENT_ACTION, row.get(&["action"]));
+    event.push_str(fields::NETWORK_PROTOCOL, row.get(&["mode"]));
+    event.push_str(fields::EMAIL_FROM_ADDRESS, row.get(&["sender"]).trim_matches(['<', '>']));
+    event.push_str(fields::EMAIL_TO_ADDRESS, row.get(&["recipient"]).trim_matches(['<', '>']));
+    event.push_str(fields::EVENT_CODE, row.get(&["code"]));
+    put::end(&put::SOURCE, row.get(&["host"]), event);
+    let reject = row.get(&["action"]).contains("REJECT");
+    put::words(fields::EVENT_CATEGORY, &[if reject { "email" } else { "network" }], event);
+    put::words(fields::EVENT_TYPE, &[if reject { "denied" } else { "info" }], event);
 }

@@ -4,6 +4,7 @@
 //! | Format | `logformat` |
 //! |---|---|
 //! | native (`squid`) | `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt` |
+//! | native with a written time | `%tl`, `[%tl]` or `%{%Y-%m-%d %H:%M:%S}tl` in place of `%ts.%03tu`; `%>a:%>p` or `%>a %>p` for the client |
 //! | `common` | `%>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st %Ss:%Sh` |
 //! | `combined` | as `common`, then before `%Ss:%Sh`: `"%{Referer}>h" "%{User-Agent}>h"` |
 //!
@@ -34,7 +35,7 @@ impl Parser for Squid {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let mut body = line.trim_matches([' ', '\r', '\n', '\u{feff}']);
-        let mut native_line = native_start(body);
+        let mut native_line = native_start(body).or_else(|| dated_start(body, context));
         if native_line.is_none() {
             let header = syslog::parse(body, context);
             if let Some(number) = header.priority {
@@ -45,7 +46,14 @@ impl Parser for Squid {
             }
             event.push_str(fields::OBSERVER_NAME, header.hostname.unwrap_or(""));
             body = header.message;
-            native_line = native_start(body);
+            native_line = native_start(body).or_else(|| dated_start(body, context));
+        }
+        if native_line.is_none() && cache_log(body) {
+            event.push_str(fields::MESSAGE, body);
+            event.push(fields::EVENT_KIND, Value::Str("event"));
+            event.push(fields::EVENT_MODULE, Value::Str("squid"));
+            event.push(fields::EVENT_TYPE, Value::Str("info"));
+            return Ok(());
         }
         match native_line {
             Some((time, words)) => {
@@ -118,12 +126,46 @@ fn native_start(text: &str) -> Option<(Timestamp, Words<'_>)> {
     Some((time, words))
 }
 
+/// The same with a time that is written out: three words must follow as in the native format.
+fn dated_start<'a>(text: &'a str, context: &Context) -> Option<(Timestamp, Words<'a>)> {
+    let (time, rest) = match time::iso_prefix(text, &context.zone) {
+        Some((time, length)) => (time, text.get(length..)?),
+        None => {
+            let inner = text.strip_prefix('[').unwrap_or(text);
+            let length = if inner.get(20..22) == Some(" +") || inner.get(20..22) == Some(" -") { 26 } else { 20 };
+            let time = time::common_log(inner.get(..length)?, &context.zone)?;
+            (time, inner.get(length..)?.trim_start_matches(']'))
+        }
+    };
+    let words = Words(rest);
+    let mut ahead = words;
+    let (elapsed, _client, mut result) = (ahead.next()?, ahead.next()?, ahead.next()?);
+    if !result.contains('/') {
+        result = ahead.next()?;
+    }
+    let (code, status) = result.rsplit_once('/')?;
+    let native = elapsed.bytes().all(|b| b.is_ascii_digit() || b == b'-')
+        && status.bytes().all(|b| b.is_ascii_digit())
+        && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    native.then_some((time, words))
+}
+
+/// `kid1| Starting Squid Cache`: cache.log.
+fn cache_log(text: &str) -> bool {
+    text.split_once("| ").is_some_and(|(kid, _)| kid.starts_with("kid") || kid.ends_with(" kid1"))
+}
+
 /// The rest of a native line, behind its time.
 fn native<'a>(mut words: Words<'a>, event: &mut Event<'a>) -> Result<(), Reason> {
     const SHORT: Reason = Reason("too few columns for squid's native format");
     let elapsed = words.next().ok_or(SHORT)?;
     let client = words.next().ok_or(SHORT)?;
-    let (code, status) = words.next().and_then(|word| word.rsplit_once('/')).ok_or(SHORT)?;
+    let mut result = words.next().ok_or(SHORT)?;
+    if let Ok(port) = result.parse::<u16>() {
+        event.push(fields::SOURCE_PORT, Value::Int(i64::from(port)));
+        result = words.next().ok_or(SHORT)?;
+    }
+    let (code, status) = result.rsplit_once('/').ok_or(SHORT)?;
     let size = words.next().ok_or(SHORT)?;
     let method = words.next().ok_or(SHORT)?;
     let (target, user, mut words) = target_and_user(words).ok_or(SHORT)?;
@@ -207,7 +249,13 @@ fn emulated<'a>(mut words: Words<'a>, context: &Context, event: &mut Event<'a>) 
 fn push_client<'a>(client: &'a str, event: &mut Event<'a>) {
     match client.parse() {
         Ok(ip) => event.push(fields::SOURCE_IP, Value::Ip(ip)),
-        Err(_) => event.push_str(fields::SOURCE_DOMAIN, client),
+        Err(_) => match client.rsplit_once(':').map(|(host, port)| (host.parse(), port.parse::<u16>())) {
+            Some((Ok(ip), Ok(port))) => {
+                event.push(fields::SOURCE_IP, Value::Ip(ip));
+                event.push(fields::SOURCE_PORT, Value::Int(i64::from(port)));
+            }
+            _ => event.push_str(fields::SOURCE_DOMAIN, client),
+        },
     }
 }
 

@@ -203,6 +203,9 @@ fn other<'a>(text: &'a str, event: &mut Event<'a>) {
         ("{} user {user} from {source} logged in", "login", "success"),
         ("{} user {user} from {source} logged out", "logout", "success"),
         ("{} user {user} from {source} log in attempt was rejected", "login", "failure"),
+        ("Mobile VPN with {} user {user} logged in. {}Real IP address is {source}.", "login", "success"),
+        ("Mobile VPN with {} user {user} logged in", "login", "success"),
+        ("Mobile VPN with {} user {user} logged out", "logout", "success"),
     ];
     device::logsource("watchguard", "", "", event);
     for (pattern, action, outcome) in TEMPLATES {

@@ -117,6 +117,9 @@ fn header<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) -> &'a st
     }
 }
 
+/// Beyond this age a line without a time of its own is taken to come from a file.
+const DAY_NANOS: i64 = 86_400_000_000_000;
+
 impl YamahaRtx {
     fn own<'a>(&mut self, key: &str, value: &'a str, event: &mut Event<'a>) {
         if let Some(field) = self.names.field("yamaha.", key) {
@@ -140,6 +143,10 @@ impl YamahaRtx {
         let stamp = rest.rsplit_once('(').and_then(|(_, stamp)| time::iso(stamp.trim_end_matches(')'), &context.zone));
         if let Some(stamp) = stamp {
             event.push(fields::EVENT_START, Value::Time(stamp));
+            // In a file that is read later the session's start is nearer to the truth than the receipt.
+            if !event.has(fields::TIMESTAMP) && (context.received.0 - stamp.0).abs() > DAY_NANOS {
+                event.push(fields::TIMESTAMP, Value::Time(stamp));
+            }
         }
     }
 }
@@ -205,7 +212,12 @@ fn dhcp<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
         put::end(&put::SOURCE, address, event);
     }
     // A client identifier may stand in place of the address: `(01 00 00 5e 00 53 01)`.
-    if let Some(mac) = mac(put::word(hardware).0, arena) {
+    let identifier = hardware.strip_prefix("(01 ").and_then(|inner| inner.strip_suffix(')'));
+    let hardware = match identifier {
+        Some(bytes) => arena.alloc_str(&bytes.replace(' ', ":")),
+        None => put::word(hardware).0,
+    };
+    if let Some(mac) = mac(hardware, arena) {
         event.push(fields::SOURCE_MAC, Value::Str(mac));
     }
     let granted = matches!(verb, "Allocates" | "Extends" | "Reserves");
@@ -242,9 +254,10 @@ fn access<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
 
 /// IKE, L2TP, PPP and tunnels; links; everything else.
 fn vpn_or_link<'a>(function: &str, text: &'a str, event: &mut Event<'a>) {
-    let vpn = function.starts_with("IKE") || matches!(function, "L2TP" | "PPP" | "PPTP" | "IPSEC" | "IKEv2");
+    let vpn = function.starts_with("IKE") || matches!(function, "L2TP" | "PPP" | "PPPoE" | "PPTP" | "IPSEC");
     let tunnel = text.starts_with("IP Tunnel[") || text.starts_with("TUNNEL[");
-    if vpn || tunnel || text.contains(" link up") || text.contains(" link down") {
+    let link = ["LAN", "PP[", "WAN", "VLAN", "lan"].iter().any(|lead| text.starts_with(lead));
+    if vpn || tunnel || link {
         put::words(fields::EVENT_CATEGORY, &["network"], event);
     }
     if vpn || tunnel {
@@ -262,19 +275,13 @@ fn vpn_or_link<'a>(function: &str, text: &'a str, event: &mut Event<'a>) {
         }
         put::words(fields::EVENT_TYPE, &["connection"], event);
     }
-    let lower = text.trim_end().to_ascii_lowercase();
-    let action = if lower.ends_with(" up")
-        || lower.contains("link up")
-        || lower.contains(" connected")
-        || lower.contains("established")
-    {
-        "up"
-    } else if lower.ends_with(" down")
-        || lower.contains("link down")
-        || lower.contains("disconnected")
-        || lower.contains("deleted")
-    {
+    let says = |words: &[&str]| {
+        text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| words.iter().any(|w| w.eq_ignore_ascii_case(word)))
+    };
+    let action = if says(&["down", "disconnect", "disconnected", "deleted", "terminated"]) {
         "down"
+    } else if says(&["up", "connect", "connected", "established"]) {
+        "up"
     } else {
         ""
     };

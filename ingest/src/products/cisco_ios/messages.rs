@@ -103,7 +103,7 @@ static MESSAGES: &[Message] = &[
     m("WEBSERVER", "LOGIN_PASSED", LOGIN, &["{}ogin Successful from host {source} by user '{user}'"]),
     m("WEBSERVER", "LOGIN_FAILED", LOGIN_FAILED, &["{}ogin Un-Successful from host {source} by user '{user}'"]),
     m("AUTHPRIV", "SYSTEM_MSG", LOGIN_RESULT, &["pam_aaa:Authentication {result} for user {user} from {source} -", "pam_aaa:Authentication {result} for user {user} from {source}"]),
-    m("DAEMON", "SYSTEM_MSG", Class::INFO, &["error: PAM: Authentication {result} for illegal user {user} from {source} -", "error: PAM: Authentication {result} for {user} from {source} -"]),
+    m("DAEMON", "SYSTEM_MSG", LOGIN_RESULT, &["error: PAM: Authentication {result} for illegal user {user} from {source} -", "error: PAM: Authentication {result} for {user} from {source} -"]),
     m("AAA", "AAA_AUTHEN_FAIL", LOGIN_FAILED, &[]),
     m("SNMP", "AUTHFAIL", sign_in("snmp-access", "failure", &["denied"]), &["Authentication failure for SNMP req from host {source}"]),
     m("LINK", "UPDOWN", LINK, &["Interface {interface}, changed state to {state}"]),

@@ -23,6 +23,9 @@ static TABLE: &[(&str, To)] = &[
     ("deviceReceiptTime", To::Time),
     ("start", To::Field(f::EVENT_START)),
     ("end", To::Field(f::EVENT_END)),
+    ("TrendMicroDsFileSHA1", To::Field(f::FILE_HASH_SHA1)),
+    ("TrendMicroDsFileSHA256", To::Field(f::FILE_HASH_SHA256)),
+    ("TrendMicroDsFileMD5", To::Field(f::FILE_HASH_MD5)),
     ("src", To::Field(f::SOURCE_IP)),
     ("sourceAddress", To::Field(f::SOURCE_IP)),
     ("c6a2", To::Field(f::SOURCE_IP)),
@@ -146,6 +149,11 @@ pub(crate) fn pairs<'a>(text: &'a str, arena: &'a Bump) -> Option<impl Iterator<
         rest = header_column(rest)?.1;
     }
     Some(Extension(rest).map(move |(key, value)| (key, unescape(value, arena))))
+}
+
+/// Pairs of a text where a value runs until the next ` key=`, as they are written.
+pub(crate) fn extension(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    Extension(text)
 }
 
 /// 0 to 10, or the words that version 0 allowed.

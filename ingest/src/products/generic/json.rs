@@ -3,6 +3,7 @@
 //! Objects are flattened to dotted names. A name of ECS sets that field when the value fits its kind, a value that does
 //! not fit is kept as `json.<name>`; every other name is kept as it is. `@timestamp` is the field of that name, else
 //! `timestamp`, `time`, `ts`, `datetime`, `eventTime` or `date` at the top. Arrays give a field several values.
+//! What OCSF's names mean is set too.
 
 use bumpalo::Bump;
 use stream::{Event, Kind, Timestamp, Value, fields as f};
@@ -18,6 +19,7 @@ pub struct Json {
     walker: Walker,
     names: Names,
     misfits: Names,
+    ocsf: super::ocsf::Ocsf,
 }
 
 /// Names of the time at the top of an object, best first; letter case does not matter.
@@ -57,6 +59,7 @@ impl Parser for Json {
         }
         super::push_header(&header, event);
         walked?;
+        self.ocsf.settle(arena, event);
         super::push_kind(event);
         super::push_verdict(event);
         Ok(())
