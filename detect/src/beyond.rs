@@ -6,7 +6,8 @@
 //! front of it. What fails one of them is no match at all: no alert, no evidence, nothing handed to correlations.
 //! `absence` with `without` ([`absence`]) turns a match into a question that is answered later.
 //!
-//! All of it is a function of the stream and of the tenant's ledgers: event time only, no clock, no hash order.
+//! All of it is a function of the stream and of the tenant's ledgers: event time only, no clock, no hash order. What is
+//! remembered of an event goes by its time as far as that is believed ([`clock`]): a line dated 2099 counts as one of now.
 //! Memory is bounded per rule, the bound stands at the head of each file; what a full table drops is counted.
 
 mod absence;
@@ -18,6 +19,7 @@ mod first_seen;
 mod health;
 mod ioc;
 mod join;
+mod keyed;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,7 +32,8 @@ pub(crate) use absence::Pending;
 pub(crate) use compile::compile;
 pub(crate) use state::{SavedState, State};
 
-use crate::Tenant;
+use crate::engine::clock;
+use crate::{Meta, Tenant};
 
 /// The event at hand, as the keys need it.
 #[derive(Clone, Copy)]
@@ -43,7 +46,22 @@ pub(crate) struct Case<'c, 'e> {
     pub(crate) body: Option<&'c Tenant>,
     pub(crate) event: &'c Event<'e>,
     pub(crate) time: Timestamp,
+    /// Its time as far as it is believed: what is remembered goes by this one. See [`clock`].
+    pub(crate) now: Timestamp,
     pub(crate) received: Timestamp,
+}
+
+impl<'c, 'e> Case<'c, 'e> {
+    pub(crate) fn new(body: Option<&'c Tenant>, meta: &Meta<'c>, event: &'c Event<'e>) -> Self {
+        let (time, received) = (event.time(), meta.received);
+        let now = clock::believed(time, received);
+        Case { tenant: meta.tenant, source: meta.source, body, event, time, now, received }
+    }
+
+    /// Whether its time lies ahead of its receipt by more than may be.
+    fn is_ahead(&self) -> bool {
+        self.time > self.now
+    }
 }
 
 /// The keys of one rule, compiled.
@@ -64,6 +82,23 @@ impl Beyond {
         self.calendar.as_ref().is_none_or(|gate| gate.holds(case))
             && self.joins.iter().all(|join| join.holds(case))
             && self.ioc.as_ref().is_none_or(|ioc| ioc.holds(case))
+    }
+
+    /// What the alert of a match tells beyond the event itself.
+    pub(crate) fn tells(&self, case: &Case<'_, '_>) -> Vec<(FieldId, Box<str>)> {
+        self.ioc.as_ref().map_or_else(Vec::new, |ioc| ioc.indicator(case))
+    }
+
+    /// Lists of fields of each of which an event must have one to be a match at all.
+    pub(crate) fn needs(&self) -> Vec<&[FieldId]> {
+        let joins = self.joins.iter().flat_map(|join| std::iter::once(&join.first).chain(&join.more));
+        let first_seen = self.first_seen.iter().flat_map(|rule| &rule.by);
+        let baseline = self.baseline.iter().flat_map(|rule| rule.by.iter().chain(&rule.sum));
+        let beacon = self.beacon.iter().flat_map(|rule| &rule.by);
+        let without = self.without.iter().flat_map(|rule| &rule.by);
+        let by = first_seen.chain(baseline).chain(beacon).chain(without);
+        let ioc = self.ioc.iter().map(|ioc| ioc.fields.list());
+        joins.map(|(_, fields)| fields.as_slice()).chain(by.map(Vec::as_slice)).chain(ioc).collect()
     }
 
     /// How long after an event the answer that it asks for may come.
@@ -95,36 +130,58 @@ fn write_key(case: &Case<'_, '_>, by: &[Names], key: &mut String) -> bool {
     key.clear();
     put_part(case.tenant, key);
     for fields in by {
-        match first_value(case.event, fields) {
-            None => return false,
-            Some(Value::Str(text)) => put_part(text, key),
-            Some(Value::Ip(IpAddr::V4(ip))) => put_address(ip, key),
-            Some(value) => put_part(&value.text(), key),
-        }
+        let Some(value) = first_value(case.event, fields) else { return false };
+        put_value(value, key);
     }
     true
 }
 
-/// Writes a text after its length, so that no two lists of texts look alike.
-fn put_part(text: &str, key: &mut String) {
-    put_number(text.len(), key);
-    key.push(':');
+/// Writes a value's text after its length, so that no two lists of values look alike.
+pub(crate) fn put_value(value: Value<'_>, key: &mut String) {
+    match value {
+        Value::Str(text) => put_part(text, key),
+        // Without the machinery of formatting: keys are written for most events.
+        Value::Ip(IpAddr::V4(ip)) => {
+            let (text, end) = dotted(ip);
+            key.push_str(LENGTHS[end]);
+            key.push_str(std::str::from_utf8(&text[..end]).unwrap_or_default());
+        }
+        value => put_part(&value.text(), key),
+    }
+}
+
+/// The same for a text.
+pub(crate) fn put_part(text: &str, key: &mut String) {
+    match LENGTHS.get(text.len()) {
+        Some(length) => key.push_str(length),
+        None => key.push_str(&format!("{}:", text.len())),
+    }
     key.push_str(text);
 }
 
-/// The same for an address, without the machinery of formatting: keys are written for most events.
-fn put_address(ip: Ipv4Addr, key: &mut String) {
-    let digits = |octet: u8| 1 + usize::from(octet > 9) + usize::from(octet > 99);
-    put_number(3 + ip.octets().into_iter().map(digits).sum::<usize>(), key);
-    for (at, octet) in ip.octets().into_iter().enumerate() {
-        key.push(if at == 0 { ':' } else { '.' });
-        put_number(octet.into(), key);
-    }
+/// Writes an address as people do.
+pub(crate) fn put_dotted(ip: Ipv4Addr, out: &mut String) {
+    let (text, end) = dotted(ip);
+    out.push_str(std::str::from_utf8(&text[..end]).unwrap_or_default());
 }
 
-fn put_number(number: usize, key: &mut String) {
-    if number > 9 {
-        put_number(number / 10, key);
+/// Lengths before short texts.
+const LENGTHS: [&str; 32] = [
+    "0:", "1:", "2:", "3:", "4:", "5:", "6:", "7:", "8:", "9:", "10:", "11:", "12:", "13:", "14:", "15:", "16:", "17:",
+    "18:", "19:", "20:", "21:", "22:", "23:", "24:", "25:", "26:", "27:", "28:", "29:", "30:", "31:",
+];
+
+/// An address as people write it, and its length.
+fn dotted(ip: Ipv4Addr) -> ([u8; 15], usize) {
+    let (mut text, mut end) = ([b'.'; 15], 0);
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        end += usize::from(at > 0);
+        for (least, power) in [(100, 100), (10, 10), (0, 1)] {
+            if octet >= least {
+                text[end] = b'0' + octet / power % 10;
+                end += 1;
+            }
+        }
     }
-    key.push(char::from(b'0' + (number % 10) as u8));
+    (text, end)
 }

@@ -26,6 +26,9 @@
 //! **Later than allowed.** Such an event still counts: as evidence of an episode it lies in or near, else in the windows
 //! of what is still kept.
 //!
+//! **Wrong clocks.** An event counts at its own time, whatever that is. What makes others late, and what ends groups, is its
+//! time as far as its receipt lets it be believed ([`crate::engine::clock`]).
+//!
 //! **Groups.** The key is the tenant and the values of `group-by` (first value of a list; an absent field is an empty
 //! value; an event that has none of them is not counted).
 //!
@@ -33,9 +36,6 @@
 //! [`stream::Alert::EVIDENCE_MAX`] (or the limit) are kept. A group that has more of them within the lateness takes late
 //! events into account as far back as they are kept. Of an alert with more than that many events, which are its evidence
 //! depends on arrival; their number does not.
-//!
-//! **Known fault.** In a chain of three correlations or more whose conditions can stop holding with more events (`lt`,
-//! `lte`, `eq`, `neq`), a late event may leave evidence at the outermost alert that on-time arrival would not have given.
 //!
 //! Source: Sigma specification 2.1, correlation rules. Not in it and refused: tumbling and session windows, boolean
 //! conditions of temporal rules.

@@ -1,8 +1,8 @@
 //! The engine: events in, alerts and their evidence out, in the order of the stream.
 //!
 //! A pure function of the rules, the tenants and the events and ticks it was given: no clock, no randomness, and
-//! nothing depends on the order of a hash. [`Engine::snapshot`] holds all of its state, so that an engine restored at any
-//! position goes on as if it had never stopped.
+//! nothing depends on the order of a hash. [`Engine::snapshot`] holds all of its state and [`Engine::checkpoint`] what
+//! changed of it, so that an engine restored at any position goes on as if it had never stopped.
 //!
 //! Ids. An alert of a detection rule rests on the fingerprint of its event; one of a suppressed rule or of a correlation on
 //! the instant described in [`crate::correlation`], and on its group; one of silence on the instant of the last event before
@@ -19,16 +19,18 @@ mod absence;
 mod alert;
 mod beyond;
 mod book;
+pub(crate) mod clock;
 mod correlate;
 mod evidence;
 mod matcher;
+mod overflow;
 mod single;
 mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,13 +40,15 @@ use self::alert::Facts;
 pub use self::book::AlertBook;
 use self::correlate::Delivery;
 pub use self::matcher::Matcher;
+pub use self::snapshot::Checkpoint;
+use crate::Tenants;
 use crate::correlation::table::Table;
 use crate::correlation::{Correlation, Windows};
+use crate::hash::Map;
 use crate::rules::RuleSet;
 use crate::sigma::Judge;
 use crate::silence::Watch;
 use crate::suppress::Episode;
-use crate::{Result, Tenants};
 
 /// The longest line kept as evidence, in bytes.
 pub const LINE_BYTES_MAX: usize = 8192;
@@ -148,12 +152,18 @@ pub struct Engine {
     limits: BTreeMap<String, BTreeMap<String, i64>>,
     /// Newest event time by tenant and source.
     newest: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    /// What was stored of this.
+    chain: snapshot::Chain,
+    /// What was told of full tables.
+    overflows: overflow::Told,
     /// Counts of full alerts not told yet.
     untold: BTreeMap<String, u64>,
     /// Use cases that apply to no tenant; a configuration, not state.
     not_applicable: Vec<String>,
+    /// Use cases whose rules judge every tenant though they are off; a configuration, not state.
+    on_extra: Vec<String>,
     /// By tenant, which rules do not apply.
-    excluded: HashMap<String, Box<[bool]>>,
+    excluded: Map<String, Arc<[bool]>>,
     stats: Stats,
 }
 
@@ -167,6 +177,13 @@ impl Engine {
     /// Declares use cases that apply to no tenant (`rules_not_applicable` of sekisho.toml). Call before the first event.
     pub fn set_not_applicable(&mut self, usecases: &[String]) {
         self.not_applicable = usecases.to_vec();
+        self.excluded.clear();
+    }
+
+    /// Declares use cases whose rules judge every tenant though they are off (`rules_on_extra` of sekisho.toml). Call
+    /// before the first event.
+    pub fn set_on_extra(&mut self, usecases: &[String]) {
+        self.on_extra = usecases.to_vec();
         self.excluded.clear();
     }
 
@@ -204,10 +221,11 @@ impl Engine {
         self.told = told;
     }
 
-    /// Takes the clock of a tick record: raises the silences it shows and tells counts not told yet.
+    /// Takes the clock of a tick record: raises the silences it shows and tells full tables and counts not told yet.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Outcome>) {
         self.silences_at(now, out);
         self.absences_at(now, out);
+        self.tell_overflows(out);
         self.tell_counts(out);
     }
 
@@ -215,6 +233,7 @@ impl Engine {
     pub fn finish(&mut self, out: &mut Vec<Outcome>) {
         self.silences_at_end(out);
         self.absences_at_end(out);
+        self.tell_overflows(out);
         self.tell_counts(out);
     }
 
@@ -236,19 +255,6 @@ impl Engine {
             .chain(windows)
             .fold(self.beyond.groups(), |sum, (len, evictions)| (sum.0 + len as u64, sum.1 + evictions));
         Stats { groups, evictions, unjudged: self.beyond.unjudged(), ..self.stats }
-    }
-
-    /// All state, in a form that [`Engine::restore`] reads. The same state gives the same bytes.
-    pub fn snapshot(&self) -> Vec<u8> {
-        snapshot::save(self)
-    }
-
-    /// Takes over the state of a snapshot. State of rules that are gone or were changed since is left out.
-    ///
-    /// # Errors
-    /// When the bytes are not a snapshot; the engine is then as it was.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
-        snapshot::restore(self, bytes)
     }
 }
 

@@ -19,7 +19,7 @@
 //! Yes and no are `yes`, `no`, `はい`, `いいえ`, `○`, `×`, `1`, `0` or empty. Lists are joined by `;`. Extra columns are
 //! kept and can be asked for by name.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -27,6 +27,7 @@ use stream::Timestamp;
 
 use crate::calendar::Day;
 use crate::csv::{Table, fold, list, nearest};
+use crate::hash::Map;
 use crate::zones::prefix::{self, PrefixTable};
 use crate::{Problem, Problems};
 
@@ -60,7 +61,7 @@ impl LedgerRow {
 }
 
 /// For each key column the rows by their text.
-type Keys = Vec<(&'static str, HashMap<Box<str>, Vec<u32>>)>;
+type Keys = Vec<(&'static str, Map<Box<str>, Vec<u32>>)>;
 
 /// One register.
 #[derive(Debug)]
@@ -102,9 +103,9 @@ impl Ledger {
     /// Rows that hold at an instant and have this value (or list item) in a column. Case, full-width forms, and the
     /// writing of addresses make no difference. Key columns are found by hash, others by reading every row.
     pub fn find<'l>(&'l self, column: &str, value: &str, at: Timestamp) -> impl Iterator<Item = &'l LedgerRow> {
-        let wanted = self.spec.normal(column, value);
+        let wanted = self.spec.normal(column, value).into_owned();
         let keys = self.keys.iter().find(|(name, _)| *name == column).map(|(_, keys)| keys);
-        let by_key = keys.and_then(|keys| keys.get(wanted.as_str())).map_or(&[][..], Vec::as_slice);
+        let by_key = keys.and_then(|keys| keys.get(&*wanted)).map_or(&[][..], Vec::as_slice);
         let place = if keys.is_some() { None } else { self.column(column) };
         let spec = self.spec;
         let name = column.to_owned();
@@ -147,12 +148,12 @@ impl Ledger {
                 let slot = match keys.iter().position(|(name, _)| *name == column.name) {
                     Some(slot) => slot,
                     None => {
-                        keys.push((column.name, HashMap::new()));
+                        keys.push((column.name, Map::default()));
                         keys.len() - 1
                     }
                 };
                 for item in list(record.get(place)) {
-                    keys[slot].1.entry(spec.normal(column.name, item).into()).or_default().push(index);
+                    keys[slot].1.entry((&*spec.normal(column.name, item)).into()).or_default().push(index);
                 }
             }
             let cells = record.cells().map(Into::into).collect();
@@ -310,18 +311,21 @@ fn report_misspelt(dir: &Path, problems: &mut Problems) {
 }
 
 /// Text as it is compared: full-width forms folded, lower case.
-pub(crate) fn plain(text: &str) -> String {
-    fold(text).trim().to_lowercase()
+pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii()) {
+        true => Cow::Owned(fold(text).trim().to_lowercase()),
+        false => Cow::Borrowed(text.trim()),
+    }
 }
 
 impl Spec {
     /// The value of a column as it is compared.
-    fn normal(&self, column: &str, value: &str) -> String {
+    fn normal<'v>(&self, column: &str, value: &'v str) -> Cow<'v, str> {
         let kind = self.columns.iter().find(|known| known.name == column).map_or(Kind::Text, |known| known.kind);
         match kind {
-            Kind::Mac => Mac::parse(value).map_or_else(|| plain(value), |mac| mac.to_string()),
+            Kind::Mac => Mac::parse(value).map_or_else(|| plain(value), |mac| mac.to_string().into()),
             Kind::Addresses => {
-                value.parse::<IpAddr>().map_or_else(|_| plain(value), |ip| ip.to_canonical().to_string())
+                value.parse::<IpAddr>().map_or_else(|_| plain(value), |ip| ip.to_canonical().to_string().into())
             }
             Kind::Domain => indicators::plain_domain(value),
             _ => plain(value),

@@ -26,6 +26,8 @@ pub use samples::{SampleResult, run_samples};
 
 use crate::Problem;
 use crate::correlation::Correlation;
+use crate::correlation::table::GROUPS_MAX;
+use crate::sigma::extension::Overflow;
 use crate::sigma::{Program, Rule};
 
 /// What a rule is.
@@ -82,7 +84,7 @@ pub struct RuleLogsource {
 /// What people are told about a rule.
 #[derive(Clone, Debug)]
 pub struct RuleInfo {
-    /// Sigma id; the file's path and position when the rule has none.
+    /// Sigma id; the file's path below the loaded folder, and position, when the rule has none.
     pub id: String,
     /// English title.
     pub title: String,
@@ -124,6 +126,17 @@ pub struct RuleInfo {
     pub alerts: bool,
     /// Why it is not in use, when it is not.
     pub problem: Option<Problem>,
+    /// Set off by full tables, not by events.
+    pub(crate) overflow: Option<Overflow>,
+    /// How many groups it keeps, where the rule says so.
+    pub(crate) groups: Option<u32>,
+}
+
+impl RuleInfo {
+    /// How many groups it keeps at most, those at half their threshold not counted.
+    pub(crate) fn groups(&self) -> usize {
+        self.groups.map_or(GROUPS_MAX, |groups| groups as usize)
+    }
 }
 
 /// All rules, compiled.

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stream::{EventId, Timestamp};
 
+use crate::engine::clock;
+
 /// The most sources watched by one rule.
 pub(crate) const SOURCES_MAX: usize = 100_000;
 
@@ -57,6 +59,7 @@ pub(crate) struct Watch {
 pub(crate) struct Sign<'e> {
     pub(crate) tenant: &'e str,
     pub(crate) source: &'e str,
+    /// Event time, as far as it is believed.
     pub(crate) time: Timestamp,
     pub(crate) received: Timestamp,
     pub(crate) id: EventId,
@@ -70,7 +73,7 @@ impl Watch {
     pub(crate) fn sign(&mut self, sign: &Sign<'_>, limit: i64) -> Option<Silent> {
         let known = self.tenants.get_mut(sign.tenant).and_then(|sources| sources.get_mut(sign.source));
         let Some(life) = known else {
-            if self.count < SOURCES_MAX {
+            if self.count < SOURCES_MAX && clock::may_begin(sign.time, sign.received) {
                 self.count += 1;
                 let mut life = Life {
                     last: sign.time,
@@ -207,6 +210,19 @@ mod tests {
         let ticks = (90_060..92_000).step_by(60);
         let found: usize = ticks.map(|second| watch.tick(Timestamp::from_seconds(second), limit).len()).sum();
         assert_eq!(found, 1, "and still silent a limit later");
+    }
+
+    #[test]
+    fn a_line_of_1970_begins_nothing() {
+        let mut watch = Watch::default();
+        let first =
+            Sign { time: Timestamp::from_seconds(1), received: Timestamp::from_seconds(1_800_000_000), ..sign(1) };
+        assert_eq!(watch.sign(&first, LIMIT), None);
+        assert_eq!(watch.sign(&sign(1_800_000_001), LIMIT), None, "the first line that can be believed");
+        assert_eq!(
+            watch.sign(&sign(1_800_002_001), LIMIT).map(|silent| silent.life.last.seconds()),
+            Some(1_800_000_001)
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! **Only while B was heard.** B's sources are those of the tenant that gave a B before. Judged is A only when each of
 //! them was heard after the span, without a gap longer than its limit in it (see [`super::health`]); a source that has
 //! been silent for a day is left out. When none is left, or one fell silent, nothing is concluded: that is the matter of
-//! the silence rule. Such an A is counted (`unjudged`), and so is one that came later than the lateness.
+//! the silence rule. Such an A is counted (`unjudged`), and so is one that came later than the lateness or is dated ahead
+//! of its receipt by more than that; a B dated so answers nothing.
 //!
 //! The alert's time is the end of the span; its id rests on A.
 //! Bounds: [`KEYS_MAX`] keys and 64 MiB of alerts that wait per rule, [`PENDING_MAX`] per key (the oldest goes).
@@ -151,7 +152,8 @@ impl Memory {
             }
         }
         let mut key = std::mem::take(&mut self.key);
-        if write_key(case, &rule.by_other, &mut key) {
+        // An answer dated ahead is none: nobody knows when it was.
+        if !case.is_ahead() && write_key(case, &rule.by_other, &mut key) {
             let time = case.time.0;
             self.table.with(&key, time, |pair| {
                 pair.touch(rule, time);
@@ -162,31 +164,35 @@ impl Memory {
         self.key = key;
     }
 
-    /// Takes an A; `alert` makes its alert and its key under `suppress` when nobody has answered for it yet.
+    /// Takes an A; `alert` makes its alert and its key under `suppress` when nobody has answered for it yet, if it can.
     pub(super) fn ask(
         &mut self,
         rule: &Without,
         case: &Case<'_, '_>,
         mark: i64,
-        alert: impl FnOnce() -> (String, String),
+        alert: impl FnOnce() -> Option<(String, String)>,
     ) {
         let time = case.time.0;
         let mut key = std::mem::take(&mut self.key);
-        if !write_key(case, &rule.by, &mut key) || time.saturating_add(LATENESS_NANOS) < mark {
+        if !write_key(case, &rule.by, &mut key) || case.is_ahead() || time.saturating_add(LATENESS_NANOS) < mark {
             self.unjudged += 1;
         } else {
             let at = time + rule.after_nanos + LATENESS_NANOS;
-            let lost = self.table.with(&key, time, |pair| {
+            let (mut waits, mut lost) = (false, false);
+            self.table.with(&key, time, |pair| {
                 pair.touch(rule, time);
                 if pair.is_answered(rule, time) {
-                    return None;
+                    return;
                 }
-                let (alert, key) = alert();
+                let Some((alert, key)) = alert() else {
+                    lost = true;
+                    return;
+                };
                 pair.pending.push(Pending { time, at, alert, key });
-                Some(pair.drop_surplus())
+                (waits, lost) = (true, pair.drop_surplus());
             });
-            if let Some(lost) = lost {
-                self.unjudged += u64::from(lost);
+            self.unjudged += u64::from(lost);
+            if waits {
                 self.wait(case.tenant, at, &key);
             }
         }

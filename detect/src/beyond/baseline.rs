@@ -10,16 +10,14 @@
 //!
 //! Bound: [`KEYS_MAX`] keys of at most 1,345 hours of 8 bytes (43 MiB) per rule; the stalest go first.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use stream::Timestamp;
 
-use super::first_seen::start_of;
-use super::{Case, Names, first_value, write_key};
+use super::keyed::{Keyed, Remembered};
+use super::{Case, Names, first_value};
 use crate::Calendar;
 use crate::calendar::Day;
-use crate::correlation::table::{Group, SavedTable, Table};
+use crate::correlation::table::Group;
 
 /// The most keys of one rule.
 pub(crate) const KEYS_MAX: usize = 4_000;
@@ -73,27 +71,13 @@ impl Group for Series {
 }
 
 /// The hours that one rule has counted.
-#[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) table: Table<Series>,
-    started: BTreeMap<String, i64>,
-    key: String,
+pub(super) type Memory = Keyed<Series>;
+
+impl Remembered for Series {
+    const KEYS_MAX: usize = KEYS_MAX;
 }
 
-/// The saved form of a memory.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Saved<S> {
-    table: SavedTable<S>,
-    started: BTreeMap<String, i64>,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory { table: Table::bounded(1, KEYS_MAX), started: BTreeMap::new(), key: String::new() }
-    }
-}
-
-impl Memory {
+impl Keyed<Series> {
     /// Takes an event; whether it is a match.
     pub(super) fn take(&mut self, rule: &Baseline, case: &Case<'_, '_>) -> bool {
         let value = match &rule.sum {
@@ -101,30 +85,15 @@ impl Memory {
             Some(fields) => first_value(case.event, fields).and_then(|value| value.number()),
         };
         let Some(value) = value.filter(|value| value.is_finite() && *value > 0.0) else { return false };
-        let Ok(hour) = u32::try_from(case.time.0.div_euclid(HOUR_NANOS)) else { return false };
-        let mut key = std::mem::take(&mut self.key);
-        let whole = write_key(case, &rule.by, &mut key);
-        let holds = whole && {
-            let started = start_of(&mut self.started, case.tenant, case.time.0);
-            let learned = case.time.0 >= started.saturating_add(rule.learn_nanos);
-            let first = u32::try_from(started.div_euclid(HOUR_NANOS)).unwrap_or(0);
-            let calendar = case.body.map(|body| body.calendar());
-            self.table.with(&key, case.time.0, |series| {
-                let figure = series.add(hour, value);
-                learned && figure >= rule.min && series.limit_of(hour, first, rule, calendar) < figure
-            })
-        };
-        self.key = key;
-        holds
-    }
-
-    pub(super) fn save(&self) -> Saved<&Series> {
-        Saved { table: self.table.save(), started: self.started.clone() }
-    }
-
-    pub(super) fn restore(&mut self, saved: Saved<Series>) {
-        self.table.restore(saved.table);
-        self.started = saved.started;
+        let Ok(hour) = u32::try_from(case.now.0.div_euclid(HOUR_NANOS)) else { return false };
+        let calendar = case.body.map(|body| body.calendar());
+        let found = self.with(&rule.by, case, |series, started| {
+            let learned = started.is_some_and(|started| case.now.0 >= started.saturating_add(rule.learn_nanos));
+            let first = started.and_then(|started| u32::try_from(started.div_euclid(HOUR_NANOS)).ok()).unwrap_or(hour);
+            let figure = series.add(hour, value);
+            learned && figure >= rule.min && series.limit_of(hour, first, rule, calendar) < figure
+        });
+        found.unwrap_or(false)
     }
 }
 

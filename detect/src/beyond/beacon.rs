@@ -4,7 +4,8 @@
 //! half of `min` apart are one beat (a page fetches many things at once). A match when the last `intervals` intervals
 //! between beats have a mean from `min` to `max` and a coefficient of variation (standard deviation divided by mean) of
 //! at most `jitter`. With `sources_max`, only while at most so many keys share the value of the last field of `by`: what
-//! everybody talks to at regular intervals is an updater. An event that came late takes its place among the beats.
+//! everybody talks to at regular intervals is an updater, and its beats are not kept. An event that came late takes its
+//! place among the beats.
 //!
 //! Bound: [`KEYS_MAX`] keys of at most [`INTERVALS_MAX`] intervals (2 KiB each) per rule; the stalest go first.
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Case, Names, write_key};
 use crate::correlation::table::{Group, SavedTable, Table};
+use crate::hash::mark;
 
 /// The most keys of one rule.
 pub(crate) const KEYS_MAX: usize = 50_000;
@@ -88,6 +90,7 @@ pub(super) struct Memory {
     pub(super) table: Table<Pulse>,
     pub(super) shared: Table<Shared>,
     key: String,
+    last: String,
 }
 
 /// The saved form of a memory.
@@ -99,7 +102,12 @@ pub(super) struct Saved<P, S> {
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { table: Table::bounded(1, KEYS_MAX), shared: Table::bounded(1, KEYS_MAX), key: String::new() }
+        Memory {
+            table: Table::bounded(1, KEYS_MAX),
+            shared: Table::bounded(1, KEYS_MAX),
+            key: String::new(),
+            last: String::new(),
+        }
     }
 }
 
@@ -107,18 +115,27 @@ impl Memory {
     /// Takes an event; whether it is a match.
     pub(super) fn take(&mut self, rule: &Beacon, case: &Case<'_, '_>) -> bool {
         let mut key = std::mem::take(&mut self.key);
-        let mut holds = write_key(case, &rule.by, &mut key);
-        if holds {
-            let time = case.time.0;
-            holds = self.table.with(&key, time, |pulse| pulse.beat(rule, time));
-            if let (Some(most), Some(last)) = (rule.sources_max, rule.by.last()) {
-                let hash = hash_of(&key);
-                write_key(case, std::slice::from_ref(last), &mut key);
-                holds &= self.shared.with(&key, time, |shared| shared.add(hash, time, most));
-            }
-        }
+        let whole = write_key(case, &rule.by, &mut key);
+        let (time, table) = (case.now.0, &mut self.table);
+        let holds = whole
+            && Self::is_shared_by_few(&mut self.shared, &mut self.last, rule, case, &key)
+            && table.with(&key, time, |pulse| pulse.beat(rule, time));
         self.key = key;
         holds
+    }
+
+    /// Takes note of who has this destination; whether it still is for few.
+    fn is_shared_by_few(
+        shared: &mut Table<Shared>,
+        last_key: &mut String,
+        rule: &Beacon,
+        case: &Case<'_, '_>,
+        key: &str,
+    ) -> bool {
+        let (Some(most), Some(last)) = (rule.sources_max, rule.by.last()) else { return true };
+        let (hash, time) = (hash_of(key), case.now.0);
+        write_key(case, std::slice::from_ref(last), last_key);
+        shared.with(last_key, time, |shared| shared.add(hash, time, most))
     }
 
     pub(super) fn save(&self) -> Saved<&Pulse, &Shared> {
@@ -168,7 +185,7 @@ impl Pulse {
     }
 }
 
+/// The same in every process: it is part of a snapshot.
 fn hash_of(key: &str) -> u64 {
-    let hash = blake3::hash(key.as_bytes());
-    hash.as_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    mark(&[key.as_bytes()]).iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

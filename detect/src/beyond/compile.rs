@@ -9,8 +9,8 @@ use super::baseline::Baseline;
 use super::beacon::{self, Beacon};
 use super::calendar::Gate;
 use super::first_seen::FirstSeen;
-use super::ioc::{Ioc, USUAL};
-use super::join::{Cells, Is, Join};
+use super::ioc::{Fields, Ioc, USUAL};
+use super::join::{Cells, Is, Join, Other};
 use super::{Beyond, Names};
 use crate::calendar::{Days, Hours};
 use crate::csv::nearest;
@@ -32,7 +32,7 @@ pub(crate) fn compile<'p>(
     other: &dyn Fn(&str) -> Option<(u32, Resolver<'p>)>,
 ) -> Result<Option<Box<Beyond>>, Reason> {
     let beyond = Beyond {
-        joins: keys.ledger.iter().map(|key| join(key, resolver)).collect::<Result<_, _>>()?,
+        joins: joins(&keys.ledger, resolver)?.into(),
         ioc: keys.ioc.as_ref().map(|key| ioc(key, resolver)).transpose()?,
         calendar: keys.calendar.as_ref().map(calendar).transpose()?,
         first_seen: keys.first_seen.as_ref().map(|key| first_seen(key, resolver)).transpose()?,
@@ -92,17 +92,16 @@ fn texts(column: &str, value: &Value) -> Result<Vec<String>, Reason> {
     }
 }
 
-fn cells(ledger: &str, wanted: &BTreeMap<String, Value>, unwanted: &BTreeMap<String, Value>) -> Result<Cells, Reason> {
-    let known = columns(ledger).unwrap_or_default();
+fn cells(
+    ledger: &str,
+    known: &[(&str, ColumnKind)],
+    wanted: &BTreeMap<String, Value>,
+    unwanted: &BTreeMap<String, Value>,
+) -> Result<Cells, Reason> {
     let read = |(column, value): (&String, &Value)| {
         let kind = known.iter().find(|(name, _)| name == column).map(|(_, kind)| *kind);
-        if kind.is_none()
-            && let Some(near) = nearest(column, known.iter().map(|(name, _)| *name))
-        {
-            let message = format!("{ledger}.csv has no column `{column}`");
-            return Err(Reason::new(column, message, format!("write {near}")));
-        }
-        let mut texts: Vec<String> = texts(column, value)?.iter().map(|text| plain(text)).collect();
+        known_column(ledger, column)?;
+        let mut texts: Vec<String> = texts(column, value)?.iter().map(|text| plain(text).into_owned()).collect();
         if kind == Some(ColumnKind::Flag) {
             texts = texts.iter().flat_map(|text| flag_words(text)).collect();
         }
@@ -122,8 +121,47 @@ fn flag_words(text: &str) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// All entries; each may be compared with those before it.
+fn joins(keys: &[LedgerKey], resolver: &Resolver<'_>) -> Result<Vec<Join>, Reason> {
+    let mut joins: Vec<Join> = Vec::new();
+    for (at, key) in keys.iter().enumerate() {
+        let mut compiled = join(key, resolver)?;
+        for (column, theirs) in &key.other_than {
+            let (name, theirs) = theirs.split_once('.').unwrap_or((theirs, ""));
+            let before = keys[..at].iter().position(|before| before.name == name);
+            let Some(before) = before.filter(|_| !theirs.is_empty()) else {
+                let message = format!("`other_than` names `{name}`, which no entry before it asks");
+                let advice = "write register.column of an entry above, such as dept: accounts.dept";
+                return Err(Reason::new(column, message, advice));
+            };
+            known_column(&key.name, column)?;
+            known_column(name, theirs)?;
+            let (column, theirs) = (column.clone(), theirs.to_owned());
+            compiled.others.push(Other { column, join: joins[before].clone(), theirs });
+        }
+        joins.push(compiled);
+    }
+    Ok(joins)
+}
+
+/// Refuses a column that is nearly one of the register's: others may be extra columns.
+fn known_column(ledger: &str, column: &str) -> Result<(), Reason> {
+    let Some(known) = columns(ledger) else {
+        let all: Vec<&str> = names().collect();
+        return Err(one_of(ledger, ledger, &all));
+    };
+    let near = nearest(column, known.iter().map(|(name, _)| *name));
+    match near.filter(|_| !known.iter().any(|(name, _)| *name == column)) {
+        None => Ok(()),
+        Some(near) => {
+            let message = format!("{ledger}.csv has no column `{column}`");
+            Err(Reason::new(column, message, format!("write {near}")))
+        }
+    }
+}
+
 fn join(key: &LedgerKey, resolver: &Resolver<'_>) -> Result<Join, Reason> {
-    let Some(known) = columns(&key.name) else {
+    let (Some(known), Some(ledger)) = (columns(&key.name), names().position(|name| name == key.name)) else {
         let all: Vec<&str> = names().collect();
         return Err(one_of(&key.name, &key.name, &all));
     };
@@ -159,19 +197,21 @@ fn join(key: &LedgerKey, resolver: &Resolver<'_>) -> Result<Join, Reason> {
         return Err(Reason::new("key:", message, advice));
     };
     let first = columns.remove(first);
-    let cells = cells(&key.name, &key.wanted, &key.unwanted)?;
-    Ok(Join { ledger: key.name.clone(), first, more: columns, is, cells, if_empty: key.if_empty })
+    let cells = cells(&key.name, &known, &key.wanted, &key.unwanted)?;
+    Ok(Join { ledger, first, more: columns, is, cells, others: Vec::new(), if_empty: key.if_empty })
 }
 
 fn ioc(key: &IocKey, resolver: &Resolver<'_>) -> Result<Ioc, Reason> {
     if let Some(kind) = key.types.iter().find(|kind| !TYPES.contains(&kind.as_str())) {
         return Err(one_of(kind, kind, &TYPES));
     }
+    // Every build knows this register; one that did not could not judge the rule.
+    let known = columns("ioc").ok_or_else(|| Reason::new("ioc", "there is no register ioc.csv", "remove `ioc`"))?;
     let fields = match key.fields.is_empty() {
-        true => USUAL.to_vec(),
-        false => all_fields(&key.fields, resolver)?.into_iter().flatten().collect(),
+        true => Fields::new(&USUAL),
+        false => Fields::new(&all_fields(&key.fields, resolver)?.concat()),
     };
-    Ok(Ioc { fields, types: key.types.clone(), cells: cells("ioc", &key.wanted, &key.unwanted)? })
+    Ok(Ioc { fields, types: key.types.clone(), cells: cells("ioc", &known, &key.wanted, &key.unwanted)? })
 }
 
 fn calendar(key: &CalendarKey) -> Result<Gate, Reason> {

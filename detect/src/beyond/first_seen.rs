@@ -2,18 +2,18 @@
 //!
 //! A key is the tenant and the first value of each field of `by`; an event that lacks one of them is no match.
 //! * Without `again`: a match when the key was not seen within `ttl` before the event, once the tenant has been watched
-//!   for `learn` (from the time of the first event that reached this key). What is seen while learning is remembered.
+//!   for `learn` (from the time of the first event that reached this key, as far as its time can be believed: see
+//!   [`crate::engine::clock`]). What is seen while learning is remembered.
 //! * With `again`: a match when the key was seen before, but not within `again` before the event. Nothing to learn.
 //!
 //! An event older than the newest of its key (it came late) only counts as seen.
 //! Bound: [`KEYS_MAX`] keys per rule, about 150 bytes each; the stalest go first, and are new when they come back.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use super::{Case, Names, write_key};
-use crate::correlation::table::{Group, SavedTable, Table};
+use super::keyed::{Keyed, Remembered};
+use super::{Case, Names};
+use crate::correlation::table::Group;
 
 /// The most keys of one rule.
 pub(crate) const KEYS_MAX: usize = 100_000;
@@ -53,41 +53,18 @@ impl Group for Seen {
 }
 
 /// What one rule has seen.
-#[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) table: Table<Seen>,
-    /// By tenant, the time of the earliest event it was asked about.
-    started: BTreeMap<String, i64>,
-    key: String,
+pub(super) type Memory = Keyed<Seen>;
+
+impl Remembered for Seen {
+    const KEYS_MAX: usize = KEYS_MAX;
 }
 
-/// The saved form of a memory.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Saved<S> {
-    table: SavedTable<S>,
-    started: BTreeMap<String, i64>,
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Memory { table: Table::bounded(1, KEYS_MAX), started: BTreeMap::new(), key: String::new() }
-    }
-}
-
-impl Memory {
+impl Keyed<Seen> {
     /// Takes an event; whether it is a match.
     pub(super) fn take(&mut self, rule: &FirstSeen, case: &Case<'_, '_>) -> bool {
-        let mut key = std::mem::take(&mut self.key);
-        let whole = write_key(case, &rule.by, &mut key);
-        let holds = whole && self.judge(rule, case.tenant, &key, case.time.0);
-        self.key = key;
-        holds
-    }
-
-    fn judge(&mut self, rule: &FirstSeen, tenant: &str, key: &str, time: i64) -> bool {
-        let started = start_of(&mut self.started, tenant, time);
-        let learned = time >= started.saturating_add(rule.learn_nanos);
-        self.table.with(key, time, |seen| {
+        let time = case.now.0;
+        let found = self.with(&rule.by, case, |seen, started| {
+            let learned = started.is_some_and(|started| time >= started.saturating_add(rule.learn_nanos));
             let last = seen.last.replace(seen.last.map_or(time, |last| last.max(time)));
             seen.ttl_nanos = rule.ttl_nanos;
             let quiet = last.map(|last| time.saturating_sub(last));
@@ -96,29 +73,7 @@ impl Memory {
                 (None, Some(quiet)) => learned && quiet > rule.ttl_nanos,
                 (Some(again), quiet) => quiet.is_some_and(|quiet| quiet > again && quiet <= rule.ttl_nanos),
             }
-        })
-    }
-
-    pub(super) fn save(&self) -> Saved<&Seen> {
-        Saved { table: self.table.save(), started: self.started.clone() }
-    }
-
-    pub(super) fn restore(&mut self, saved: Saved<Seen>) {
-        self.table.restore(saved.table);
-        self.started = saved.started;
-    }
-}
-
-/// The earliest time known of a tenant, this one included.
-pub(super) fn start_of(started: &mut BTreeMap<String, i64>, tenant: &str, time: i64) -> i64 {
-    match started.get_mut(tenant) {
-        Some(start) => {
-            *start = time.min(*start);
-            *start
-        }
-        None => {
-            started.insert(tenant.to_owned(), time);
-            time
-        }
+        });
+        found.unwrap_or(false)
     }
 }

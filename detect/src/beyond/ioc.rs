@@ -2,13 +2,13 @@
 //!
 //! Each value of the fields is looked up as what it looks like: an address (in `ip` and `cidr` rows), a URL, a hash in
 //! hex, else a domain (itself and whatever encloses it). A match when a row is found that holds at the event's time,
-//! is of one of `types` and fits `where`. A tenant without ioc.csv has no matches.
+//! is of one of `types` and fits `where`; the row found first is what the alert tells of it. A tenant without ioc.csv has no matches.
 
 use stream::{FieldId, Value, fields};
 
+use super::Case;
 use super::join::Cells;
-use super::{Case, all_values};
-use crate::ledger::{Indicators, LedgerRow};
+use crate::ledger::{Indicators, Ledger, LedgerRow};
 
 /// Where indicators show, when a rule names no fields.
 pub(crate) const USUAL: [FieldId; 16] = [
@@ -30,10 +30,43 @@ pub(crate) const USUAL: [FieldId; 16] = [
     fields::EVENT_HASH,
 ];
 
+/// The cells of a row that its alert shows, and where.
+const SHOWN: [(FieldId, &str); 5] = [
+    (fields::THREAT_INDICATOR_TYPE, "type"),
+    (fields::THREAT_INDICATOR_NAME, "value"),
+    (fields::THREAT_INDICATOR_DESCRIPTION, "category"),
+    (fields::THREAT_INDICATOR_CONFIDENCE, "confidence"),
+    (fields::THREAT_INDICATOR_PROVIDER, "source"),
+];
+
+/// A set of fields.
+#[derive(Clone, Debug)]
+pub(crate) struct Fields {
+    list: Box<[FieldId]>,
+    /// By the field's number.
+    held: Box<[bool]>,
+}
+
+impl Fields {
+    pub(crate) fn new(fields: &[FieldId]) -> Fields {
+        let mut held = vec![false; fields.iter().map(|field| field.index() + 1).max().unwrap_or(0)];
+        fields.iter().for_each(|field| held[field.index()] = true);
+        Fields { list: fields.into(), held: held.into() }
+    }
+
+    pub(super) fn list(&self) -> &[FieldId] {
+        &self.list
+    }
+
+    fn has(&self, field: FieldId) -> bool {
+        self.held.get(field.index()) == Some(&true)
+    }
+}
+
 /// `sekisho.ioc`, compiled.
 #[derive(Clone, Debug)]
 pub(crate) struct Ioc {
-    pub(crate) fields: Vec<FieldId>,
+    pub(crate) fields: Fields,
     /// Types of rows; empty is every type.
     pub(crate) types: Vec<String>,
     pub(crate) cells: Cells,
@@ -41,27 +74,47 @@ pub(crate) struct Ioc {
 
 impl Ioc {
     pub(super) fn holds(&self, case: &Case<'_, '_>) -> bool {
-        let Some(body) = case.body else { return false };
-        let ledgers = body.ledgers();
-        let (indicators, Some(ledger)) = (ledgers.indicators(), ledgers.get("ioc")) else { return false };
+        self.row(case).is_some()
+    }
+
+    /// What the row says that makes the event a match, for its alert: type, value, category, confidence and source.
+    pub(super) fn indicator(&self, case: &Case<'_, '_>) -> Vec<(FieldId, Box<str>)> {
+        let Some((ledger, row)) = self.row(case) else { return Vec::new() };
+        let cell = |(field, column): (FieldId, &str)| (field, ledger.cell(row, column).trim().into());
+        SHOWN.into_iter().map(cell).filter(|(_, text): &(FieldId, Box<str>)| !text.is_empty()).collect()
+    }
+
+    fn row<'c>(&self, case: &Case<'c, '_>) -> Option<(&'c Ledger, &'c LedgerRow)> {
+        let body = case.body?;
+        let (ledgers, event) = (body.ledgers(), case.event);
+        let indicators = ledgers.indicators();
         if indicators.is_empty() {
-            return false;
+            return None;
         }
-        all_values(case.event, &self.fields).any(|value| {
-            look_up(indicators, value, case).is_some_and(|row| {
-                let kind = ledger.cell(row, "type").to_lowercase();
-                (self.types.is_empty() || self.types.contains(&kind)) && self.cells.fit(ledger, row)
-            })
+        // One pass over the fields, because most events are asked and few of their fields are meant.
+        let values = event.ids().iter().zip(event.values()).filter(|(field, _)| self.fields.has(**field));
+        values.into_iter().find_map(|(_, value)| {
+            let (row, ledger) = (look_up(indicators, *value, case)?, ledgers.get("ioc")?);
+            let kind = ledger.cell(row, "type").to_lowercase();
+            let meant = self.types.is_empty() || self.types.contains(&kind);
+            (meant && self.cells.fit(ledger, row)).then_some((ledger, row))
         })
     }
 }
 
 fn look_up<'i>(indicators: &'i Indicators, value: Value<'_>, case: &Case<'_, '_>) -> Option<&'i LedgerRow> {
-    if let Some(ip) = value.ip() {
+    let text = match value {
+        Value::Ip(ip) => return indicators.ip(ip, case.time),
+        Value::Str(text) => text,
+        _ => return None,
+    };
+    let colon = text.contains(':');
+    if (colon || text.as_bytes().first().is_some_and(u8::is_ascii_digit))
+        && let Some(ip) = value.ip()
+    {
         return indicators.ip(ip, case.time);
     }
-    let Value::Str(text) = value else { return None };
-    if text.contains("://") {
+    if colon && text.contains("://") {
         indicators.url(text, case.time)
     } else if matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         indicators.hash(text, case.time)

@@ -7,7 +7,9 @@ use stream::Timestamp;
 
 use super::absence::{self, Pending};
 use super::health::Health;
-use super::{Beyond, Case, baseline, beacon, first_seen};
+use super::{Beyond, Case, baseline, beacon, first_seen, keyed};
+use crate::correlation::table::Store;
+use crate::engine::clock;
 use crate::rules::{Compiled, RuleSet};
 
 /// A tick moves the watermark of a tenant whose newest event is at most this much older: an hour.
@@ -25,8 +27,8 @@ struct Memory {
 /// The saved form of a memory.
 #[derive(Serialize)]
 struct Saving<'m> {
-    first_seen: first_seen::Saved<&'m first_seen::Seen>,
-    baseline: baseline::Saved<&'m baseline::Series>,
+    first_seen: keyed::Saved<&'m first_seen::Seen>,
+    baseline: keyed::Saved<&'m baseline::Series>,
     beacon: beacon::Saved<&'m beacon::Pulse, &'m beacon::Shared>,
     absence: absence::Saved<&'m absence::Pair>,
 }
@@ -34,8 +36,8 @@ struct Saving<'m> {
 /// See [`Saving`].
 #[derive(Deserialize)]
 struct Saved {
-    first_seen: first_seen::Saved<first_seen::Seen>,
-    baseline: baseline::Saved<baseline::Series>,
+    first_seen: keyed::Saved<first_seen::Seen>,
+    baseline: keyed::Saved<baseline::Series>,
     beacon: beacon::Saved<beacon::Pulse, beacon::Shared>,
     absence: absence::Saved<absence::Pair>,
 }
@@ -91,18 +93,18 @@ impl State {
         declared: Option<i64>,
         found: &mut Vec<(u32, Pending)>,
     ) {
-        let time = case.time.0;
+        let time = clock::not_ahead(case.time, case.received).0;
         let mark = match self.marks.get_mut(case.tenant) {
             Some(mark) => {
-                *mark = time.min(case.received.0).max(*mark);
+                *mark = time.max(*mark);
                 *mark
             }
             None => {
-                self.marks.insert(case.tenant.to_owned(), time.min(case.received.0));
-                time.min(case.received.0)
+                self.marks.insert(case.tenant.to_owned(), time);
+                time
             }
         };
-        self.health.hear(case.tenant, case.source, time, declared);
+        self.health.hear(case.tenant, case.source, case.now.0, declared);
         self.judge(rules, case.tenant, mark, false, found);
     }
 
@@ -166,12 +168,19 @@ impl State {
         index: u32,
         beyond: &Beyond,
         case: &Case<'_, '_>,
-        alert: impl FnOnce() -> (String, String),
+        alert: impl FnOnce() -> Option<(String, String)>,
     ) -> bool {
         let (Some(without), Some(memory)) = (&beyond.without, &mut self.memories[index as usize]) else { return false };
         let mark = self.marks.get(case.tenant).copied().unwrap_or(i64::MIN);
         memory.absence.ask(without, case, mark, alert);
         true
+    }
+
+    /// Counts an absence that cannot be told.
+    pub(crate) fn give_up(&mut self, index: u32) {
+        if let Some(memory) = &mut self.memories[index as usize] {
+            memory.absence.unjudged += 1;
+        }
     }
 
     /// Groups held, and groups evicted so far.
@@ -187,20 +196,36 @@ impl State {
         tables.fold((0, 0), |sum, (len, evictions)| (sum.0 + len as u64, sum.1 + evictions))
     }
 
+    /// Visits every table, with the index of its rule.
+    pub(crate) fn each_table(&mut self, visit: &mut dyn FnMut(u32, &mut dyn Store)) {
+        for (index, memory) in self.memories.iter_mut().enumerate() {
+            let Some(memory) = memory else { continue };
+            visit(index as u32, &mut memory.first_seen.table);
+            visit(index as u32, &mut memory.baseline.table);
+            visit(index as u32, &mut memory.beacon.table);
+            visit(index as u32, &mut memory.beacon.shared);
+            visit(index as u32, &mut memory.absence.table);
+        }
+    }
+
     /// Events of which no absence could be concluded, because the other source was silent or they came too late.
     pub(crate) fn unjudged(&self) -> u64 {
         self.memories.iter().flatten().map(|memory| memory.absence.unjudged).sum()
     }
 
     /// Everything remembered; `name` gives the name of a rule in the snapshot.
-    pub(crate) fn save(&self, name: impl Fn(u32) -> String) -> SavedState {
+    ///
+    /// # Errors
+    /// What postcard refused.
+    pub(crate) fn save(&self, name: impl Fn(u32) -> String) -> postcard::Result<SavedState> {
         let memories = self.memories.iter().enumerate();
         let memories = memories.filter_map(|(index, memory)| Some((index as u32, memory.as_ref()?)));
-        SavedState {
+        let memories = memories.map(|(index, memory)| Ok((name(index), memory.save()?)));
+        Ok(SavedState {
             health: self.health.clone(),
             marks: self.marks.clone(),
-            memories: memories.map(|(index, memory)| (name(index), memory.save())).collect(),
-        }
+            memories: memories.collect::<postcard::Result<_>>()?,
+        })
     }
 
     /// Takes over what a snapshot holds of rules that are the same still; false when it is damaged.
@@ -214,15 +239,14 @@ impl State {
 }
 
 impl Memory {
-    fn save(&self) -> Vec<u8> {
+    fn save(&self) -> postcard::Result<Vec<u8>> {
         let saving = Saving {
             first_seen: self.first_seen.save(),
             baseline: self.baseline.save(),
             beacon: self.beacon.save(),
             absence: self.absence.save(),
         };
-        // Plain data in memory: nothing postcard could refuse.
-        postcard::to_allocvec(&saving).unwrap_or_default()
+        postcard::to_allocvec(&saving)
     }
 
     fn restore(&mut self, bytes: &[u8]) -> bool {

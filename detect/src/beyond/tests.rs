@@ -1,5 +1,7 @@
 //! The keys beyond Sigma, each through the engine, from rule text and ledgers to alerts.
 
+mod clocks;
+
 use std::sync::Arc;
 
 use bumpalo::Bump;
@@ -59,10 +61,10 @@ impl Setting {
             let mut engine = self.engine();
             if let Some(state) = &state {
                 engine.restore(state).unwrap();
-                assert_eq!(engine.snapshot(), *state, "the same state gives the same bytes");
+                assert_eq!(engine.snapshot().unwrap(), *state, "the same state gives the same bytes");
             }
             feed(&mut engine, at, given, &mut out);
-            state = Some(engine.snapshot());
+            state = Some(engine.snapshot().unwrap());
         }
         let mut engine = self.engine();
         engine.restore(&state.unwrap()).unwrap();
@@ -84,19 +86,25 @@ fn rule(id: &str, field: &str, value: &str, keys: &str) -> String {
 const START: i64 = 1_793_458_800; // Sunday 2026-11-01 00:00 in Japan.
 
 fn feed(engine: &mut Engine, at: usize, (minute, source, fields): &Given, out: &mut Vec<Outcome>) {
+    let received = Timestamp::from_seconds(START + minute * 60).plus_nanos(1);
+    feed_at(engine, at, &(*minute, source, fields.clone()), received, out);
+}
+
+/// The same with a receipt that is not the event's time.
+fn feed_at(
+    engine: &mut Engine,
+    at: usize,
+    (minute, source, fields): &Given,
+    received: Timestamp,
+    out: &mut Vec<Outcome>,
+) {
     let arena = Bump::new();
     let time = Timestamp::from_seconds(START + minute * 60);
     let line = format!("{{\"n\": {at}, {fields}}}");
     let line: &str = arena.alloc_str(&line);
     let mut event = read_event(line, &arena).unwrap();
     event.push(fields::TIMESTAMP, stream::Value::Time(time));
-    let meta = Meta {
-        id: EventId::new(0, at as u64),
-        tenant: "t",
-        source,
-        received: time.plus_nanos(1),
-        raw: line.as_bytes(),
-    };
+    let meta = Meta { id: EventId::new(0, at as u64), tenant: "t", source, received, raw: line.as_bytes() };
     engine.observe(&meta, &mut event, out);
 }
 
@@ -188,6 +196,19 @@ fn an_indicator_counts_while_it_is_valid() {
     assert_eq!(play("  ioc: {types: [ip, domain]}\n"), [0, DAY + 2]);
     assert_eq!(play("  ioc: {where: {confidence: high}, fields: [destination.ip]}\n"), [0]);
     assert_eq!(Setting::new("  ioc: {}\n", &[]).play(&events), Vec::<i64>::new());
+    let suppressed = "  ioc: {}\n  suppress: {by: [destination.ip], for: 1h}\n";
+    for keys in ["  ioc: {}\n", suppressed] {
+        let setting = Setting::new(keys, &[("ioc", "type,value,category,source\ncidr,198.51.100.0/24,C2,回覧\n")]);
+        let (mut engine, mut out) = (setting.engine(), Vec::new());
+        feed(&mut engine, 0, &events[1], &mut out);
+        let anchor = &alerts(&out).next().unwrap().anchor;
+        let told = |field: stream::FieldId| anchor.get(field.name()).and_then(|value| value.as_str());
+        assert_eq!(told(fields::THREAT_INDICATOR_TYPE), Some("cidr"));
+        assert_eq!(told(fields::THREAT_INDICATOR_NAME), Some("198.51.100.0/24"));
+        assert_eq!(told(fields::THREAT_INDICATOR_DESCRIPTION), Some("C2"));
+        assert_eq!(told(fields::THREAT_INDICATOR_PROVIDER), Some("回覧"));
+        assert_eq!(told(fields::THREAT_INDICATOR_CONFIDENCE), None);
+    }
 }
 
 #[test]
@@ -353,6 +374,10 @@ fn a_rule_that_is_off_judges_who_asks_for_it() {
     let setting = Setting::new("  off: true\n  usecase: [X21]\n", &[]);
     let event = [x(0, "\"y\": 1")];
     assert_eq!(setting.play(&event), Vec::<i64>::new());
+    let (mut engine, mut out) = (setting.engine(), Vec::new());
+    engine.set_on_extra(&["X21".to_owned()]);
+    feed(&mut engine, 0, &event[0], &mut out);
+    assert_eq!(minutes(&out), [0], "asked for on behalf of every body");
     let file = setting.dir.path().join("tenants/t/tenant.toml");
     std::fs::write(file, "name = \"見本町\"\nmodel = \"alpha\"\nrules_on_extra = [\"X21\"]\n").unwrap();
     let tenants = Arc::new(Tenants::load(&setting.dir.path().join("tenants")).unwrap());
@@ -373,10 +398,30 @@ fn memory_is_bounded() {
         let mut event = stream::Event::new_in(&arena);
         event.push(fields::USER_NAME, stream::Value::Int(number as i64));
         let time = Timestamp::from_seconds(number as i64);
-        let case = super::Case { tenant: "t", source: "s", body: None, event: &event, time, received: time };
+        let case = super::Case { tenant: "t", source: "s", body: None, event: &event, time, now: time, received: time };
         memory.take(&rule, &case);
     }
     assert!(memory.table.len() <= super::first_seen::KEYS_MAX && memory.table.evictions >= 10_000);
+}
+
+#[test]
+fn two_registers_are_compared() {
+    let accounts = "user,dept,valid_until\nsato,zeimu,\nmori,fukushi;zeimu,\nhara,,\nito,fukushi,2026-10-31\n";
+    let terminals = "host,ip,dept,use\npc-1,192.0.2.1,税務;ZEIMU,個人\npc-2,192.0.2.2,fukushi,個人\npc-3,192.0.2.3,kanzai,共用\npc-4,192.0.2.4,,\n";
+    let keys = "  ledger:\n    - {name: accounts, key: {user: user.name}, is: valid}\n    - name: terminals\n      key: {ip: source.ip}\n      \
+                is: valid\n      where_not: {use: 共用}\n      other_than: {dept: accounts.dept}\n";
+    let setting = Setting::new(keys, &[("accounts", accounts), ("terminals", terminals)]);
+    let logons = ["sato", "mori", "hara", "ito", "nobody"].into_iter().enumerate().flat_map(|(at, user)| {
+        (1..5).map(move |ip| {
+            x((10 * at + ip) as i64, &format!("\"user.name\": \"{user}\", \"source.ip\": \"192.0.2.{ip}\""))
+        })
+    });
+    let logons: Vec<Given> = logons.collect();
+    assert_eq!(
+        setting.play(&logons),
+        [2],
+        "sato of zeimu at fukushi's; a shared terminal and unknown departments accuse nobody"
+    );
 }
 
 /// What is wrong with a rule of these keys, without the folder.
@@ -398,6 +443,11 @@ fn a_mistake_in_a_key_is_named_with_its_place_and_what_to_write() {
         ("  ledger: {name: accounts, key: {user: u}, is: in, where: {statu: 無効}}\n", "r.yml:11:", "write status"),
         ("  ledger: {name: accounts, key: {user: u}, is: in, on: x}\n", "r.yml:11:", "unknown field"),
         ("  ledger: {name: ioc, key: {value: u}, is: in}\n", "r.yml:11:", "ioc"),
+        (
+            "  ledger: {name: terminals, key: {ip: a}, is: in, other_than: {dept: accounts.dept}}\n",
+            "r.yml:11:",
+            "above",
+        ),
         ("  ioc: {types: [address]}\n", "r.yml:11:", "domain"),
         ("  calendar: {}\n", "r.yml:11:3:", "office"),
         ("  calendar: {hours: '9-17'}\n", "r.yml:11:", "08:30-17:15"),
@@ -422,5 +472,24 @@ fn a_mistake_in_a_key_is_named_with_its_place_and_what_to_write() {
     ] {
         let problem = problem(keys);
         assert!(problem.starts_with(place) && problem.contains(word), "{keys}\n{problem}");
+    }
+}
+
+#[test]
+fn keys_say_the_length_of_each_part() {
+    let mut key = String::new();
+    for ip in ["0.0.0.0", "10.9.100.255", "203.0.113.70"] {
+        key.clear();
+        super::put_value(stream::Value::Ip(ip.parse().unwrap()), &mut key);
+        assert_eq!(key, format!("{}:{ip}", ip.len()));
+        let (address, text) = (key.clone(), &mut key);
+        text.clear();
+        super::put_value(stream::Value::Str(ip), text);
+        assert_eq!(address, *text, "an address and its text are one");
+    }
+    for length in [0, 9, 10, 31, 32, 1000] {
+        key.clear();
+        super::put_part(&"x".repeat(length), &mut key);
+        assert_eq!(key, format!("{length}:{}", "x".repeat(length)));
     }
 }

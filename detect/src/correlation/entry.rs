@@ -66,9 +66,10 @@ impl Entry {
         (events, lines.map(|entry| Evidence { source: entry.source.into(), line: entry.line.into() }).collect())
     }
 
-    /// About what it takes in memory.
+    /// About what it takes in memory, with what an allocation takes beside its bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let onward: usize = self.onward.iter().map(|place| size_of::<Onward>() + place.key.len()).sum();
-        size_of::<Entry>() + self.source.len() + self.line.len() + onward
+        let heap = |bytes: usize| if bytes == 0 { 0 } else { bytes + 16 };
+        let onward: usize = self.onward.iter().map(|place| size_of::<Onward>() + heap(place.key.len())).sum();
+        size_of::<Entry>() + heap(self.source.len()) + heap(self.line.len()) + heap(onward)
     }
 }

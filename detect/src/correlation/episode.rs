@@ -108,7 +108,7 @@ pub(crate) struct Pass {
     pub(crate) found: Vec<Found>,
     /// Episodes told before that are no more, by index.
     pub(crate) gone: Vec<usize>,
-    /// The largest measured value of a window that was judged.
+    /// The largest measured value of a window that did not fulfil the condition.
     pub(crate) value: f64,
 }
 
@@ -138,9 +138,9 @@ pub(crate) fn pass(rule: &Correlation, entries: &[Entry], olds: &[Episode], dirt
                     if again || (time >= dirty.from && time <= dirty.to) {
                         let floor = current.as_ref().map(|found| found.episode.last);
                         let (found, value) = judge(rule, &entries[..end], time, floor);
-                        pass.value = pass.value.max(value);
-                        if let Some(found) = found {
-                            pass.found.extend(current.replace(found));
+                        match found {
+                            Some(found) => pass.found.extend(current.replace(found)),
+                            None => pass.value = pass.value.max(value),
                         }
                     }
                 }

@@ -20,8 +20,9 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    pub(crate) fn new(feeds: bool, alerts: bool) -> Windows {
-        Windows { table: Table::new(1), feeds, alerts }
+    /// Without groups; at most so many are kept.
+    pub(crate) fn new(feeds: bool, alerts: bool, groups_max: usize) -> Windows {
+        Windows { table: Table::bounded(1, groups_max), feeds, alerts }
     }
 
     pub(crate) fn save(&self) -> SavedTable<&Window> {
@@ -44,6 +45,6 @@ impl Windows {
         id_of: impl Fn(Timestamp) -> String,
     ) -> Taken {
         let usage = Use { feeds: self.feeds, alerts: self.alerts, room: self.table.room() };
-        self.table.with(key, arrival.time.0, |window| window.take(rule, usage, arrival, entry, id_of))
+        self.table.with(key, arrival.believed.0, |window| window.take(rule, usage, arrival, entry, id_of))
     }
 }

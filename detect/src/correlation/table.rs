@@ -1,21 +1,48 @@
 //! Bounded tables of per-group state.
 //!
-//! At most [`GROUPS_MAX`] groups and [`BYTES_MAX`] bytes per rule. A full table first drops groups whose time is over,
-//! then evicts the stalest of those below half their threshold, until a tenth is free. Groups at half their threshold or
-//! more go only when they alone fill twice the bound: memory stays bounded whatever comes. Once the bytes are used up,
-//! lines are no longer kept; an alert then names those events without their lines. Evictions are counted.
-//! Nothing depends on the order of a hash: who goes is decided by time, then key.
+//! **Bounds.** A rule keeps [`GROUPS_MAX`] groups and [`BYTES_MAX`] bytes, or what its `groups` says. Beyond that, groups go whose time is over, then
+//! groups below half their threshold, those first that had no event for longest, until a tenth is free. A group at
+//! half its threshold or more never goes for them: such groups may fill twice the bound, of which a tenth of the bound
+//! stays free for newcomers. When even that is full, groups go that raised their alert already (it may be raised
+//! again), and only then the others: those are *lost*, and said to be. So a table holds at most twice
+//! [`GROUPS_MAX`] groups and twice [`BYTES_MAX`] bytes (256 MiB), the unused places of its hash table not counted.
+//! Once [`BYTES_MAX`] are used up, lines are no longer kept; an alert then names those events without their lines.
+//!
+//! **What is told.** Groups that went are counted by tenant and day until [`Table::take_gone`] asks; those whose time
+//! was over are not counted, they are done.
+//!
+//! **Clock.** Whether a group's time is over is asked of a clock that a few wrong times do not move: the median of
+//! every [`BODY`] event times, each bounded by its receipt where that is known ([`crate::engine::clock`]), and never back.
+//! A group that had an event stays until that clock has gone on by the lateness, however old the event was.
+//!
+//! Nothing depends on the order of a hash: who goes is decided by the order of arrival.
+//!
+//! **Saving.** A table knows which groups changed since it was last stored, so that what is stored at each commit is what
+//! changed ([`Store`]). A table that was never stored keeps no such list, and the list is no longer than the table.
 
-use std::collections::HashMap;
+mod saved;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The most groups of one rule.
+use saved::Since;
+pub(crate) use saved::{SavedTable, Store};
+
+use super::LATENESS_NANOS;
+use crate::hash::Map;
+
+/// The most groups of one rule below half their threshold.
 pub(crate) const GROUPS_MAX: usize = 100_000;
-/// The most bytes that the groups of one rule take, their keys and lines included.
+/// The bytes that the groups of one rule take before groups below half their threshold go, keys and lines included.
 pub(crate) const BYTES_MAX: usize = 128 << 20;
-/// What a key and its place in the table take beside the key's text.
+/// What a key and its place in the table take beside the key's text: the text's address and length, and its allocation.
 const KEY_BYTES: usize = 48;
+/// So many event times move the clock to their median.
+const BODY: usize = 32;
+/// A day, in Japan, is what evictions are told by.
+const DAY_NANOS: i64 = 86_400 * stream::NANOS_PER_SECOND;
+const JST_NANOS: i64 = 9 * 3_600 * stream::NANOS_PER_SECOND;
 
 /// State of one group.
 pub(crate) trait Group: Default + Sized {
@@ -23,7 +50,8 @@ pub(crate) trait Group: Default + Sized {
     fn newest(&self) -> i64;
     /// Whether nothing of it matters any more at this event time.
     fn is_over(&self, now: i64) -> bool;
-    /// How many of its events count towards the threshold.
+    /// How much would be lost with it: below the table's `half` little; at `half` an alert that was raised already;
+    /// above it a group on its way to one.
     fn fill(&self) -> usize;
     /// Bytes of lines it keeps.
     fn line_bytes(&self) -> usize;
@@ -36,24 +64,78 @@ pub(crate) trait Group: Default + Sized {
 /// The groups of one rule.
 #[derive(Debug)]
 pub(crate) struct Table<G> {
-    groups: HashMap<String, G>,
+    groups: Map<String, Slot<G>>,
     half: usize,
-    max: usize,
-    newest: i64,
+    groups_max: usize,
+    bytes_max: usize,
+    clock: Clock,
     bytes: usize,
+    /// Changes so far: the order of arrival.
+    changes: u64,
     /// Changes until a full table may be swept again: sweeping costs the size of the table.
     rest: usize,
     pub(crate) evictions: u64,
+    gone: Vec<Gone>,
+    /// What changed since the table was stored; none when all of it must be stored.
+    since: Option<Since>,
+    /// Whether the next [`Table::save`] gives only that.
+    changes_only: bool,
+}
+
+/// A group and when it last had an event.
+#[derive(Debug)]
+struct Slot<G> {
+    group: G,
+    /// The table's count of changes then.
+    change: u64,
+    /// The table's clock then.
+    clock: i64,
+    /// Whether it is in the list of what changed.
+    listed: bool,
+    /// Whether it is stored, as it was once.
+    stored: bool,
+}
+
+/// Groups of a tenant that went on one day of event time, not told yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Gone {
+    pub(crate) tenant: String,
+    /// When the day began, in nanoseconds.
+    pub(crate) day: i64,
+    /// The table's clock at the first of them.
+    pub(crate) time: i64,
+    /// Groups below half their threshold, and groups whose alert was raised.
+    pub(crate) evicted: u64,
+    /// Groups at half their threshold or more, without an alert.
+    pub(crate) lost: u64,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Clock {
+    now: i64,
+    heard: Vec<i64>,
 }
 
 impl<G: Group> Table<G> {
-    /// An empty table; groups with at least `half` counting events are protected.
-    pub(crate) fn new(half: usize) -> Self {
-        Self::bounded(half, GROUPS_MAX)
-    }
-
-    pub(crate) fn bounded(half: usize, max: usize) -> Self {
-        Table { groups: HashMap::new(), half, max, newest: i64::MIN, bytes: 0, rest: 0, evictions: 0 }
+    /// An empty table for so many groups, and as many bytes for each as any table has; groups whose fill is at least
+    /// `half` are protected.
+    pub(crate) fn bounded(half: usize, groups_max: usize) -> Self {
+        let groups_max = groups_max.max(10);
+        Table {
+            groups: Map::default(),
+            half,
+            groups_max,
+            bytes_max: (BYTES_MAX / GROUPS_MAX).saturating_mul(groups_max).max(BYTES_MAX),
+            clock: Clock { now: i64::MIN, heard: Vec::new() },
+            bytes: 0,
+            changes: 0,
+            rest: 0,
+            evictions: 0,
+            gone: Vec::new(),
+            since: None,
+            changes_only: false,
+        }
     }
 
     /// How many groups it holds.
@@ -63,175 +145,143 @@ impl<G: Group> Table<G> {
 
     /// The longest line that may still be kept, in bytes.
     pub(crate) fn room(&self) -> usize {
-        BYTES_MAX.saturating_sub(self.bytes)
+        self.bytes_max.saturating_sub(self.bytes)
     }
 
-    /// Changes the group of this key, which is made when it is new. `now` is the event's time.
+    /// Changes the group of this key, which is made when it is new. `now` is the event's time, as far as it is believed.
     pub(crate) fn with<R>(&mut self, key: &str, now: i64, change: impl FnOnce(&mut G) -> R) -> R {
-        self.newest = self.newest.max(now);
-        let known = self.groups.contains_key(key);
-        if !known && self.groups.len() >= self.max || self.bytes >= BYTES_MAX {
-            self.make_room();
+        self.clock.hear(now);
+        self.changes += 1;
+        let grows = self.groups.len() >= self.groups_max && !self.groups.contains_key(key);
+        if grows || self.bytes >= self.bytes_max {
+            self.make_room(now);
         }
-        let known = known && self.groups.contains_key(key);
-        let group = match self.groups.get_mut(key) {
-            Some(group) => group,
-            None => self.groups.entry(key.to_owned()).or_default(),
+        let (slot, known) = match self.groups.get_mut(key) {
+            Some(slot) => (slot, true),
+            None => {
+                let slot = Slot { group: G::default(), change: 0, clock: i64::MIN, listed: false, stored: false };
+                (self.groups.entry(key.to_owned()).or_insert(slot), false)
+            }
         };
-        let before = if known { group.bytes() } else { 0 };
-        let result = change(group);
+        if let Some(since) = self.since.as_mut().filter(|_| !slot.listed) {
+            slot.listed = true;
+            since.changed.push(key.to_owned());
+            // A flood between two commits: it is shorter to store the table.
+            if since.changed.len() > 2 * self.groups_max {
+                self.since = None;
+            }
+        }
+        (slot.change, slot.clock) = (self.changes, self.clock.now);
+        let before = if known { slot.group.bytes() } else { 0 };
+        let result = change(&mut slot.group);
         let key = if known { 0 } else { KEY_BYTES + key.len() };
-        self.bytes = (self.bytes + key + group.bytes()).saturating_sub(before);
+        self.bytes = (self.bytes + key + slot.group.bytes()).saturating_sub(before);
         result
     }
 
-    fn make_room(&mut self) {
-        let beyond = self.groups.len() >= 2 * self.max || self.bytes >= 2 * BYTES_MAX;
+    fn make_room(&mut self, now: i64) {
+        let (groups_max, bytes_max) = (self.groups_max, self.bytes_max);
+        let beyond = self.groups.len() >= 2 * groups_max || self.bytes >= 2 * bytes_max;
         if self.rest > 0 && !beyond {
             self.rest -= 1;
             return;
         }
-        let now = self.newest;
-        self.groups.retain(|_, group| !group.is_over(now));
-        self.bytes = self.groups.iter().map(|(key, group)| KEY_BYTES + key.len() + group.bytes()).sum();
+        let clock = self.clock.now;
+        let since = &mut self.since;
+        self.groups.retain(|key, slot| {
+            let goes = slot.clock.saturating_add(LATENESS_NANOS) < clock && slot.group.is_over(clock);
+            if goes {
+                Since::note_gone(since, key, slot);
+            }
+            !goes
+        });
+        let (groups_part, bytes_part) = (groups_max / 10, bytes_max / 10);
         let half = self.half;
-        self.evict(self.max, BYTES_MAX, |group| group.fill() < half);
-        if self.groups.len() >= 2 * self.max || self.bytes >= 2 * BYTES_MAX {
-            self.evict(2 * self.max, 2 * BYTES_MAX, |_| true);
+        let (mut kept, mut kept_bytes) = (0, 0);
+        self.bytes = 0;
+        for (key, slot) in &self.groups {
+            let bytes = bytes_of(key, slot);
+            self.bytes += bytes;
+            if slot.group.fill() >= half {
+                kept += 1;
+                kept_bytes += bytes;
+            }
         }
-        self.rest = self.max / 10;
+        let little = |fill| fill < half;
+        let (groups_goal, bytes_goal) = (groups_max - groups_part, bytes_max - bytes_part);
+        self.evict(now, groups_goal.max(kept + groups_part), bytes_goal.max(kept_bytes + bytes_part), little, false);
+        if kept + 2 * groups_part > 2 * groups_max || kept_bytes + 2 * bytes_part > 2 * bytes_max {
+            let (groups_goal, bytes_goal) = (2 * groups_max - 2 * groups_part, 2 * bytes_max - 2 * bytes_part);
+            self.evict(now, groups_goal, bytes_goal, |fill| fill == half, false);
+            self.evict(now, groups_goal, bytes_goal, |fill| fill > half, true);
+        }
+        self.rest = groups_part;
     }
 
-    /// Evicts the stalest until a tenth of these bounds is free.
-    fn evict(&mut self, groups_max: usize, bytes_max: usize, may_go: impl Fn(&G) -> bool) {
-        let (groups_goal, bytes_goal) = (groups_max - groups_max / 10, bytes_max - bytes_max / 10);
-        if self.groups.len() <= groups_goal && self.bytes <= bytes_goal {
+    /// Evicts those that had no event for longest, until this is met.
+    fn evict(&mut self, now: i64, groups: usize, bytes: usize, may_go: impl Fn(usize) -> bool, lost: bool) {
+        if self.groups.len() <= groups && self.bytes <= bytes {
             return;
         }
-        let going = self.groups.iter().filter(|(_, group)| may_go(group));
-        let mut going: Vec<(i64, &str)> = going.map(|(key, group)| (group.newest(), key.as_str())).collect();
+        let going = self.groups.iter().filter(|(_, slot)| may_go(slot.group.fill()));
+        let mut going: Vec<(u64, usize)> = going.map(|(key, slot)| (slot.change, bytes_of(key, slot))).collect();
         going.sort_unstable();
-        let going: Vec<String> = going.into_iter().map(|(_, key)| key.to_owned()).collect();
-        for key in going {
-            if self.groups.len() <= groups_goal && self.bytes <= bytes_goal {
+        let (mut len, mut last) = (self.groups.len(), 0);
+        for (change, freed) in going {
+            if len <= groups && self.bytes <= bytes {
                 break;
             }
-            if let Some(group) = self.groups.remove(&key) {
-                self.bytes = self.bytes.saturating_sub(KEY_BYTES + key.len() + group.bytes());
-                self.evictions += 1;
+            last = change;
+            len -= 1;
+            self.bytes = self.bytes.saturating_sub(freed);
+        }
+        let time = if self.clock.now > i64::MIN { self.clock.now } else { now };
+        let (mut counts, since): (BTreeMap<String, u64>, _) = (BTreeMap::new(), &mut self.since);
+        self.groups.retain(|key, slot| {
+            let goes = slot.change <= last && may_go(slot.group.fill());
+            if goes {
+                Since::note_gone(since, key, slot);
+                match counts.get_mut(tenant_of(key)) {
+                    Some(count) => *count += 1,
+                    None => drop(counts.insert(tenant_of(key).to_owned(), 1)),
+                }
             }
+            !goes
+        });
+        let day = time.saturating_add(JST_NANOS).div_euclid(DAY_NANOS).saturating_mul(DAY_NANOS);
+        let day = day.saturating_sub(JST_NANOS);
+        for (tenant, count) in counts {
+            self.evictions += count;
+            let at = self.gone.iter().position(|gone| gone.day == day && gone.tenant == tenant);
+            let at = at.unwrap_or_else(|| {
+                self.gone.push(Gone { tenant, day, time, evicted: 0, lost: 0 });
+                self.gone.len() - 1
+            });
+            *(if lost { &mut self.gone[at].lost } else { &mut self.gone[at].evicted }) += count;
         }
-    }
-
-    /// Every group, by key; for snapshots.
-    pub(crate) fn sorted(&self) -> Vec<(&str, &G)> {
-        let mut all: Vec<(&str, &G)> = self.groups.iter().map(|(key, group)| (key.as_str(), group)).collect();
-        all.sort_unstable_by_key(|(key, _)| *key);
-        all
-    }
-
-    /// The state to save.
-    pub(crate) fn save(&self) -> SavedTable<&G> {
-        SavedTable {
-            groups: self.sorted().into_iter().map(|(key, group)| (key.to_owned(), group)).collect(),
-            newest: self.newest,
-            rest: self.rest,
-            evictions: self.evictions,
-        }
-    }
-
-    /// Takes over saved state.
-    pub(crate) fn restore(&mut self, saved: SavedTable<G>) {
-        self.groups = saved.groups.into_iter().collect();
-        self.newest = saved.newest;
-        self.rest = saved.rest;
-        self.evictions = saved.evictions;
-        self.bytes = self.groups.iter().map(|(key, group)| KEY_BYTES + key.len() + group.bytes()).sum();
     }
 }
 
-/// The saved form of a table.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SavedTable<G> {
-    groups: Vec<(String, G)>,
-    newest: i64,
-    rest: usize,
-    evictions: u64,
+fn bytes_of<G: Group>(key: &str, slot: &Slot<G>) -> usize {
+    KEY_BYTES + key.len() + slot.group.bytes()
 }
 
-impl<G> SavedTable<G> {
-    pub(crate) fn groups_mut(&mut self) -> impl Iterator<Item = &mut G> {
-        self.groups.iter_mut().map(|(_, group)| group)
+/// The tenant that a key begins with, after its length.
+fn tenant_of(key: &str) -> &str {
+    let tenant = key.split_once(':').and_then(|(length, rest)| rest.get(..length.parse().ok()?));
+    tenant.unwrap_or_default()
+}
+
+impl Clock {
+    fn hear(&mut self, time: i64) {
+        self.heard.push(time);
+        if self.heard.len() == BODY {
+            self.heard.sort_unstable();
+            self.now = self.now.max(self.heard[BODY / 2]);
+            self.heard.clear();
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, Default, Clone)]
-    struct Counter {
-        at: i64,
-        fill: usize,
-        bytes: usize,
-    }
-
-    impl Group for Counter {
-        fn newest(&self) -> i64 {
-            self.at
-        }
-        fn is_over(&self, now: i64) -> bool {
-            self.at + 1_000_000 < now
-        }
-        fn fill(&self) -> usize {
-            self.fill
-        }
-        fn line_bytes(&self) -> usize {
-            self.bytes
-        }
-    }
-
-    #[test]
-    fn keeps_half_full_groups_and_counts_who_goes() {
-        let mut table = Table::bounded(5, 100);
-        for key in 0..50 {
-            table.with(&format!("full{key}"), 0, |group: &mut Counter| group.fill = 5);
-        }
-        for key in 0..10_000 {
-            table.with(&format!("{key}"), key, |group| {
-                group.at = key;
-                group.fill = 1;
-            });
-            assert!(table.len() <= 200);
-        }
-        assert!((0..50).all(|key| table.groups.contains_key(&format!("full{key}"))));
-        assert!(table.groups.contains_key("9999"));
-        assert_eq!(table.evictions, 10_050 - table.len() as u64);
-    }
-
-    #[test]
-    fn a_table_of_full_groups_stays_bounded() {
-        let mut table = Table::bounded(1, 100);
-        for key in 0..5_000 {
-            table.with(&format!("{key}"), key, |group: &mut Counter| {
-                group.at = key;
-                group.fill = 9;
-            });
-        }
-        assert!(table.len() <= 200);
-        assert!(table.evictions >= 4_800);
-    }
-
-    #[test]
-    fn bytes_are_bounded_too() {
-        let mut table = Table::bounded(5, 1000);
-        for key in 0..900 {
-            table.with(&format!("{key}"), key, |group: &mut Counter| {
-                group.at = key;
-                group.bytes = 1 << 20;
-            });
-            assert!(table.bytes <= 2 * BYTES_MAX);
-        }
-        assert!(table.evictions > 600 && table.groups.contains_key("899") && !table.groups.contains_key("0"));
-    }
-}
+mod tests;

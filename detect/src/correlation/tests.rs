@@ -15,7 +15,7 @@ use crate::rules::{RuleSet, read_event};
 use crate::{Tenants, correlation::LATENESS_NANOS};
 
 /// What is compared of an alert.
-type Seen = (BTreeMap<String, String>, BTreeSet<u64>, u64);
+type Seen = (Timestamp, BTreeMap<String, String>, BTreeSet<u64>, u64);
 
 const START: i64 = 1_790_000_000;
 
@@ -96,7 +96,10 @@ fn seen(book: AlertBook) -> BTreeMap<String, Seen> {
     let seen = alerts.map(|alert| {
         assert_eq!(alert.events.len(), alert.evidence.len());
         assert!(alert.evidence.iter().all(|evidence| !evidence.line.is_empty()));
-        (alert.id, (alert.group, alert.events.iter().map(|event| event.offset).collect(), alert.event_count))
+        (
+            alert.id,
+            (alert.timestamp, alert.group, alert.events.iter().map(|event| event.offset).collect(), alert.event_count),
+        )
     });
     seen.collect()
 }
@@ -110,7 +113,8 @@ fn expected(rules: &[Rule], events: &[Event]) -> BTreeMap<String, Seen> {
             let mut instant = [0; 16];
             instant[..8].copy_from_slice(&Timestamp::from_seconds(START + alert.anchor).0.to_le_bytes());
             let id = alert_id(&format!("c{index}"), "t", &group, &[Fingerprint(instant)]);
-            assert!(all.insert(id, (group, alert.events, alert.count)).is_none(), "an id twice");
+            let time = Timestamp::from_seconds(START + alert.time);
+            assert!(all.insert(id, (time, group, alert.events, alert.count)).is_none(), "an id twice");
         }
     }
     all
@@ -138,11 +142,12 @@ fn rule(inner: usize) -> impl Strategy<Value = Rule> {
     )
 }
 
-/// One correlation, or one over another. Longer chains have a known fault: [`a_chain_of_three_whose_condition_falls`].
+/// One correlation, or a chain of two or three.
 fn rules() -> impl Strategy<Value = Vec<Rule>> {
     prop_oneof![
         4 => rule(0).prop_map(|rule| vec![rule]),
-        4 => (rule(0), rule(1)).prop_map(|(a, b)| vec![a, b]),
+        3 => (rule(0), rule(1)).prop_map(|(a, b)| vec![a, b]),
+        3 => (rule(0), rule(1), rule(2)).prop_map(|(a, b, c)| vec![a, b, c]),
     ]
 }
 
@@ -167,9 +172,8 @@ fn arrival(events: &[(Event, i64)]) -> Vec<Event> {
     order.into_iter().map(|(event, _)| event.clone()).collect()
 }
 
-/// A late event takes an event's support away two correlations further out; the alert keeps it as evidence.
+/// A late event takes an event out of an alert two correlations further out: what the alert had joined is two again.
 #[test]
-#[ignore = "a known fault: evidence of a chain of three whose middle condition falls is not taken back"]
 fn a_chain_of_three_whose_condition_falls() {
     let rule =
         |operator, limit, span, grouped, steps| Rule { kind: Kind::Events, operator, limit, span, grouped, steps };
@@ -206,7 +210,7 @@ proptest! {
         prop_assert_eq!(seen(book), expected);
     }
 
-    /// Outcomes are applied now and then with the position they belong to, a snapshot is taken after some of these times,
+    /// Outcomes are applied now and then with the position they belong to, what changed is stored after some of these times,
     /// and the process is lost at any event: it goes on from the snapshot, and what was applied before is not again.
     #[test]
     fn an_interrupted_run_ends_like_any_other(
@@ -219,7 +223,7 @@ proptest! {
         let expected = expected(&rules, &sorted);
         let events = arrival(&events);
         let (mut running, mut book, mut out) = (engine(&set), AlertBook::default(), Vec::new());
-        let (mut saved, mut at, mut applied) = ((running.snapshot(), 0), 0, 0);
+        let (mut saved, mut at, mut applied) = ((vec![running.checkpoint().unwrap().bytes], 0), 0, 0);
         let mut steps = steps.into_iter();
         while at < events.len() {
             feed(&mut running, &events[at], &mut out);
@@ -231,14 +235,17 @@ proptest! {
                 Some(0) => {
                     out.clear();
                     running = engine(&set);
-                    running.restore(&saved.0).unwrap();
+                    running.resume(&saved.0.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
                     at = saved.1;
                 }
                 Some(step @ 1..=6) => {
                     out.drain(..).for_each(|outcome| book.take(outcome));
                     applied = at.max(applied);
                     if step < 3 {
-                        saved = (running.snapshot(), at);
+                        let part = running.checkpoint().unwrap();
+                        saved.0.truncate(part.part as usize);
+                        saved.0.push(part.bytes);
+                        saved.1 = at;
                     }
                 }
                 _ => {}

@@ -22,10 +22,11 @@ pub(crate) struct Window {
     pub(super) episodes: Vec<Episode>,
     /// The event taken last: it may come again for another of the rules referred to.
     latest: Option<(EventId, u16)>,
+    /// Time of its newest event, as far as it is believed.
     pub(super) newest: Timestamp,
     /// How long it matters after its newest event, lateness not included.
     reach_nanos: i64,
-    /// Whether it has reached half of the rule's threshold.
+    /// Whether it has reached half of the rule's threshold and has not raised its alert yet.
     half: bool,
     bytes: usize,
 }
@@ -34,6 +35,8 @@ pub(crate) struct Window {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
     pub(crate) time: Timestamp,
+    /// Its time as a clock may take it, see [`crate::engine::clock`].
+    pub(crate) believed: Timestamp,
     pub(crate) id: EventId,
     pub(crate) step: u16,
     /// What it was to this rule before, and what it is now; an event of a detection rule becomes a hit at once.
@@ -91,7 +94,7 @@ impl Group for Window {
     }
 
     fn fill(&self) -> usize {
-        usize::from(self.half)
+        if self.half { 2 } else { usize::from(!self.episodes.is_empty()) }
     }
 
     fn line_bytes(&self) -> usize {
@@ -116,6 +119,7 @@ impl Window {
     ) -> Taken {
         let mut taken = Taken::default();
         self.reach_nanos = rule.span_nanos.saturating_add(rule.behind_nanos);
+        self.half &= !self.is_over(arrival.believed.0);
         if !usage.feeds && usage.alerts && self.join(rule, &arrival, &mut taken) {
             return taken;
         }
@@ -131,7 +135,7 @@ impl Window {
         if !self.place(place, entry, &arrival, &mut taken) {
             return taken;
         }
-        self.newest = if is_new { arrival.time } else { self.newest.max(arrival.time) };
+        self.newest = if is_new { arrival.believed } else { self.newest.max(arrival.believed) };
         let near = Dirty { from: arrival.time, to: arrival.time.plus_nanos(rule.span_nanos) };
         let mut value = 0.0;
         if usage.feeds {
@@ -144,12 +148,17 @@ impl Window {
             value = value.max(pass.value);
             self.tell(rule, usage, pass, arrival.from != Status::Nothing, id_of, &mut taken.effects);
         }
-        self.half |= !self.episodes.is_empty() || 2.0 * value >= rule.threshold();
+        // What has raised its alert is on its way to the next one only from what comes after it.
+        let told = !usage.feeds && taken.effects.iter().any(|effect| matches!(effect, Effect::Alert { .. }));
+        self.half = (self.half && !told) || 2.0 * value >= rule.threshold();
         self.settle(rule, usage);
         self.trim(rule, usage);
+        self.entries.shrink_to(2 * self.entries.len());
+        // From lengths, not capacities: what goes from a full table must not depend on how the lists came to be.
         self.bytes = size_of::<Window>()
             + self.entries.iter().map(Entry::bytes).sum::<usize>()
-            + self.episodes.len() * (size_of::<Episode>() + 32);
+            + self.entries.len() / 2 * size_of::<Entry>()
+            + self.episodes.len() * (size_of::<Episode>() + 48);
         taken
     }
 
@@ -201,7 +210,7 @@ impl Window {
             episode.last = episode.last.max(time);
             episode.start = episode.start.min(time);
         }
-        self.newest = self.newest.max(time);
+        self.newest = self.newest.max(arrival.believed);
         taken.effects.push(Effect::More { alert_id: episode.alert_id.clone(), count: episode.count() });
         true
     }
@@ -224,6 +233,10 @@ impl Window {
             (Err(_), to) if to == Status::Nothing || arrival.from != Status::Nothing => false,
             (Err(at), _) => {
                 let status = self.sibling(at, entry.id).unwrap_or_default();
+                if self.entries.len() == self.entries.capacity() {
+                    // Most groups have one event: room for four, as a list takes by itself, would be most of the memory.
+                    self.entries.reserve_exact(1 + self.entries.len() / 2);
+                }
                 self.entries.insert(at, Entry { status, ..entry });
                 true
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stream::{Event, Timestamp, fields};
 
 use super::alert::{self, Facts};
-use super::{Engine, Meta, Outcome};
+use super::{Engine, Meta, Outcome, clock};
 use crate::correlation::LATENESS_NANOS;
 use crate::rules::{Compiled, RuleSet};
 use crate::sigma::extension::Silence;
@@ -46,23 +46,16 @@ impl Engine {
         if !has_own_time(event) {
             return false;
         }
-        let time = event.time().min(meta.received.plus_nanos(LATENESS_NANOS));
-        if !self.newest.contains_key(meta.tenant) {
-            self.newest.insert(meta.tenant.to_owned(), BTreeMap::new());
+        let time = clock::believed(event.time(), meta.received);
+        if let Some(newest) = self.newest.get_mut(meta.tenant).and_then(|sources| sources.get_mut(meta.source)) {
+            *newest = time.max(*newest);
+            return time < newest.plus_nanos(-LATENESS_NANOS);
         }
-        let Some(sources) = self.newest.get_mut(meta.tenant) else { return false };
-        match sources.get_mut(meta.source) {
-            Some(newest) => {
-                *newest = time.max(*newest);
-                time < newest.plus_nanos(-LATENESS_NANOS)
-            }
-            None => {
-                if sources.len() < SOURCES_MAX {
-                    sources.insert(meta.source.to_owned(), time);
-                }
-                false
-            }
+        let sources = self.newest.entry(meta.tenant.to_owned()).or_default();
+        if sources.len() < SOURCES_MAX {
+            sources.insert(meta.source.to_owned(), time);
         }
+        false
     }
 
     /// A source watched by an absence rule gave a sign of life.
@@ -88,7 +81,7 @@ impl Engine {
         let sign = Sign {
             tenant: meta.tenant,
             source: meta.source,
-            time: event.time(),
+            time: clock::believed(event.time(), meta.received),
             received: meta.received,
             id: meta.id,
             raw: meta.raw,

@@ -1,7 +1,9 @@
 //! Making alerts: the facts of the event at hand, made once when the first rule needs them.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use stream::{
     Alert, AlertDetail, AlertFlow, AlertRule, Event, Evidence, FieldId, Fingerprint, Timestamp, Value, alert_id,
@@ -11,7 +13,9 @@ use stream::{
 use super::correlate::instant;
 use super::{LINE_BYTES_MAX, Meta, first_value, print_of};
 use crate::Tenants;
+use crate::beyond::{put_dotted, put_part, put_value};
 use crate::correlation::{Correlation, Entry, Measure, Status};
+use crate::hash::mark;
 use crate::rules::RuleInfo;
 use crate::silence::Silent;
 
@@ -33,12 +37,15 @@ pub(super) struct Facts<'r, 'e> {
     pub(super) meta: &'r Meta<'r>,
     event: &'r Event<'e>,
     time: Timestamp,
+    mark: OnceCell<Fingerprint>,
     print: OnceCell<Fingerprint>,
+    /// What the alert of the rule at hand tells beyond the event.
+    pub(super) tells: Vec<(FieldId, Box<str>)>,
 }
 
 impl<'r, 'e> Facts<'r, 'e> {
     pub(super) fn new(meta: &'r Meta<'r>, event: &'r Event<'e>) -> Self {
-        Facts { meta, event, time: event.time(), print: OnceCell::new() }
+        Facts { meta, event, time: event.time(), mark: OnceCell::new(), print: OnceCell::new(), tells: Vec::new() }
     }
 
     pub(super) fn event(&self) -> &'r Event<'e> {
@@ -54,7 +61,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         let meta = self.meta;
         Entry {
             time: self.time,
-            print: self.print(),
+            print: self.mark(),
             id: meta.id,
             step,
             hit: true,
@@ -77,8 +84,17 @@ impl<'r, 'e> Facts<'r, 'e> {
     fn line(&self) -> String {
         match self.event.get_str(fields::EVENT_ORIGINAL) {
             Some(text) => cut(text).to_owned(),
-            None => cut(&String::from_utf8_lossy(self.meta.raw)).to_owned(),
+            None => match std::str::from_utf8(self.meta.raw) {
+                Ok(text) => cut(text).to_owned(),
+                Err(_) => cut(&String::from_utf8_lossy(self.meta.raw)).to_owned(),
+            },
         }
+    }
+
+    /// What tells the event from others of its instant, whatever order they came in.
+    fn mark(&self) -> Fingerprint {
+        let meta = self.meta;
+        *self.mark.get_or_init(|| Fingerprint(mark(&[meta.source.as_bytes(), meta.raw, &meta.id.sub.to_le_bytes()])))
     }
 
     fn print(&self) -> Fingerprint {
@@ -92,10 +108,17 @@ impl<'r, 'e> Facts<'r, 'e> {
         put_part(self.meta.tenant, key);
         let mut any = false;
         for fields in names {
-            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
             key.push('\u{1}');
-            put_part(&value, key);
-            any |= !value.is_empty();
+            any |= match first_value(self.event, fields) {
+                None | Some(Value::Str("")) => {
+                    put_part("", key);
+                    false
+                }
+                Some(value) => {
+                    put_value(value, key);
+                    true
+                }
+            };
         }
         any
     }
@@ -132,8 +155,15 @@ impl<'r, 'e> Facts<'r, 'e> {
         if rule.measure != Measure::Values {
             return None;
         }
+        let measured = &rule.leaves.get(&leaf)?.measured;
+        // A short text stands for itself: most values are addresses, zones and names of people.
+        if let [fields] = measured.as_slice()
+            && let Some(short) = first_value(self.event, fields).and_then(short)
+        {
+            return Some(short);
+        }
         let mut all = String::new();
-        for fields in &rule.leaves.get(&leaf)?.measured {
+        for fields in measured {
             let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
             all.push_str(&format!("{}:{value}", value.len()));
         }
@@ -162,7 +192,8 @@ impl<'r, 'e> Facts<'r, 'e> {
 
     fn anchor(&self) -> BTreeMap<String, serde_json::Value> {
         let field = |field: FieldId| Some((field.name().to_owned(), json(self.event.get(field)?)));
-        ANCHOR_FIELDS.into_iter().filter_map(field).collect()
+        let tells = self.tells.iter().map(|(field, text)| (field.name().to_owned(), text.as_ref().into()));
+        ANCHOR_FIELDS.into_iter().filter_map(field).chain(tells).collect()
     }
 
     /// The alert of the event at hand alone.
@@ -218,20 +249,20 @@ fn detail(info: &RuleInfo, verdict: Option<&str>) -> AlertDetail {
     }
 }
 
-/// Writes a text after its length in bytes.
-fn put_part(text: &str, out: &mut String) {
-    let (mut digits, mut left, mut at) = ([0; 20], text.len(), 20);
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (left % 10) as u8;
-        left /= 10;
-        if left == 0 {
-            break;
+/// A value as text of at most 15 bytes, filled up, and its length; none for a longer one.
+fn short(value: Value<'_>) -> Option<Fingerprint> {
+    let mut dotted = String::new();
+    let text = match value {
+        Value::Ip(IpAddr::V4(ip)) => {
+            put_dotted(ip, &mut dotted);
+            Cow::Borrowed(dotted.as_str())
         }
-    }
-    digits[at..].iter().for_each(|digit| out.push(char::from(*digit)));
-    out.push(':');
-    out.push_str(text);
+        value => value.text(),
+    };
+    let mut packed = [0; 16];
+    packed[..15].get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    packed[15] = 0xf0 | text.len() as u8;
+    Some(Fingerprint(packed))
 }
 
 fn json(value: Value<'_>) -> serde_json::Value {
@@ -272,6 +303,33 @@ pub(super) fn of_silence(info: &RuleInfo, silent: Silent) -> Alert {
         event_count: 1,
         anchor: BTreeMap::new(),
         tenant,
+    }
+}
+
+/// A full table, before it is put into words.
+pub(super) struct Overflowed {
+    pub(super) id: String,
+    pub(super) time: Timestamp,
+    pub(super) tenant: String,
+    pub(super) group: BTreeMap<String, String>,
+    pub(super) count: u64,
+}
+
+/// The alert of a full table of the rule `full`. No event supports it; its count is that of the groups that went.
+pub(super) fn of_overflow(info: &RuleInfo, full: &RuleInfo, overflowed: Overflowed) -> Alert {
+    let Overflowed { id, time, tenant, group, count } = overflowed;
+    Alert {
+        id,
+        timestamp: time,
+        tenant,
+        rule: rule_of(info),
+        level: info.level,
+        sekisho: detail(info, None),
+        group,
+        events: Vec::new(),
+        evidence: Vec::new(),
+        event_count: count,
+        anchor: BTreeMap::from([(fields::RULE_NAME.name().to_owned(), full.title_ja.clone().into())]),
     }
 }
 

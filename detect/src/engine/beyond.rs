@@ -10,7 +10,6 @@ use crate::beyond::{Beyond, Case, Pending};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
 use crate::suppress::Episode;
-use crate::{Tenant, Tenants};
 
 impl Engine {
     /// Hears every event, matched or not, while there are rules that miss something.
@@ -18,7 +17,7 @@ impl Engine {
         let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
         let rules = Arc::clone(&self.rules);
         let mut found = Vec::new();
-        self.beyond.hear(&rules, &case_of(None, meta, event), declared, &mut found);
+        self.beyond.hear(&rules, &Case::new(None, meta, event), declared, &mut found);
         found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
     }
 
@@ -57,8 +56,13 @@ impl Engine {
             facts.key(by.clone().map(|(_, fields)| fields.as_slice()), &mut key);
             let group = facts.group(by.map(|(name, fields)| (name.as_str(), fields.as_slice())));
             let alert = facts.alert(&rules.rules[index as usize], group);
-            // Plain text and numbers: nothing that JSON could refuse.
-            (serde_json::to_string(&alert).unwrap_or_default(), key)
+            match serde_json::to_string(&alert) {
+                Ok(alert) => Some((alert, key)),
+                Err(error) => {
+                    tracing::error!(rule = %alert.rule.id, %error, "an alert cannot be kept until it is answered; counted as unjudged");
+                    None
+                }
+            }
         });
         !asks
     }
@@ -67,7 +71,14 @@ impl Engine {
     fn absent(&mut self, index: u32, pending: Pending, out: &mut Vec<Outcome>) {
         let rules = Arc::clone(&self.rules);
         let Compiled::Rule(rule) = &rules.compiled[index as usize] else { return };
-        let Ok(mut alert) = serde_json::from_str::<Alert>(&pending.alert) else { return };
+        let mut alert = match serde_json::from_str::<Alert>(&pending.alert) {
+            Ok(alert) => alert,
+            Err(error) => {
+                let rule = &rules.rules[index as usize].id;
+                tracing::error!(%rule, %error, "an alert that waited for its answer cannot be read; counted as unjudged");
+                return self.beyond.give_up(index);
+            }
+        };
         let after = rule.beyond.as_ref().map_or(0, |beyond| beyond.after_nanos());
         alert.timestamp = Timestamp(pending.time.saturating_add(after));
         let held = match (&rule.suppress, self.episodes.get_mut(&index)) {
@@ -99,13 +110,4 @@ impl Engine {
             }
         }
     }
-}
-
-/// The event at hand with the ledgers of its tenant.
-pub(super) fn case<'c, 'e>(tenants: &'c Tenants, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
-    case_of(tenants.get(meta.tenant), meta, event)
-}
-
-fn case_of<'c, 'e>(body: Option<&'c Tenant>, meta: &Meta<'c>, event: &'c Event<'e>) -> Case<'c, 'e> {
-    Case { tenant: meta.tenant, source: meta.source, body, event, time: event.time(), received: meta.received }
 }

@@ -1,9 +1,10 @@
 //! Outcomes applied: the alerts that an engine's outcomes leave, as the database keeps them, in memory.
 //!
-//! Outcomes are applied in their order, each once. An old id means the alert that took its place.
+//! Outcomes are applied in their order, each once. An old id means the alert that took its place, until an alert is told
+//! under it again.
 //! Memory: one entry per alert, at most [`Alert::EVIDENCE_MAX`] events and lines in each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use stream::{Alert, EventId, Evidence};
 
@@ -12,15 +13,14 @@ use super::Outcome;
 /// Alerts by id, with all that came to support them.
 #[derive(Debug, Default)]
 pub struct AlertBook {
-    held: BTreeMap<String, Held>,
+    held: HashMap<String, Held>,
     /// Ids that are no more, and what took their place.
-    aliases: BTreeMap<String, String>,
+    aliases: HashMap<String, String>,
 }
 
 #[derive(Debug)]
 struct Held {
     alert: Alert,
-    known: BTreeSet<EventId>,
     withdrawn: bool,
 }
 
@@ -28,17 +28,7 @@ impl AlertBook {
     /// Applies one outcome.
     pub fn take(&mut self, outcome: Outcome) {
         match outcome {
-            Outcome::Alert(alert) => {
-                let id = self.resolve(&alert.id);
-                match self.held.get_mut(&id) {
-                    // What took its place was undone in turn: it is itself again.
-                    Some(held) if held.withdrawn && id != alert.id => self.replace(&[id], alert),
-                    Some(held) => held.add(alert),
-                    None => {
-                        self.held.insert(id, Held::new(alert));
-                    }
-                }
-            }
+            Outcome::Alert(alert) => self.alert(alert),
             Outcome::Replaced { old, alert } => self.replace(&old, alert),
             Outcome::Withdrawn { alert_id } => {
                 if let Some(held) = self.held.get_mut(&self.resolve(&alert_id)) {
@@ -59,6 +49,22 @@ impl AlertBook {
         let mut alerts: Vec<Alert> = held.map(|held| held.alert).collect();
         alerts.sort_by(|a, b| (a.timestamp, &a.id).cmp(&(b.timestamp, &b.id)));
         alerts
+    }
+
+    /// An alert that is told under its own id is itself, also when another had taken its place. It takes that one over
+    /// when it was undone; else the two are apart again.
+    fn alert(&mut self, alert: Alert) {
+        if let Some(other) = self.aliases.remove(&alert.id)
+            && self.held.get(&other).is_some_and(|held| held.withdrawn)
+        {
+            return self.replace(&[other], alert);
+        }
+        match self.held.get_mut(&alert.id) {
+            Some(held) => held.add(alert),
+            None => {
+                self.held.insert(alert.id.clone(), Held::new(alert));
+            }
+        }
     }
 
     fn resolve(&self, id: &str) -> String {
@@ -94,7 +100,7 @@ impl AlertBook {
 
 impl Held {
     fn new(alert: Alert) -> Held {
-        Held { known: alert.events.iter().copied().collect(), alert, withdrawn: false }
+        Held { alert, withdrawn: false }
     }
 
     fn add(&mut self, alert: Alert) {
@@ -108,7 +114,6 @@ impl Held {
 
     fn withdraw(&mut self) {
         self.withdrawn = true;
-        self.known.clear();
         self.alert.events.clear();
         self.alert.evidence.clear();
         self.alert.event_count = 0;
@@ -116,7 +121,7 @@ impl Held {
 
     fn more(&mut self, events: Vec<EventId>, evidence: Vec<Evidence>, count: u64) {
         for (event, line) in events.into_iter().zip(evidence) {
-            if self.alert.events.len() < Alert::EVIDENCE_MAX && self.known.insert(event) {
+            if self.alert.events.len() < Alert::EVIDENCE_MAX && !self.alert.events.contains(&event) {
                 self.alert.events.push(event);
                 self.alert.evidence.push(line);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stream::{EventId, Evidence, Fingerprint, Timestamp, alert_id};
 
 use super::alert::{Facts, Raised, group_of};
-use super::{Engine, Outcome};
+use super::{Engine, Outcome, clock};
 use crate::correlation::{Arrival, Correlation, Effect, Entry, Measure, Onward, Status};
 use crate::rules::Compiled;
 
@@ -86,7 +86,8 @@ impl Engine {
                 let steps = matches!(rule.measure, Measure::Steps { .. });
                 let step = if steps { step } else { first_leaf(rule) };
                 let (time, id) = (facts.time(), facts.meta.id);
-                let arrival = Arrival { time, id, step, from: Status::Nothing, to: Status::Hit };
+                let believed = clock::believed(time, facts.meta.received);
+                let arrival = Arrival { time, believed, id, step, from: Status::Nothing, to: Status::Hit };
                 let ancestors = &self.ancestors[index as usize];
                 let entry = || Entry {
                     number,
@@ -101,7 +102,8 @@ impl Engine {
                 key.clear();
                 key.push_str(&of);
                 let (time, id) = (entry.time, entry.id);
-                let arrival = Arrival { time, id, step, from, to: entry.status };
+                let believed = clock::believed(time, facts.meta.received);
+                let arrival = Arrival { time, believed, id, step, from, to: entry.status };
                 let entry = || Entry { step, told: false, counted: false, status: Status::Nothing, ..*entry };
                 let Some(windows) = self.windows.get_mut(&index) else { return false };
                 windows.take(rule, &key, arrival, entry, |anchor| id_of(&info.id, &rule.group_by, &key, anchor))

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use stream::Alert;
 
 use super::alert::Facts;
-use super::beyond::case;
 use super::correlate::{Delivery, id_of};
-use super::{Engine, Outcome};
+use super::{Engine, Outcome, clock};
+use crate::beyond::Case;
 use crate::correlation::{Arrival, Status};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
@@ -27,9 +27,10 @@ impl Engine {
         out: &mut Vec<Outcome>,
     ) {
         let (rules, tenants) = (Arc::clone(&self.rules), Arc::clone(&self.tenants));
-        let case = case(&tenants, facts.meta, facts.event());
+        let case = Case::new(tenants.get(facts.meta.tenant), facts.meta, facts.event());
+        let excluded = self.excluded.get(facts.meta.tenant).map(Arc::clone);
         for &index in matched {
-            let excluded = self.excluded.get(facts.meta.tenant).is_some_and(|excluded| excluded[index as usize]);
+            let excluded = excluded.as_ref().is_some_and(|excluded| excluded[index as usize]);
             let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
             if excluded {
                 continue;
@@ -47,7 +48,9 @@ impl Engine {
             self.matches.push(index as usize);
             self.beyond.answer(&rules, index, &case);
             if rules.rules[index as usize].alerts {
+                facts.tells = rule.beyond.as_ref().map_or_else(Vec::new, |beyond| beyond.tells(&case));
                 self.single(index, rule, facts, out);
+                facts.tells.clear();
                 told.push(index);
             }
             let feeds = self.feeds[index as usize].iter();
@@ -77,7 +80,7 @@ impl Engine {
             More(String, u64),
             New(Box<Alert>),
         }
-        let found = table.with(&self.key, time.0, |episode| {
+        let found = table.with(&self.key, clock::believed(time, facts.meta.received).0, |episode| {
             let covered = episode.covers(time);
             let count = if covered { episode.extend(time) } else { 1 };
             let first = suppress.first.unwrap_or(1);
@@ -115,7 +118,8 @@ impl Engine {
         let Some(windows) = self.windows.get_mut(&index) else { return };
         let (rules, key) = (Arc::clone(&self.rules), std::mem::take(&mut self.key));
         let (time, id) = (facts.time(), facts.meta.id);
-        let arrival = Arrival { time, id, step: 0, from: Status::Nothing, to: Status::Hit };
+        let believed = clock::believed(time, facts.meta.received);
+        let arrival = Arrival { time, believed, id, step: 0, from: Status::Nothing, to: Status::Hit };
         let rule_id = &rules.rules[index as usize].id;
         let id_of = |anchor| id_of(rule_id, &form.group_by, &key, anchor);
         let taken = windows.take(&form, &key, arrival, || facts.entry(0), id_of);

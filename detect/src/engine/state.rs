@@ -1,12 +1,13 @@
 //! Making an engine, and what it keeps of the rules and tenants it was made with.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Engine, Stats, alert};
+use super::{Engine, Stats, alert, snapshot};
 use crate::Tenants;
 use crate::correlation::Windows;
-use crate::correlation::table::Table;
+use crate::correlation::table::{Store, Table};
+use crate::hash::Map;
 use crate::rules::{Compiled, RuleSet};
 use crate::sigma::Judge;
 use crate::silence::Watch;
@@ -33,8 +34,9 @@ impl Engine {
                 Compiled::Rule(rule) => {
                     if let Some(suppress) = &rule.suppress {
                         forms.insert(index as u32, Arc::new(suppress::form(suppress)));
-                        windows.insert(index as u32, Windows::new(false, true));
-                        episodes.insert(index as u32, Table::new(1));
+                        let groups = rules.rules[index].groups();
+                        windows.insert(index as u32, Windows::new(false, true, groups));
+                        episodes.insert(index as u32, Table::bounded(1, groups));
                     }
                 }
                 Compiled::Broken => {}
@@ -42,8 +44,8 @@ impl Engine {
         }
         for (index, compiled) in rules.compiled.iter().enumerate() {
             if let Compiled::Correlation(_) = compiled {
-                let alerts = rules.rules[index].alerts;
-                windows.insert(index as u32, Windows::new(!feeds[index].is_empty(), alerts));
+                let rule = &rules.rules[index];
+                windows.insert(index as u32, Windows::new(!feeds[index].is_empty(), rule.alerts, rule.groups()));
             }
         }
         let beyond = crate::beyond::State::new(&rules);
@@ -67,11 +69,27 @@ impl Engine {
             beyond,
             limits: BTreeMap::new(),
             newest: BTreeMap::new(),
+            chain: snapshot::Chain::default(),
+            overflows: BTreeMap::new(),
             untold: BTreeMap::new(),
             not_applicable: Vec::new(),
-            excluded: HashMap::new(),
+            on_extra: Vec::new(),
+            excluded: Map::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// Visits the tables of all rules, with the index of each rule.
+    pub(super) fn each_table(&mut self, visit: &mut dyn FnMut(u32, &mut dyn Store)) {
+        self.windows.iter_mut().for_each(|(index, windows)| visit(*index, &mut windows.table));
+        self.episodes.iter_mut().for_each(|(index, table)| visit(*index, table));
+        self.beyond.each_table(visit);
+    }
+
+    /// Lets no rule keep more groups than this, for trying out what happens then. Call before the first event.
+    pub(crate) fn bound_groups(&mut self, groups_max: usize) {
+        self.windows.values_mut().for_each(|windows| windows.table = Table::bounded(1, groups_max));
+        self.episodes.values_mut().for_each(|table| *table = Table::bounded(1, groups_max));
     }
 
     /// Makes sure that it is known which rules do not apply to the tenant.
@@ -84,7 +102,8 @@ impl Engine {
         excluded.extend(self.not_applicable.iter().cloned());
         let of = self.rules.rules.iter().map(|rule| {
             let all_excluded = !rule.usecase.is_empty() && rule.usecase.iter().all(|one| excluded.contains(one));
-            all_excluded || (rule.off && !rule.usecase.iter().any(|one| extra.contains(one)))
+            let asked = |one: &String| extra.contains(one) || self.on_extra.contains(one);
+            all_excluded || (rule.off && !rule.usecase.iter().any(asked))
         });
         self.excluded.insert(tenant.to_owned(), of.collect());
     }

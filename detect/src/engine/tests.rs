@@ -270,18 +270,52 @@ fn restored_at_every_position_it_tells_the_same() {
     for (n, line) in lines.iter().enumerate() {
         let seconds = n as i64 * 7 + if n == 120 { 200 } else { 0 };
         feed(&mut straight, n as u64, seconds, line, &mut out);
-        let saved = broken.snapshot();
+        let saved = broken.snapshot().unwrap();
         broken = engine(&rules);
         broken.set_silence("t", "s", Duration::from_secs(60));
         broken.restore(&saved).unwrap();
-        assert_eq!(broken.snapshot(), saved, "the same state gives the same bytes");
+        assert_eq!(broken.snapshot().unwrap(), saved, "the same state gives the same bytes");
         feed(&mut broken, n as u64, seconds, line, &mut again);
         assert_eq!(out, again, "at {n}");
     }
     straight.finish(&mut out);
     broken.finish(&mut again);
     assert_eq!(out, again);
-    assert_eq!(straight.snapshot(), broken.snapshot());
+    assert_eq!(straight.snapshot().unwrap(), broken.snapshot().unwrap());
     assert!(alerts(&out).len() >= 5, "{}", alerts(&out).len());
     assert!(broken.restore(b"").is_err() && broken.restore(&[9, 9]).is_err());
+}
+
+/// Stored in parts for long, the state is what it would be at once; parts out of place are refused.
+#[test]
+fn parts_of_the_state_add_up_and_stay_few() {
+    let rules = our_rules();
+    let mut running = engine(&rules);
+    let (mut out, mut parts, mut wholes, mut largest) = (Vec::new(), Vec::new(), 0, 0);
+    for n in 0..600 {
+        let line = format!(
+            r#""event.category":["authentication"],"event.outcome":"failure","event.action":"ssh_login","user.name":"u{}","source.ip":"192.0.2.{}""#,
+            n % 13,
+            n % 200
+        );
+        feed(&mut running, n, n as i64, &line, &mut out);
+        let part = running.checkpoint().unwrap();
+        wholes += usize::from(part.part == 0);
+        largest = largest.max(if part.part == 0 { 0 } else { part.bytes.len() });
+        parts.truncate(part.part as usize);
+        assert_eq!(parts.len(), part.part as usize);
+        parts.push(part.bytes);
+        assert!(parts.len() <= 258);
+        if n % 100 == 99 {
+            let slices: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            let mut again = engine(&rules);
+            again.resume(&slices).unwrap();
+            assert!(again.snapshot().unwrap() == running.snapshot().unwrap(), "at {n}");
+            assert!(again.resume(&slices[1..]).is_err() && again.resume(&[slices[0], slices[0]]).is_err());
+            running = again;
+        }
+    }
+    assert!((3..=20).contains(&wholes), "{wholes}");
+    let whole = running.snapshot().unwrap().len();
+    assert!(largest * 2 < whole, "{largest} {whole}");
 }

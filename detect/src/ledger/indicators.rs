@@ -3,13 +3,14 @@
 //! Defanged spellings (`hxxp://`, `example[.]com`) are read as what they stand for. A domain matches itself and
 //! everything below it; a URL matches exactly, scheme and host in any case; a hash is MD5, SHA-1 or SHA-256 in hex.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use stream::Timestamp;
 
 use super::{Ledger, LedgerRow, plain};
+use crate::hash::Map;
 use crate::zones::prefix::{self, PrefixTable};
 
 /// The indicators of one tenant.
@@ -17,9 +18,9 @@ use crate::zones::prefix::{self, PrefixTable};
 pub struct Indicators {
     rows: Vec<LedgerRow>,
     addresses: PrefixTable<u32>,
-    domains: HashMap<Box<str>, Vec<u32>>,
-    urls: HashMap<Box<str>, Vec<u32>>,
-    hashes: HashMap<Box<str>, Vec<u32>>,
+    domains: Map<Box<str>, Vec<u32>>,
+    urls: Map<Box<str>, Vec<u32>>,
+    hashes: Map<Box<str>, Vec<u32>>,
 }
 
 impl Indicators {
@@ -28,13 +29,13 @@ impl Indicators {
         let mut all = Indicators { rows: ledger.rows().to_vec(), ..Indicators::default() };
         for (index, row) in ledger.rows().iter().enumerate() {
             let (index, value) = (index as u32, refang(ledger.cell(row, "value")));
-            match plain(ledger.cell(row, "type")).as_str() {
+            match &*plain(ledger.cell(row, "type")) {
                 "ip" | "cidr" => {
                     addresses.extend(prefix::parse(&value).into_iter().flatten().map(|net| (net, index)));
                 }
-                "domain" => all.domains.entry(plain_domain(&value).into()).or_default().push(index),
-                "url" => all.urls.entry(plain_url(&value).into()).or_default().push(index),
-                _ => all.hashes.entry(plain(&value).into()).or_default().push(index),
+                "domain" => all.domains.entry((&*plain_domain(&value)).into()).or_default().push(index),
+                "url" => all.urls.entry((&*plain_url(&value)).into()).or_default().push(index),
+                _ => all.hashes.entry((&*plain(&value)).into()).or_default().push(index),
             }
         }
         all.addresses = PrefixTable::build(addresses);
@@ -70,7 +71,7 @@ impl Indicators {
         if self.urls.is_empty() {
             return None;
         }
-        self.holding(self.urls.get(plain_url(url).as_str())?, at)
+        self.holding(self.urls.get(&*plain_url(url))?, at)
     }
 
     /// The indicator for a file hash in hex.
@@ -78,7 +79,7 @@ impl Indicators {
         if self.hashes.is_empty() {
             return None;
         }
-        self.holding(self.hashes.get(plain(hash).as_str())?, at)
+        self.holding(self.hashes.get(&*plain(hash))?, at)
     }
 
     fn holding(&self, indexes: &[u32], at: Timestamp) -> Option<&LedgerRow> {
@@ -88,14 +89,34 @@ impl Indicators {
 
 /// A domain and everything that encloses it, longest first: `a.example.jp`, `example.jp`, `jp`.
 pub(super) fn suffixes(domain: &str) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, rest)| rest))
+    let dot = |domain: &str| domain.bytes().position(|byte| byte == b'.');
+    std::iter::successors(Some(domain), move |domain| dot(domain).map(|at| &domain[at + 1..]))
         .filter(|suffix| !suffix.is_empty())
 }
 
 /// A domain as it is compared: refanged, lower case, without `*.` before and a dot behind.
-pub(super) fn plain_domain(text: &str) -> String {
-    let text = refang(&plain(text));
-    text.trim_start_matches("*.").trim_start_matches('.').trim_end_matches('.').to_owned()
+pub(super) fn plain_domain(text: &str) -> Cow<'_, str> {
+    let trimmed = |text: &str| {
+        let start = text.trim_start_matches("*.").trim_start_matches('.');
+        let from = text.len() - start.len();
+        from..from + start.trim_end_matches('.').len()
+    };
+    let (first, last) = (text.as_bytes().first(), text.as_bytes().last());
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-' | b'_'))
+        && first != Some(&b'.')
+        && last != Some(&b'.')
+        && !text.starts_with("hxxp")
+    {
+        // Most of them: as it is compared already.
+        return Cow::Borrowed(text);
+    }
+    match plain(text) {
+        Cow::Borrowed(text) if !is_defanged(text) => Cow::Borrowed(&text[trimmed(text)]),
+        text => {
+            let text = refang(&text);
+            Cow::Owned(text[trimmed(&text)].to_owned())
+        }
+    }
 }
 
 /// Whether the text is a domain of at least two labels (RFC 1123 section 2.1; underscores are seen in practice).
@@ -111,7 +132,7 @@ pub(super) fn is_domain(text: &str) -> bool {
 pub(super) fn check(kind: &str, value: &str) -> Result<(), (String, String)> {
     let refanged = refang(value);
     let wrong = |what: &str| format!("`{value}` is not {what}");
-    match plain(kind).as_str() {
+    match &*plain(kind) {
         "ip" | "cidr" => match prefix::parse(&refanged) {
             Ok(_) => Ok(()),
             Err(message) => Err((message, prefix::PREFIX_ADVICE.into())),
@@ -127,24 +148,40 @@ pub(super) fn check(kind: &str, value: &str) -> Result<(), (String, String)> {
     }
 }
 
+/// Whether [`refang`] may change it.
+fn is_defanged(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'[' | b'(')) || text.get(..4).is_some_and(is_hxxp)
+}
+
+fn is_hxxp(head: &str) -> bool {
+    head.eq_ignore_ascii_case("hxxp")
+}
+
 fn refang(text: &str) -> String {
     let text = text.replace("[.]", ".").replace("(.)", ".").replace("[:]", ":");
     match text.get(..4) {
-        Some(head) if head.eq_ignore_ascii_case("hxxp") => format!("http{}", &text[4..]),
+        Some(head) if is_hxxp(head) => format!("http{}", &text[4..]),
         _ => text,
     }
 }
 
 /// A URL as it is compared: scheme and host in lower case.
-fn plain_url(text: &str) -> String {
-    let text = refang(text.trim());
+fn plain_url(text: &str) -> Cow<'_, str> {
+    let text = match text.trim() {
+        text if is_defanged(text) => Cow::Owned(refang(text)),
+        text => Cow::Borrowed(text),
+    };
     let Some((scheme, rest)) = text.split_once("://") else { return text };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
-    format!(
+    let head = &text[..scheme.len() + 3 + host.len()];
+    if !path.is_empty() && !head.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return text;
+    }
+    Cow::Owned(format!(
         "{}://{}{}",
         scheme.to_ascii_lowercase(),
         host.to_ascii_lowercase(),
         if path.is_empty() { "/" } else { path }
-    )
+    ))
 }

@@ -68,7 +68,7 @@ impl Ledger {
             let rows = indicators::suffixes(&wanted).filter_map(|suffix| keys.get(suffix)).flatten();
             return rows.map(row).for_each(found);
         }
-        let rows = keys.get(wanted.as_str()).or_else(|| is_person(column).then(|| keys.get(bare(&wanted))).flatten());
+        let rows = keys.get(&*wanted).or_else(|| is_person(column).then(|| keys.get(bare(&wanted))).flatten());
         rows.into_iter().flatten().map(row).for_each(found);
     }
 

@@ -289,7 +289,7 @@ fn check(kind: Kind, cell: &str, indicator: &str) -> Result<(), (String, String)
             true => Ok(()),
             false => Err((format!("`{cell}` is not a domain"), "write it like example.jp, without https://".into())),
         },
-        Kind::Choice(choices) => match choices.contains(&plain(cell).as_str()) {
+        Kind::Choice(choices) => match choices.contains(&&*plain(cell)) {
             true => Ok(()),
             false => Err((format!("`{cell}` is not known here"), format!("write one of {}", choices.join(", ")))),
         },
@@ -303,7 +303,7 @@ fn check(kind: Kind, cell: &str, indicator: &str) -> Result<(), (String, String)
 
 /// Reads yes and no.
 pub(super) fn flag(cell: &str) -> Option<bool> {
-    Some(match plain(cell).as_str() {
+    Some(match &*plain(cell) {
         "yes" | "true" | "1" | "はい" | "○" | "◯" | "〇" | "有" | "あり" => true,
         "" | "no" | "false" | "0" | "いいえ" | "×" | "無" | "なし" => false,
         _ => return None,

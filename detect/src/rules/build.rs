@@ -13,6 +13,10 @@ use crate::correlation::{Correlation, Known, compile as compile_correlation};
 use crate::sigma::extension::Extension;
 use crate::sigma::{Compiler, Entry, Expr, Logsource, Pipelines, Program, Reason, Resolver, Rule, Suppress};
 
+/// The least and the most that `groups` may say.
+const GROUPS_MIN: u32 = 10;
+const GROUPS_LIMIT: u32 = 1_000_000;
+
 enum Parsed {
     Rule(Box<SigmaRule>),
     Correlation(Box<CorrelationRule>),
@@ -109,7 +113,7 @@ impl Loader {
         {
             let message = format!("the id {id} is that of a rule in {} already", self.infos[*first].file.display());
             let problem = document.problem(Reason::new(id, message, "give every rule an id of its own (uuidgen)"));
-            info.id = format!("{}#{}", document.file.display(), document.line);
+            info.id = document.id();
             return self.broken(&document, problem, Some(info));
         }
         self.ids.insert(info.id.clone(), self.infos.len());
@@ -157,7 +161,8 @@ impl Loader {
         self.compile_correlations(&known, &mut compiled);
         self.mark_feeders(&compiled);
         let entries = compiled.iter().enumerate().filter_map(|(index, compiled)| match compiled {
-            Compiled::Rule(rule) => Some(Entry {
+            // A rule about full tables is no question to events.
+            Compiled::Rule(rule) if self.infos[index].overflow.is_none() => Some(Entry {
                 index: index as u32,
                 condition: rule.condition.clone(),
                 logsource: rule.logsource.clone(),
@@ -231,6 +236,7 @@ impl Loader {
                 "remove `suppress`: a silence is raised once anyway",
             ));
         }
+        check_state(extension, suppress.is_some())?;
         Ok(Rule { condition, suppress, absence, beyond, logsource })
     }
 
@@ -256,7 +262,7 @@ impl Loader {
                     self.fail(index, reason);
                     continue;
                 }
-                let result = self.correlation(rule, known, compiled);
+                let result = check_state(extension, true).and_then(|()| self.correlation(rule, known, compiled));
                 match result {
                     Ok(correlation) => {
                         compiled[index] = Compiled::Correlation(Box::new(correlation));
@@ -366,7 +372,7 @@ fn unread(document: &Document) -> RuleInfo {
         line.map(|value| value.trim().trim_matches(['\'', '"']).to_owned()).unwrap_or_default()
     };
     let title = value("title:");
-    let place = format!("{}#{}", document.file.display(), document.line);
+    let place = document.id();
     RuleInfo {
         id: Some(value("id:")).filter(|id| !id.is_empty()).unwrap_or_else(|| place.clone()),
         title_ja: if title.is_empty() { place } else { title.clone() },
@@ -389,6 +395,23 @@ fn unread(document: &Document) -> RuleInfo {
         status: value("status:"),
         alerts: false,
         problem: None,
+        overflow: None,
+        groups: None,
+    }
+}
+
+/// What a rule says about the table of its groups.
+fn check_state(extension: &Extension, has_groups: bool) -> Result<(), Reason> {
+    let fail = |message: String, advice| Err(Reason::new("groups:", message, advice));
+    match extension.groups {
+        Some(_) if !has_groups => {
+            fail("`groups` without groups".into(), "only correlations and rules with `suppress` keep groups: remove it")
+        }
+        Some(groups) if !(GROUPS_MIN..=GROUPS_LIMIT).contains(&groups) => fail(
+            format!("{groups} groups are not from {GROUPS_MIN} to {GROUPS_LIMIT}"),
+            "write how many groups are kept; 100,000 take up to 256 MiB",
+        ),
+        _ => Ok(()),
     }
 }
 
@@ -420,7 +443,7 @@ fn describe(document: &Document, parsed: &Parsed, extension: &Extension) -> Rule
             (&rule.id, &rule.title, rule.level, &rule.tags, &rule.falsepositives, RuleKind::Correlation)
         }
     };
-    info.id = id.clone().unwrap_or_else(|| format!("{}#{}", document.file.display(), document.line));
+    info.id = id.clone().unwrap_or_else(|| document.id());
     info.title = title.clone();
     info.title_ja = if extension.title.is_empty() { title.clone() } else { extension.title.clone() };
     info.level = level_of(level);
@@ -430,6 +453,8 @@ fn describe(document: &Document, parsed: &Parsed, extension: &Extension) -> Rule
     info.usecase = extension.usecase.clone();
     info.off = extension.off;
     info.page = extension.page;
+    info.overflow = extension.overflow;
+    info.groups = extension.groups;
     info.what = extension.what.trim().to_owned();
     info.why = extension.why.trim().to_owned();
     info.first = extension.first.trim().to_owned();

@@ -10,6 +10,8 @@ use crate::{Problem, Problems};
 /// One document of a rule file.
 pub(super) struct Document {
     pub(super) file: PathBuf,
+    /// The file's path below the folder that was loaded: the same wherever that folder stands.
+    pub(super) name: String,
     /// Line of the file on which it starts, from 1.
     pub(super) line: u32,
     pub(super) text: String,
@@ -18,9 +20,10 @@ pub(super) struct Document {
 pub(super) fn load(dirs: &[PathBuf]) -> (RuleSet, Vec<Problem>) {
     let mut problems = Problems::default();
     let files = find_files(dirs, &mut problems);
-    let (pipeline_files, rule_files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_in(file, "pipelines"));
+    let (pipeline_files, rule_files): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|(file, _)| is_in(file, "pipelines"));
     let mut pipelines = Pipelines::default();
-    for file in pipeline_files {
+    for (file, _) in pipeline_files {
         if let Some(text) = read(&file, &mut problems)
             && let Err(problem) = pipelines.add(&file, &text)
         {
@@ -28,9 +31,9 @@ pub(super) fn load(dirs: &[PathBuf]) -> (RuleSet, Vec<Problem>) {
         }
     }
     let mut loader = Loader::new(pipelines);
-    for file in rule_files.iter().filter(|file| !is_in(file, "samples")) {
+    for (file, name) in rule_files.iter().filter(|(file, _)| !is_in(file, "samples")) {
         if let Some(text) = read(file, &mut problems) {
-            documents(file, &text).into_iter().for_each(|document| loader.document(document));
+            documents(file, name, &text).into_iter().for_each(|document| loader.document(document));
         }
     }
     let (set, more) = loader.finish();
@@ -42,22 +45,34 @@ fn is_in(file: &Path, folder: &str) -> bool {
     file.parent().is_some_and(|parent| parent.components().any(|part| part.as_os_str() == folder))
 }
 
-fn find_files(dirs: &[PathBuf], problems: &mut Problems) -> Vec<PathBuf> {
+/// The files with their names below the folder in which they were found.
+fn find_files(dirs: &[PathBuf], problems: &mut Problems) -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     for dir in dirs {
-        walk(dir, 0, &mut files, problems);
+        let mut found = Vec::new();
+        walk(dir, 0, &mut found, problems);
+        files.extend(found.into_iter().map(|file| {
+            let name = name_below(dir, &file);
+            (file, name)
+        }));
     }
     files.dedup();
     if files.len() > RuleSet::FILES_MAX {
         let advice = format!("load at most {} files", RuleSet::FILES_MAX);
         problems.push(Problem::whole(
-            &files[RuleSet::FILES_MAX],
+            &files[RuleSet::FILES_MAX].0,
             "too many rule files, this and later ones are not read",
             advice,
         ));
         files.truncate(RuleSet::FILES_MAX);
     }
     files
+}
+
+fn name_below(dir: &Path, file: &Path) -> String {
+    let below = file.strip_prefix(dir).ok().filter(|below| below.file_name().is_some());
+    let below = below.or(file.file_name().map(Path::new)).unwrap_or(file);
+    below.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/")
 }
 
 fn walk(path: &Path, depth: usize, files: &mut Vec<PathBuf>, problems: &mut Problems) {
@@ -100,13 +115,14 @@ fn read(file: &Path, problems: &mut Problems) -> Option<String> {
 }
 
 /// Splits a file at its `---` lines; documents without content are left out.
-fn documents(file: &Path, text: &str) -> Vec<Document> {
+fn documents(file: &Path, name: &str, text: &str) -> Vec<Document> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut found = vec![Document { file: file.to_owned(), line: 1, text: String::new() }];
+    let starting = |line| Document { file: file.to_owned(), name: name.to_owned(), line, text: String::new() };
+    let mut found = vec![starting(1)];
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let trimmed = line.trim_end();
         if trimmed == "---" || trimmed == "..." || trimmed.starts_with("--- ") {
-            found.push(Document { file: file.to_owned(), line: number as u32 + 2, text: String::new() });
+            found.push(starting(number as u32 + 2));
         } else if let Some(last) = found.last_mut() {
             last.text.push_str(line);
         }
@@ -121,6 +137,11 @@ fn documents(file: &Path, text: &str) -> Vec<Document> {
 pub(super) const OURS: char = '\u{1}';
 
 impl Document {
+    /// What stands for the id of a rule that has none: file and line, below the folder that was loaded.
+    pub(super) fn id(&self) -> String {
+        format!("{}#{}", self.name, self.line)
+    }
+
     /// Line and column in the file where a text stands: the first place in the document, else its start.
     fn place(&self, token: &str) -> (u32, u32) {
         let (token, ours) = token.strip_prefix(OURS).map_or((token, false), |token| (token, true));

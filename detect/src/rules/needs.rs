@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stream::{Event, FieldId};
 
 use super::{Compiled, RuleSet};
-use crate::correlation::Measure;
+use crate::correlation::{Leaf, Measure};
 use crate::sigma::{may_judge, needs};
 
 /// How deep correlations of correlations are followed.
@@ -18,6 +18,16 @@ pub struct Missing {
     pub never: bool,
     /// Names of the fields that it asks about and that never come.
     pub fields: BTreeSet<&'static str>,
+}
+
+impl Missing {
+    /// Takes note that an event without any of these fields is no match.
+    fn any_of(&mut self, fields: &[FieldId], has: &dyn Fn(FieldId) -> bool) {
+        if !fields.iter().any(|field| has(*field)) {
+            self.never = true;
+            self.fields.extend(fields.iter().map(|field| field.name()));
+        }
+    }
 }
 
 impl RuleSet {
@@ -37,9 +47,14 @@ impl RuleSet {
     fn missing_below(&self, rule: usize, has: &dyn Fn(FieldId) -> bool, depth: usize) -> Missing {
         match &self.compiled[rule] {
             Compiled::Broken => Missing::default(),
+            // Full tables set it off, whatever fields there are.
+            Compiled::Rule(_) if self.rules[rule].overflow.is_some() => Missing::default(),
             Compiled::Rule(rule) => {
                 let needs = needs(&self.program, &rule.condition, has);
-                Missing { never: needs.never, fields: needs.missing }
+                let mut missing = Missing { never: needs.never, fields: needs.missing };
+                let keys = rule.beyond.iter().flat_map(|beyond| beyond.needs());
+                keys.for_each(|fields| missing.any_of(fields, has));
+                missing
             }
             Compiled::Correlation(_) if depth == 0 => Missing::default(),
             Compiled::Correlation(rule) => {
@@ -50,7 +65,15 @@ impl RuleSet {
                     Measure::Steps { .. } => steps.iter().any(|step| step.never),
                     _ => !steps.is_empty() && steps.iter().all(|step| step.never),
                 };
-                Missing { never, fields: steps.into_iter().flat_map(|step| step.fields).collect() }
+                let mut missing = Missing { never, fields: steps.into_iter().flat_map(|step| step.fields).collect() };
+                // What has none of the fields of its group is counted nowhere.
+                let group = |leaf: &Leaf| leaf.group.iter().take(rule.group_by.len()).flatten().copied().collect();
+                let groups: Vec<Vec<FieldId>> =
+                    rule.leaves.values().map(group).filter(|all: &Vec<_>| !all.is_empty()).collect();
+                if !groups.is_empty() && groups.iter().all(|group| !group.iter().any(|field| has(*field))) {
+                    groups.iter().for_each(|group| missing.any_of(group, has));
+                }
+                missing
             }
         }
     }
@@ -111,6 +134,31 @@ mod tests {
         assert_eq!(missing(not_null, &["a"]), (true, vec!["b"]));
         let word = "  s:\n    - needle\n  condition: s\n";
         assert_eq!(missing(word, &[]), (false, vec![]));
+    }
+
+    #[test]
+    fn a_key_beyond_sigma_needs_its_fields() {
+        let of = |keys: &str, has: &[&str]| {
+            let rules = rules(&[&format!("{}sekisho:\n{keys}", rule("  s:\n    a: 1\n  condition: s\n"))]);
+            let found = rules.missing(0, &|field| field.name() == "a" || has.contains(&field.name()));
+            (found.never, found.fields.into_iter().collect::<Vec<_>>())
+        };
+        let seen = "  first_seen: {by: [user.name, source.ip]}\n";
+        assert_eq!(of(seen, &["user.name", "source.ip"]), (false, vec![]));
+        assert_eq!(of(seen, &["user.name"]), (true, vec!["source.ip"]));
+        let ledger =
+            "  ledger: {name: work_orders, key: {account: user.name, target: [host.name, host.ip]}, is: valid}\n";
+        assert_eq!(of(ledger, &["user.name", "host.ip"]), (false, vec![]), "one of the two is enough");
+        assert_eq!(of(ledger, &["host.name"]), (true, vec!["user.name"]));
+        assert_eq!(
+            of("  ioc: {fields: [url.domain, destination.ip]}\n", &[]),
+            (true, vec!["destination.ip", "url.domain"])
+        );
+        assert_eq!(
+            of("  baseline: {by: [a], sum: source.bytes, factor: 2, min: 1}\n", &[]),
+            (true, vec!["source.bytes"])
+        );
+        assert_eq!(of("  suppress: {by: [user.name], for: 1h}\n", &[]), (false, vec![]));
     }
 
     #[test]

@@ -36,8 +36,11 @@ pub(super) fn folder_of(file: &Path) -> Option<PathBuf> {
     found.into_iter().find(|dir| dir.is_dir())
 }
 
+/// So many groups fill the tables of all rules in a sample of a rule with `overflow`.
+const OVERFLOW_GROUPS: usize = 10;
+
 /// Runs the samples of every rule file of a set. Silence is judged at the end of a sample, with a limit of 15 minutes
-/// for every source whose rule leaves it to the source.
+/// for every source whose rule leaves it to the source. In a sample of a rule with `overflow` all tables hold 10 groups.
 pub fn run_samples(rules: &Arc<RuleSet>) -> Vec<SampleResult> {
     let mut files: Vec<&Path> = rules.rules.iter().map(|rule| rule.file.as_path()).collect();
     files.dedup();
@@ -121,6 +124,9 @@ fn play(
     text: &str,
 ) -> Result<(usize, Vec<bool>), Problem> {
     let mut engine = Engine::new(Arc::clone(rules), Arc::clone(tenants));
+    if rules.rules.iter().any(|rule| rule.file == file && rule.overflow.is_some()) {
+        engine.bound_groups(OVERFLOW_GROUPS);
+    }
     let mut fired = vec![false; rules.rules.len()];
     let mut out = Vec::new();
     let mut arena = Bump::new();

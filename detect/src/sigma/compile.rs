@@ -58,7 +58,7 @@ impl Compiler {
         if conditions.is_empty() {
             return Err(Reason::new("condition", "the condition is an empty list", "name the detections to look for"));
         }
-        let mut condition = any(conditions);
+        let mut condition = flat(any(conditions));
         cheap_first(&mut condition, &self.predicates);
         Ok(condition)
     }
@@ -251,6 +251,24 @@ fn price(op: &Op) -> u32 {
         Op::TimePart { .. } => 50,
         Op::Regex(_) => 500,
     }
+}
+
+/// The condition as one list of what must all hold, as far as that goes: `not (a or b)` is `not a and not b`.
+fn flat(expr: Expr) -> Expr {
+    fn gather(expr: Expr, out: &mut Vec<Expr>) {
+        match expr {
+            Expr::All(parts) => parts.into_iter().for_each(|part| gather(part, out)),
+            Expr::Not(part) => match *part {
+                Expr::Any(parts) => parts.into_iter().for_each(|part| gather(Expr::Not(Box::new(part)), out)),
+                Expr::Not(part) => gather(*part, out),
+                part => out.push(Expr::Not(Box::new(part))),
+            },
+            expr => out.push(expr),
+        }
+    }
+    let mut parts = Vec::new();
+    gather(expr, &mut parts);
+    all(parts)
 }
 
 /// Puts what is cheap to ask first in every part of a condition; the answer stays.

@@ -39,6 +39,20 @@ pub(crate) struct Extension {
     pub(crate) beacon: Option<BeaconKey>,
     pub(crate) suppress: Option<SuppressKey>,
     pub(crate) absence: Option<AbsenceKey>,
+    /// The rule is set off by full tables of other rules, not by events.
+    pub(crate) overflow: Option<Overflow>,
+    /// How many groups a correlation or a suppression keeps.
+    pub(crate) groups: Option<u32>,
+}
+
+/// `sekisho.overflow`: what went from a full table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Overflow {
+    /// Groups below half their threshold, or whose alert was raised already.
+    Evicted,
+    /// Groups at half their threshold or more.
+    Lost,
 }
 
 impl Extension {
@@ -53,6 +67,7 @@ impl Extension {
             ("beacon", self.beacon.is_some()),
             ("suppress", self.suppress.is_some()),
             ("absence", self.absence.is_some()),
+            ("overflow", self.overflow.is_some()),
         ];
         keys.into_iter().find(|(_, has)| *has).map(|(key, _)| key)
     }
@@ -74,6 +89,9 @@ pub(crate) struct LedgerKey {
     pub(crate) wanted: BTreeMap<String, Value>,
     #[serde(default, rename = "where_not")]
     pub(crate) unwanted: BTreeMap<String, Value>,
+    /// Column to `register.column` of an entry before this one, whose rows must say something else.
+    #[serde(default)]
+    pub(crate) other_than: BTreeMap<String, String>,
 }
 
 /// `sekisho.ioc`.

@@ -9,10 +9,11 @@
 //!
 //! Texts are ASCII as they are, or else folded ([`super::text::fold_into`]); literals are folded.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 /// Where in a text a literal must stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Anchor {
     Anywhere,
     Start,
@@ -26,10 +27,14 @@ pub(super) struct Grams {
     texts: Vec<u8>,
     needles: Vec<Needle>,
     numbers: Vec<u32>,
-    /// By length of the literals: one, two, three, four, more bytes.
-    tables: [Option<Box<Table>>; 5],
+    /// By length of the literals: one, two, three or four, more bytes.
+    tables: [Option<Box<Table>>; 4],
     /// Literals bound to a side and too short for a gram of four.
     short: Vec<u32>,
+    /// Bit n: a text of n bytes, or of 63 and more, may hold one of them.
+    lengths: u64,
+    /// Of the literals, to know them again.
+    print: u64,
 }
 
 #[derive(Debug)]
@@ -66,6 +71,9 @@ enum Bits {
     Small(Box<[u64; SMALL_WORDS]>),
 }
 
+/// The table of literals of so many bytes; in each, grams are one byte longer than in the one before.
+const TABLE_OF: [usize; 6] = [0, 0, 1, 2, 2, 3];
+
 fn spread(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
@@ -77,11 +85,22 @@ fn gram_of(bytes: &[u8]) -> u32 {
 
 impl Grams {
     /// From literals with what each stands for; the same literal may come several times.
-    pub(super) fn new(mut literals: Vec<(Anchor, &str, u32)>) -> Grams {
+    pub(super) fn new(literals: Vec<(Anchor, &str, u32)>) -> Grams {
+        Grams::renewed(Grams::default(), literals)
+    }
+
+    /// The same, or `old` when that is of the same literals.
+    pub(super) fn renewed(old: Grams, mut literals: Vec<(Anchor, &str, u32)>) -> Grams {
         literals.sort_unstable();
         literals.dedup();
-        let mut grams = Grams::default();
-        let mut by_length: [Vec<u32>; 5] = Default::default();
+        let mut hasher = DefaultHasher::new();
+        literals.hash(&mut hasher);
+        let print = hasher.finish();
+        if old.print == print && !old.is_empty() {
+            return old;
+        }
+        let mut grams = Grams { print, ..Grams::default() };
+        let mut by_length: [Vec<u32>; 4] = Default::default();
         let mut at = 0;
         while at < literals.len() {
             let (anchor, text, _) = literals[at];
@@ -98,15 +117,17 @@ impl Grams {
                 anchor,
             });
             grams.texts.extend_from_slice(bytes);
+            let (length, whole) = (bytes.len().min(63), anchor == Anchor::Whole);
+            grams.lengths |= if whole { 1 << length } else { u64::MAX << length };
             if bytes.len() < 4 && (anchor != Anchor::Anywhere || bytes.is_empty()) {
                 grams.short.push(number);
             } else {
-                by_length[bytes.len().min(5) - 1].push(number);
+                by_length[TABLE_OF[bytes.len().min(5)]].push(number);
             }
         }
-        for (length, members) in by_length.into_iter().enumerate() {
+        for (at, members) in by_length.into_iter().enumerate() {
             if !members.is_empty() {
-                grams.tables[length] = Some(Box::new(Table::new(&members, &grams, [1, 2, 3, 3, 4][length])));
+                grams.tables[at] = Some(Box::new(Table::new(&members, &grams, at + 1)));
             }
         }
         grams
@@ -121,6 +142,11 @@ impl Grams {
         self.needles.is_empty()
     }
 
+    /// Whether a text of so many bytes may hold one of them.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        self.lengths >> bytes.min(63) & 1 != 0
+    }
+
     /// Bytes of memory held.
     pub(super) fn bytes(&self) -> usize {
         let tables = self.tables.iter().flatten().map(|table| table.bytes());
@@ -128,18 +154,25 @@ impl Grams {
     }
 
     /// Hands over the numbers of every literal that stands in `text`, which is ASCII or folded; some several times.
+    #[inline]
     pub(super) fn scan(&self, text: &[u8], found: &mut impl FnMut(&[u32])) {
+        if self.fits(text.len()) {
+            self.scan_all(text, found);
+        }
+    }
+
+    fn scan_all(&self, text: &[u8], found: &mut impl FnMut(&[u32])) {
         for needle in &self.short {
             let needle = &self.needles[*needle as usize];
             let length = needle.len as usize;
             let start = if needle.anchor == Anchor::End { text.len().wrapping_sub(length) } else { 0 };
             self.verify(needle, text, start, found);
         }
-        let [one, two, three, four, more] = &self.tables;
+        let [one, two, four, more] = &self.tables;
         if let Some(table) = more {
             table.scan::<4>(self, text, found);
         }
-        for table in [three, four].into_iter().flatten() {
+        if let Some(table) = four {
             table.scan::<3>(self, text, found);
         }
         if let Some(table) = two {
@@ -288,10 +321,16 @@ fn choose(bytes: &[u8], length: usize, stride: usize) -> usize {
     if bytes.len() < 5 {
         return 0;
     }
-    let places = 0..(bytes.len() + 2 - length - stride).min(usize::from(u16::MAX) - 4);
-    let cost =
-        |place: &usize| (*place..*place + stride).map(|at| COMMON.count(gram_of(&bytes[at..at + length]))).sum::<u32>();
-    places.min_by_key(cost).unwrap_or(0)
+    let common = &*COMMON;
+    let (mut best, mut sum, mut recent) = ((u32::MAX, 0), 0, [0; 4]);
+    for (at, window) in bytes.windows(length).take(usize::from(u16::MAX)).enumerate() {
+        let count = common.count(gram_of(window));
+        sum = sum + count - std::mem::replace(&mut recent[at % stride], count);
+        if at + 1 >= stride && sum < best.0 {
+            best = (sum, at + 1 - stride);
+        }
+    }
+    best.1
 }
 
 /// How rare a literal's rarest gram is: 0 for the rarest.
@@ -313,6 +352,16 @@ md5= sha1= sha256= imphash= /usr/bin/ /usr/sbin/ /usr/lib/ /bin/bash /bin/sh /et
 session opened for user accepted publickey password from port ssh2 type=syscall msg=audit( arch= success=yes exit= ppid= pid=
 auid= uid= comm= exe= key= command line process service script system user name file path start test data error failed
 "#;
+
+/// 1 for the letters and digits that are most frequent.
+static FREQUENT: [u8; 256] = {
+    let (mut table, letters, mut at) = ([0; 256], b"etaoinsr01", 0);
+    while at < letters.len() {
+        table[letters[at] as usize] = 1;
+        at += 1;
+    }
+    table
+};
 
 static COMMON: LazyLock<Common> = LazyLock::new(|| Common::new(&ORDINARY.replace("\\\\", "\\")));
 
@@ -337,7 +386,7 @@ impl Common {
 
     /// How common the gram is; letters that stand together often count, odd signs do not.
     fn count(&self, gram: u32) -> u32 {
-        let letters = gram.to_le_bytes().iter().filter(|byte| b"etaoinsr01".contains(byte)).count() as u32;
+        let letters: u32 = gram.to_le_bytes().iter().map(|byte| u32::from(FREQUENT[usize::from(*byte)])).sum();
         u32::from(self.0[Self::slot(gram)]) * 8 + letters
     }
 }

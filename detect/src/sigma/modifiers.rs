@@ -6,7 +6,7 @@ use rsigma_parser::{DetectionItem, Modifier, SigmaString, SigmaValue, SpecialCha
 use super::compile::{Compiler, Reason, contains_text};
 use super::encoding;
 use super::pipeline::Resolver;
-use super::predicate::{Compare, Number, Op, Shape, Text, TimePart};
+use super::predicate::{Compare, Number, Op, Pattern, Shape, Text, TimePart};
 use super::text::{Glob, Piece, dashed, fold};
 
 /// The largest compiled regular expression in bytes.
@@ -274,7 +274,7 @@ impl Modifiers {
             self.flags.iter().zip(['i', 'm', 's']).filter(|(set, _)| **set).map(|(_, flag)| flag).collect();
         let whole = if flags.is_empty() { pattern.clone() } else { format!("(?{flags}){pattern}") };
         let built = RegexBuilder::new(&whole).size_limit(REGEX_BYTES_MAX).build();
-        built.map(|regex| Op::Regex(Box::new(regex))).map_err(|error| {
+        built.map(|regex| Op::Regex(Box::new(Pattern::new(regex)))).map_err(|error| {
             let error = error.to_string();
             let last = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             Reason::new(

@@ -13,6 +13,7 @@
 
 use std::collections::HashMap;
 
+use aho_corasick::packed::Searcher;
 use stream::{Event, Value};
 
 use super::grams::{Anchor, Grams};
@@ -150,9 +151,28 @@ struct SlotIndex {
 #[derive(Debug, Default)]
 struct Keywords {
     grams: Grams,
+    /// Tells most quickly that none of them is there, when there are few.
+    few: Option<Searcher>,
     /// Whether one of them can stand in a whole number, or in another value that is not text.
     in_integers: bool,
     in_others: bool,
+}
+
+impl Keywords {
+    /// The most literals that are looked for in one step.
+    const FEW: usize = 48;
+
+    fn few(keywords: &[(Anchor, &str, u32)]) -> Option<Searcher> {
+        let mut literals: Vec<&str> = keywords.iter().map(|(_, literal, _)| *literal).collect();
+        literals.sort_unstable();
+        literals.dedup();
+        let long = literals.iter().all(|literal| literal.len() >= 4);
+        (long && literals.len() <= Self::FEW).then(|| Searcher::new(literals)).flatten()
+    }
+
+    fn may_stand_in(&self, text: &[u8]) -> bool {
+        self.few.as_ref().is_none_or(|few| few.find(text).is_some())
+    }
 }
 
 impl Partition {
@@ -187,14 +207,17 @@ impl Partition {
                         }
                     }
                     Key::Text(slot, anchor, text) => filed.push((*slot, *anchor, text, entry)),
-                    Key::Keyword(anchor, text) => keywords.push((*anchor, text, entry)),
+                    // Values are joined before they are looked through, so that only the text counts.
+                    Key::Keyword(_, text) => keywords.push((Anchor::Anywhere, text, entry)),
                 }
             }
         }
         filed.sort_unstable_by_key(|(slot, ..)| *slot);
         for group in filed.chunk_by(|a, b| a.0 == b.0) {
             let literals = group.iter().map(|(_, anchor, text, entry)| (*anchor, *text, *entry)).collect();
-            slots[usize::from(group[0].0)].get_or_insert_default().grams = Grams::new(literals);
+            let slot = usize::from(group[0].0);
+            let old = self.slots.get_mut(slot).and_then(Option::as_mut).map(|old| std::mem::take(&mut old.grams));
+            slots[slot].get_or_insert_default().grams = Grams::renewed(old.unwrap_or_default(), literals);
         }
         self.slots = slots;
         self.keywords = Keywords {
@@ -202,6 +225,7 @@ impl Partition {
             in_others: keywords
                 .iter()
                 .any(|(_, text, _)| only(text, "0123456789abcdef.:-+tz/") || "true false nan inf".contains(text)),
+            few: Keywords::few(&keywords),
             grams: Grams::new(keywords),
         };
     }
@@ -254,18 +278,15 @@ impl Partition {
                 index.grams.scan(view.scanned(value), &mut several);
             }
         }
-        if self.keywords.grams.is_empty() {
-            return;
-        }
-        for index in shape.content() {
-            let index = usize::from(*index);
-            let wanted = match view.value(index) {
-                Value::Str(_) => true,
+        if !self.keywords.grams.is_empty() {
+            let joined = view.joined(|value| match value {
+                // In lower case it may be longer, unless it is ASCII.
+                Value::Str(text) => self.keywords.grams.fits(text.len()) || !text.is_ascii(),
                 Value::Int(_) => self.keywords.in_integers,
                 _ => self.keywords.in_others,
-            };
-            if wanted {
-                self.keywords.grams.scan(view.scanned(index), &mut several);
+            });
+            if self.keywords.may_stand_in(joined) {
+                self.keywords.grams.scan(joined, &mut several);
             }
         }
     }

@@ -49,6 +49,37 @@ impl AnyOf {
     }
 }
 
+/// A regular expression. Over ASCII text its Unicode classes are those of ASCII, which makes a hundredth of the automaton
+/// of them; that form is made when it is first needed.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    whole: Regex,
+    ascii: OnceLock<Option<regex::bytes::Regex>>,
+}
+
+impl Pattern {
+    pub(super) fn new(whole: Regex) -> Pattern {
+        Pattern { whole, ascii: OnceLock::new() }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        self.whole.as_str()
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        let ascii = || {
+            // A letter beyond ASCII in the pattern may stand for one of ASCII: without regard to case, `ſ` is an s.
+            let pattern = Some(self.as_str())
+                .filter(|text| text.is_ascii() && !["\\x", "\\u", "\\U"].iter().any(|escape| text.contains(escape)));
+            regex::bytes::RegexBuilder::new(pattern?).unicode(false).build().ok()
+        };
+        match text.is_ascii().then(|| self.ascii.get_or_init(ascii)) {
+            Some(Some(ascii)) => ascii.is_match(text.as_bytes()),
+            _ => self.whole.is_match(text),
+        }
+    }
+}
+
 /// How text is compared.
 #[derive(Clone, Debug)]
 pub(super) enum Text {
@@ -175,7 +206,7 @@ pub(super) enum Op {
         folded: bool,
         dashes: bool,
     },
-    Regex(Box<Regex>),
+    Regex(Box<Pattern>),
     Cidr(IpNet),
     Number {
         compare: Compare,
@@ -269,4 +300,31 @@ fn field_ref(view: &mut View<'_, '_>, index: usize, other: &[Slot], shape: Shape
         }
     }
     matched
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ascii_form_of_a_pattern_answers_as_the_whole() {
+        let texts = ["s", "K", "a-b_c 12", "-k netsvcs -p", "", "\u{17f}\u{212a}", "日本語 s"];
+        for pattern in [
+            "(?i)\u{17f}",
+            r"(?i)\u{212A}",
+            r"(?i)\x{17f}",
+            "(?i)k",
+            r"-k\s\w{1,64}(?:\s?(?:-p|-s))?",
+            r"\bk\b",
+            r"[^\w\s]",
+            r"^\S+$",
+            "",
+        ] {
+            let regex = Regex::new(pattern).unwrap();
+            let own = Pattern::new(regex.clone());
+            for text in texts {
+                assert_eq!(own.is_match(text), regex.is_match(text), "{pattern} {text}");
+            }
+        }
+    }
 }

@@ -110,6 +110,8 @@ pub(crate) struct Judge {
     generation: u64,
     candidates: Vec<u32>,
     marked: Vec<u64>,
+    /// Per rule, the part of its condition that did not hold last time: it is asked first, as events are alike.
+    failed: Vec<u16>,
 }
 
 impl Judge {
@@ -118,6 +120,7 @@ impl Judge {
         self.generation += 1;
         self.memo.resize(program.predicates.len(), 0);
         self.marked.resize(program.rules.len(), 0);
+        self.failed.resize(program.rules.len(), 0);
         let shape = self.shapes.of(program, event);
         let partition = self.partitions.of(program, shape, event);
         let mut view = View::new(&mut self.scratch, shape, event);
@@ -132,9 +135,9 @@ impl Judge {
         });
         let mut walk = Walk { predicates: &program.predicates, memo: &mut self.memo, generation, view: &mut view };
         let start = matched.len();
-        for &entry in candidates.iter() {
-            let entry = &program.rules[entry as usize];
-            if walk.holds(&entry.condition) {
+        for &at in candidates.iter() {
+            let entry = &program.rules[at as usize];
+            if walk.holds_all(&entry.condition, &mut self.failed[at as usize]) {
                 matched.push(entry.index);
             }
         }
@@ -153,6 +156,21 @@ struct Walk<'w, 's, 'a> {
 }
 
 impl Walk<'_, '_, '_> {
+    /// Whether a whole condition holds; `failed` is the part that is asked first, and then the one that did not hold.
+    fn holds_all(&mut self, expr: &Expr, failed: &mut u16) -> bool {
+        let Expr::All(parts) = expr else { return self.holds(expr) };
+        if parts.get(usize::from(*failed)).is_some_and(|part| !self.holds(part)) {
+            return false;
+        }
+        match parts.iter().position(|part| !self.holds(part)) {
+            Some(at) => {
+                *failed = at as u16;
+                false
+            }
+            None => true,
+        }
+    }
+
     fn holds(&mut self, expr: &Expr) -> bool {
         match expr {
             Expr::Is(predicate) => self.is(*predicate),

@@ -21,12 +21,19 @@ fn fold_char(c: char) -> char {
     }
 }
 
+/// How many bytes of ASCII stand at the start.
+fn ascii_bytes(bytes: &[u8]) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let words = words.iter().take_while(|word| word.is_ascii()).count() * 8;
+    words + bytes[words..].iter().take_while(|byte| byte.is_ascii()).count()
+}
+
 /// Appends `text` to `out` in lower case.
 pub(super) fn fold_into(text: &str, out: &mut String) {
     let mut rest = text;
     loop {
         let start = out.len();
-        let ascii = rest.bytes().position(|byte| !byte.is_ascii()).unwrap_or(rest.len());
+        let ascii = ascii_bytes(rest.as_bytes());
         out.push_str(&rest[..ascii]);
         out[start..].make_ascii_lowercase();
         rest = &rest[ascii..];

@@ -42,8 +42,10 @@ impl Shapes {
     /// The shape of an event.
     pub(super) fn of(&mut self, program: &Program, event: &Event<'_>) -> &Shape {
         let ids = event.ids();
-        let hash = ids.iter().fold(ids.len() as u64, |hash, id| {
-            (hash.rotate_left(5) ^ id.index() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        // Four fields a step: each step waits for the one before it.
+        let hash = ids.chunks(4).fold(ids.len() as u64, |hash, ids| {
+            let word = ids.iter().fold(0, |word, id| word << 16 ^ id.index() as u64);
+            (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
         });
         if self.known.is_empty() {
             self.known.resize_with(Self::MAX, || None);
@@ -169,11 +171,6 @@ impl Shape {
         })
     }
 
-    /// Indexes of the values that came from the event itself.
-    pub(super) fn content(&self) -> &[u16] {
-        &self.content
-    }
-
     /// What of the event tells its logsource.
     pub(super) fn hints<'e, 'a>(&'e self, event: &'e Event<'a>) -> impl Iterator<Item = (Hint, Value<'a>)> + 'e {
         self.hints.iter().map(|(index, hint)| (*hint, event.values()[usize::from(*index)]))
@@ -277,6 +274,30 @@ impl<'s, 'a> View<'s, 'a> {
             Value::Str(text) if text.is_ascii() => text.as_bytes(),
             _ => self.folded(index).as_bytes(),
         }
+    }
+
+    /// The texts of all values that came from the event itself and that `wanted` picks, one after the other, as the index
+    /// reads them: what stands in one of them stands in it.
+    pub(super) fn joined(&mut self, wanted: impl Fn(Value<'a>) -> bool) -> &[u8] {
+        let shape = self.shape;
+        let start = self.scratch.buffer.len();
+        for index in &shape.content {
+            let value = self.values[usize::from(*index)];
+            match value {
+                _ if !wanted(value) => continue,
+                Value::Str(text) => self.scratch.buffer.push_str(text),
+                value => self.scratch.buffer.push_str(&value.text()),
+            }
+            self.scratch.buffer.push('\n');
+        }
+        let joined = &mut self.scratch.buffer[start..];
+        if joined.is_ascii() {
+            joined.make_ascii_lowercase();
+            return &self.scratch.buffer.as_bytes()[start..];
+        }
+        let joined = self.scratch.buffer.split_off(start);
+        fold_into(&joined, &mut self.scratch.buffer);
+        &self.scratch.buffer.as_bytes()[start..]
     }
 
     /// The texts of two values.

@@ -238,7 +238,8 @@ fn required(hir: &Hir) -> Option<Vec<String>> {
 
 /// The set that is expected most rarely, of those whose literals are long enough to tell anything.
 fn best(sets: Vec<Vec<String>>) -> Option<Vec<String>> {
-    let useful = sets.into_iter().filter(|set| !set.is_empty() && set.iter().all(|literal| literal.len() >= 2));
+    let tells = |literal: &String| literal.len() >= 2 || literal.starts_with(['`', '^', '~', '|', '{', '}', '<', '>']);
+    let useful = sets.into_iter().filter(|set| !set.is_empty() && set.iter().all(tells));
     let cost = |set: &Vec<String>| -> u64 {
         set.iter().map(|literal| Key::Keyword(Anchor::Anywhere, Cow::Borrowed(literal)).cost()).sum()
     };

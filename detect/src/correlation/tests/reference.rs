@@ -55,11 +55,12 @@ struct Entry {
     hit: bool,
 }
 
-/// An alert: its group, the instant of its id, its events, and how many they are, each step of a temporal rule counted.
+/// An alert: its group, the instant of its id, its time, its events, and how many they are, each step of a temporal rule counted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Alert {
     pub(super) user: Option<u8>,
     pub(super) anchor: i64,
+    pub(super) time: i64,
     pub(super) events: BTreeSet<u64>,
     pub(super) count: u64,
 }
@@ -158,7 +159,7 @@ fn episodes(rules: &[Rule], rule: &Rule, user: Option<u8>, entries: &[Entry]) ->
             (begin..=last).contains(&entry.event.time) && !(entry.hit && early)
         };
         let events: Vec<u64> = entries.iter().filter(belongs).map(|entry| entry.event.id).collect();
-        alerts.push(Alert { user, anchor, count: events.len() as u64, events: events.into_iter().collect() });
+        alerts.push(Alert { user, anchor, time, count: events.len() as u64, events: events.into_iter().collect() });
         floor = last;
     }
     alerts
