@@ -30,7 +30,7 @@ use crate::{ALL_TENANTS, Error, Result};
 pub use accounts::{Account, Role};
 pub use alerts::{AlertCounts, AlertFilter, AlertHistory, AlertRow, AlertState, Verdict};
 pub use audit::AuditRow;
-pub use detection::{AlertChange, Applied, DetectionBatch};
+pub use detection::{AlertChange, Applied, DetectionBatch, StatePart};
 pub use outbox::{OutboxRow, OutboxStats};
 pub use sources::{SourceDelta, SourceRow};
 pub use tokens::TokenRow;

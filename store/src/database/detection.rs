@@ -60,12 +60,21 @@ pub struct DetectionBatch<'a> {
     pub next_offset: u64,
     /// In the order in which detection made them.
     pub outcomes: &'a [AlertChange],
-    /// State after the batch; `None` keeps the stored snapshot with its own offset.
-    pub snapshot: Option<&'a [u8]>,
+    /// State after the batch, or what changed of it; `None` keeps the stored state with its own offset.
+    pub state: Option<StatePart<'a>>,
     /// Counters of the records of this batch at or above [`Database::counted`].
     pub sources: &'a [SourceDelta],
     /// Receipt time of the newest record, the clock of the rows written.
     pub received: Timestamp,
+}
+
+/// Part of the state of detection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatePart<'a> {
+    /// 0 for all of it, which replaces every part that is stored; else its number among the changes after that, from 1.
+    pub part: u32,
+    /// What detection reads.
+    pub bytes: &'a [u8],
 }
 
 /// What a batch changed.
@@ -110,17 +119,29 @@ impl Database {
         })
     }
 
-    /// The stored snapshot of a partition and the offset to replay from.
+    /// The stored state of a partition in its parts, the whole one first, and the offset to replay from.
     ///
     /// # Errors
     /// The database refused.
-    pub fn detection_state(&self, partition: u32) -> Result<Option<(u64, Vec<u8>)>> {
-        self.lock()
+    pub fn detection_state(&self, partition: u32) -> Result<Option<(u64, Vec<Vec<u8>>)>> {
+        let failed = Error::database("read detection state");
+        let connection = self.lock();
+        let whole: Option<(i64, Vec<u8>)> = connection
             .query_row("SELECT next_offset, snapshot FROM detection_state WHERE partition = ?1", [partition], |row| {
-                Ok((row.get::<_, i64>(0)? as u64, row.get(1)?))
+                Ok((row.get(0)?, row.get(1)?))
             })
             .optional()
-            .map_err(Error::database("read detection state"))
+            .map_err(&failed)?;
+        let Some((next_offset, whole)) = whole else { return Ok(None) };
+        let mut parts = vec![whole];
+        let mut statement = connection
+            .prepare_cached("SELECT changes FROM detection_changes WHERE partition = ?1 ORDER BY part")
+            .map_err(&failed)?;
+        let changes = statement.query_map([partition], |row| row.get(0)).map_err(&failed)?;
+        for change in changes {
+            parts.push(change.map_err(&failed)?);
+        }
+        Ok(Some((next_offset as u64, parts)))
     }
 
     /// Records of the partition below this offset are in the counters already; a replay does not count them again.
@@ -151,33 +172,35 @@ fn insert(
     applied: &mut Applied,
 ) -> Result<()> {
     let failed = Error::database("insert alert");
-    let id = changes::resolve(transaction, &alert.id)?;
-    if id != alert.id && changes::is_withdrawn(transaction, &id)? {
-        // What took its place was undone in turn: it is itself again.
-        return changes::replace(transaction, &[id], alert, received, channels, applied);
-    }
-    if id == alert.id {
-        let payload = payload(alert)?;
-        let inserted = transaction
-            .prepare_cached(
-                "INSERT OR IGNORE INTO alerts (id, tenant, rule_id, level, timestamp, received, updated, state, event_count, payload)
-                 VALUES (:id, :tenant, :rule, :level, :timestamp, :received, :received, :state, 0, :payload)",
-            )
-            .map_err(&failed)?
-            .execute(named_params! {
-                ":id": alert.id, ":tenant": alert.tenant, ":rule": alert.rule.id, ":level": alert.level as i64,
-                ":timestamp": alert.timestamp.0, ":received": received.0, ":state": AlertState::New.as_str(), ":payload": payload,
-            })
-            .map_err(&failed)?;
-        if inserted == 1 {
-            applied.new_alerts.push(alert.id.clone());
-            page(transaction, alert, received, channels, applied)?;
-        } else {
-            changes::renew(transaction, &id, alert, received, channels, applied)?;
+    let id = alert.id.as_str();
+    let other = changes::resolve(transaction, id)?;
+    if other != id {
+        // It is itself again. It takes over what took its place, when that was undone; else the two are apart again.
+        if changes::is_withdrawn(transaction, &other)? {
+            return changes::replace(transaction, &[other], alert, received, channels, applied);
         }
+        changes::part(transaction, id)?;
+    }
+    let payload = payload(alert)?;
+    let inserted = transaction
+        .prepare_cached(
+            "INSERT OR IGNORE INTO alerts (id, tenant, rule_id, level, timestamp, received, updated, state, event_count, payload)
+             VALUES (:id, :tenant, :rule, :level, :timestamp, :received, :received, :state, 0, :payload)",
+        )
+        .map_err(&failed)?
+        .execute(named_params! {
+            ":id": alert.id, ":tenant": alert.tenant, ":rule": alert.rule.id, ":level": alert.level as i64,
+            ":timestamp": alert.timestamp.0, ":received": received.0, ":state": AlertState::New.as_str(), ":payload": payload,
+        })
+        .map_err(&failed)?;
+    if inserted == 1 {
+        applied.new_alerts.push(alert.id.clone());
+        page(transaction, alert, received, channels, applied)?;
+    } else {
+        changes::renew(transaction, id, alert, received, channels, applied)?;
     }
     let events = Events { events: &alert.events, evidence: &alert.evidence, count: alert.event_count };
-    merge(transaction, &id, &events, received, applied)
+    merge(transaction, id, &events, received, applied)
 }
 
 /// Writes the pages of an alert; one that is known is not written again.
@@ -258,14 +281,8 @@ fn merge(
 fn save_progress(transaction: &Transaction<'_>, batch: &DetectionBatch<'_>) -> Result<()> {
     let failed = Error::database("save progress");
     let next = batch.next_offset as i64;
-    if let Some(snapshot) = batch.snapshot {
-        transaction
-            .execute(
-                "INSERT INTO detection_state (partition, next_offset, snapshot) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset, snapshot = excluded.snapshot",
-                params![batch.partition, next, snapshot],
-            )
-            .map_err(&failed)?;
+    if let Some(state) = batch.state {
+        save_state(transaction, batch.partition, next, state)?;
     }
     transaction
         .prepare_cached(
@@ -273,6 +290,49 @@ fn save_progress(transaction: &Transaction<'_>, batch: &DetectionBatch<'_>) -> R
              ON CONFLICT (partition) DO UPDATE SET counted = max(counted, excluded.counted)",
         )
         .and_then(|mut statement| statement.execute(params![batch.partition, next]))
+        .map_err(&failed)?;
+    Ok(())
+}
+
+/// Stores a part of the state. Changes are stored only behind what they change.
+fn save_state(transaction: &Transaction<'_>, partition: u32, next: i64, state: StatePart<'_>) -> Result<()> {
+    let failed = Error::database("save detection state");
+    if state.part == 0 {
+        transaction
+            .execute("DELETE FROM detection_changes WHERE partition = ?1", [partition])
+            .and_then(|_| {
+                transaction.execute(
+                    "INSERT INTO detection_state (partition, next_offset, snapshot) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (partition) DO UPDATE SET next_offset = excluded.next_offset, snapshot = excluded.snapshot",
+                    params![partition, next, state.bytes],
+                )
+            })
+            .map_err(&failed)?;
+        return Ok(());
+    }
+    let stored: Option<u32> = transaction
+        .query_row(
+            "SELECT (SELECT coalesce(max(part), 0) FROM detection_changes WHERE partition = ?1)
+             FROM detection_state WHERE partition = ?1",
+            [partition],
+            |row| row.get(0),
+        )
+        .optional()
+        .map_err(&failed)?;
+    if stored != Some(state.part - 1) {
+        let reason =
+            format!("changes {} do not follow {stored:?}, which is stored of partition {partition}", state.part);
+        return Err(Error::Invalid { what: "detection state", reason });
+    }
+    transaction
+        .execute(
+            "INSERT INTO detection_changes (partition, part, changes) VALUES (?1, ?2, ?3)",
+            params![partition, state.part, state.bytes],
+        )
+        .and_then(|_| {
+            transaction
+                .execute("UPDATE detection_state SET next_offset = ?2 WHERE partition = ?1", params![partition, next])
+        })
         .map_err(&failed)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use crate::{Error, Result};
 
-const MIGRATIONS: &[&str] = &[FIRST, OUTBOX_BY_CHANNEL, ALERTS_CHANGE];
+const MIGRATIONS: &[&str] = &[FIRST, OUTBOX_BY_CHANNEL, ALERTS_CHANGE, STATE_CHANGES];
 
 const FIRST: &str = "
 CREATE TABLE alerts (
@@ -144,6 +144,16 @@ CREATE TABLE alert_aliases (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX alert_aliases_by_alert ON alert_aliases (alert_id);
 CREATE INDEX outbox_by_alert ON outbox (alert_id);
+";
+
+/// What changed of the state of detection since it was stored whole.
+const STATE_CHANGES: &str = "
+CREATE TABLE detection_changes (
+    partition INTEGER NOT NULL,
+    part INTEGER NOT NULL,
+    changes BLOB NOT NULL,
+    PRIMARY KEY (partition, part)
+) STRICT;
 ";
 
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {

@@ -48,7 +48,8 @@ fn more(id: &str, events: std::ops::Range<u64>) -> AlertChange {
 }
 
 fn batch<'a>(outcomes: &'a [AlertChange], next_offset: u64, snapshot: Option<&'a [u8]>) -> DetectionBatch<'a> {
-    DetectionBatch { partition: 0, next_offset, outcomes, snapshot, sources: &[], received: NOW }
+    let state = snapshot.map(|bytes| StatePart { part: 0, bytes });
+    DetectionBatch { partition: 0, next_offset, outcomes, state, sources: &[], received: NOW }
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn a_replayed_batch_changes_nothing() {
     assert_eq!(row.alert.events.len(), 9);
     assert_eq!(row.alert.evidence[8], line(8));
     assert_eq!(database.outbox_stats().unwrap().pending, 2);
-    assert_eq!(database.detection_state(0).unwrap(), Some((10, b"state".to_vec())));
+    assert_eq!(database.detection_state(0).unwrap(), Some((10, vec![b"state".to_vec()])));
     assert_eq!(database.detection_state(1).unwrap(), None);
 }
 
@@ -90,10 +91,29 @@ fn a_snapshot_keeps_its_own_offset() {
     let (_dir, database) = open();
     database.apply(batch(&[], 10, Some(b"s"))).unwrap();
     database.apply(batch(&[], 20, None)).unwrap();
-    assert_eq!(database.detection_state(0).unwrap(), Some((10, b"s".to_vec())));
+    assert_eq!(database.detection_state(0).unwrap(), Some((10, vec![b"s".to_vec()])));
     assert_eq!(database.counted(0).unwrap(), 20);
     database.apply(batch(&[], 15, None)).unwrap();
     assert_eq!(database.counted(0).unwrap(), 20);
+}
+
+#[test]
+fn changes_of_the_state_follow_what_they_change() {
+    let (_dir, database) = open();
+    let part = |part, bytes, next_offset| {
+        database.apply(DetectionBatch { state: Some(StatePart { part, bytes }), ..batch(&[], next_offset, None) })
+    };
+    assert!(part(1, b"one", 5).is_err(), "nothing is stored that it could change");
+    part(0, b"whole", 10).unwrap();
+    part(1, b"one", 20).unwrap();
+    assert!(part(3, b"three", 40).is_err() && part(1, b"one", 30).is_err());
+    part(2, b"two", 30).unwrap();
+    let stored = |parts: &[&[u8]]| parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>();
+    let three = stored(&[b"whole", b"one", b"two"]);
+    assert_eq!(database.detection_state(0).unwrap(), Some((30, three)));
+    part(0, b"again", 50).unwrap();
+    assert_eq!(database.detection_state(0).unwrap(), Some((50, stored(&[b"again"]))));
+    part(1, b"first", 60).unwrap();
 }
 
 #[test]
@@ -329,4 +349,32 @@ fn what_takes_an_alerts_place_keeps_its_handling_and_pages_once() {
     database.apply(batch(&[again], 12, None)).unwrap();
     let row = database.alert(&tenants, "a1").unwrap().unwrap();
     assert_eq!((row.alert.id.as_str(), row.alert.events.len(), row.history.len()), ("a2", 3, 1));
+}
+
+/// A late event that parts what an earlier one had joined: one is undone and told anew, the other is itself again.
+#[test]
+fn what_was_joined_can_part_again() {
+    let (_dir, database) = open();
+    database.set_channels(vec!["mail".into()]);
+    let tenants = ["t1".to_owned()];
+    let first = [AlertChange::Alert(alert("a1", "t1", 0..5, true)), AlertChange::Alert(alert("a2", "t1", 5..8, true))];
+    database.apply(batch(&first, 8, None)).unwrap();
+    let joined = [AlertChange::Replaced { old: vec!["a2".into()], alert: alert("a1", "t1", 8..9, true) }];
+    database.apply(batch(&joined, 9, None)).unwrap();
+    let parted = [
+        AlertChange::Withdrawn { alert_id: "a1".into() },
+        AlertChange::Alert(alert("a1", "t1", 0..5, true)),
+        AlertChange::Alert(alert("a2", "t1", 5..8, true)),
+        more("a1", 10..11),
+    ];
+    let applied = database.apply(batch(&parted, 11, None)).unwrap();
+    assert_eq!(applied.unknown_alerts, 0);
+    let pages = database.outbox_due(NOW, 10).unwrap();
+    let mut keys: Vec<&str> = pages.iter().map(|row| row.idempotency_key.as_str()).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["a1:mail", "a2:mail"], "none had been sent, each waits once");
+    for (id, events) in [("a1", 6), ("a2", 3)] {
+        let row = database.alert(&tenants, id).unwrap().unwrap();
+        assert_eq!((row.alert.id.as_str(), row.alert.events.len()), (id, events));
+    }
 }

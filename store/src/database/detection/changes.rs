@@ -27,6 +27,11 @@ pub(super) fn is_withdrawn(transaction: &Transaction<'_>, id: &str) -> Result<bo
     Ok(withdrawn == Some(true))
 }
 
+/// The id no longer leads to what took its place.
+pub(super) fn part(transaction: &Transaction<'_>, id: &str) -> Result<()> {
+    run(transaction, "DELETE FROM alert_aliases WHERE id = ?1", params![id])
+}
+
 /// Puts an alert in the place of others.
 pub(super) fn replace(
     transaction: &Transaction<'_>,
@@ -46,7 +51,7 @@ pub(super) fn replace(
             .execute("INSERT OR REPLACE INTO alert_aliases (id, alert_id) VALUES (?1, ?2)", params![old, id])
             .map_err(failed)?;
     }
-    run(transaction, "DELETE FROM alert_aliases WHERE id = ?1", params![id])?;
+    part(transaction, id)?;
     if !moved && !exists(transaction, id)? {
         return insert(transaction, alert, received, channels, applied);
     }
