@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use benches::Corpus;
+use benches::{Corpus, MIX};
 use bumpalo::Bump;
 use detect::{Engine, Meta, Outcome, RuleSet, Tenants};
 use ingest::{Decoder, SourceConfig, Sources};
@@ -20,12 +20,11 @@ use store::{ALL_TENANTS, SearchRequest, Store, StoreConfig};
 use stream::{EventId, RecordKind, RecordRef, Timestamp};
 
 const BATCH: usize = 1000;
-const MIX: &[(&str, usize)] = &[("fortinet_fortigate", 50), ("squid", 25), ("windows_security", 15), ("system", 10)];
 
 fn main() {
     let events: usize = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(400_000);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the tree");
-    let lines = mixed(events);
+    let lines = benches::mixed(7, events);
     let bytes: usize = lines.iter().map(|(_, line)| line.len()).sum();
     println!("{events} events, {} bytes each on average", bytes / events);
     let (rules, problems) = RuleSet::load(&[root.join("rules")]);
@@ -89,8 +88,8 @@ struct Pipeline {
 
 impl Pipeline {
     fn new(rules: Arc<RuleSet>, tenants: Arc<Tenants>) -> Pipeline {
-        let source = |(product, _): &(&str, usize)| {
-            let mut source = SourceConfig::of_product(product, "Asia/Tokyo", "auto").expect("a product");
+        let source = |(corpus, _): &(Corpus, usize)| {
+            let mut source = SourceConfig::of_product(corpus.product(), "Asia/Tokyo", "auto").expect("a product");
             source.tenant = "town".into();
             source
         };
@@ -110,7 +109,7 @@ impl Pipeline {
 
     fn run(
         &mut self,
-        lines: &[(&'static str, String)],
+        lines: &[(Corpus, String)],
         mut sink: impl FnMut(EventId, &stream::Event<'_>),
         judge: bool,
         observe: bool,
@@ -119,7 +118,8 @@ impl Pipeline {
         let mut outcomes = Vec::new();
         let received = Timestamp::parse_rfc3339("2026-11-20T12:00:00Z").expect("a time");
         for (batch, chunk) in lines.chunks(BATCH).enumerate() {
-            for (index, (source, line)) in chunk.iter().enumerate() {
+            for (index, (corpus, line)) in chunk.iter().enumerate() {
+                let source = corpus.product();
                 let offset = (batch * BATCH + index) as u64;
                 let raw = line.as_bytes();
                 let record =
@@ -143,30 +143,6 @@ impl Pipeline {
             arena.reset();
         }
     }
-}
-
-fn mixed(events: usize) -> Vec<(&'static str, String)> {
-    let mut lanes: Vec<_> = MIX
-        .iter()
-        .map(|(product, percent)| {
-            let corpus = Corpus::ALL.iter().find(|corpus| corpus.product() == *product).expect("a corpus");
-            (*product, *percent, corpus.lines(7, events * percent / 100 + 1).into_iter())
-        })
-        .collect();
-    let mut lines = Vec::with_capacity(events);
-    let mut turn = 0;
-    while lines.len() < events {
-        turn = (turn + 37) % 100;
-        let mut below = 0;
-        for (product, percent, lane) in &mut lanes {
-            below += *percent;
-            if turn < below {
-                lines.extend(lane.next().map(|line| (*product, line)));
-                break;
-            }
-        }
-    }
-    lines
 }
 
 fn freshness(store: &Store, indexer: &mut store::Indexer, next: u64) -> Duration {

@@ -15,6 +15,35 @@ use stream::Event;
 
 pub use random::Random;
 
+/// When every corpus begins, in seconds since 1970.
+pub const START: i64 = random::START as i64;
+
+/// The mix of a town office's day, in percent.
+pub const MIX: &[(Corpus, usize)] =
+    &[(Corpus::Fortigate, 50), (Corpus::Squid, 25), (Corpus::Windows, 15), (Corpus::Sshd, 10)];
+
+/// `count` lines of [`MIX`], evenly mixed, with where each is from: about a hundred lines a second.
+pub fn mixed(seed: u64, count: usize) -> Vec<(Corpus, String)> {
+    let lanes = MIX
+        .iter()
+        .map(|(corpus, percent)| (*corpus, *percent, corpus.lines(seed, count * percent / 100 + 1).into_iter()));
+    let mut lanes: Vec<_> = lanes.collect();
+    let mut lines = Vec::with_capacity(count);
+    let mut turn = 0;
+    while lines.len() < count {
+        turn = (turn + 37) % 100;
+        let mut below = 0;
+        for (corpus, percent, lane) in &mut lanes {
+            below += *percent;
+            if turn < below {
+                lines.extend(lane.next().map(|line| (*corpus, line)));
+                break;
+            }
+        }
+    }
+    lines
+}
+
 /// Whose lines a corpus holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corpus {
