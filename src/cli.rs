@@ -79,6 +79,9 @@ pub enum Command {
         after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance"
     )]
     Accounting(DataDir),
+    /// Look after senders that no source claims.
+    #[command(subcommand)]
+    Source(Source),
     /// Manage who may sign in.
     #[command(subcommand)]
     User(User),
@@ -390,6 +393,54 @@ pub struct Generate {
 pub enum Profile {
     /// A town with three zones, an internet-only body, and the prefecture above them.
     Town,
+}
+
+/// `source`
+#[derive(Debug, Subcommand)]
+pub enum Source {
+    /// List unknown senders with sample lines and what they look like.
+    #[command(after_help = "Examples:\n  sekisho source list --config ./town/sekisho.toml")]
+    List {
+        /// The configuration file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Declare an unknown sender in sources.toml; a running sekisho takes it over at once.
+    #[command(
+        after_help = "Examples:\n  sekisho source adopt 192.0.2.1 --id fw-core --config ./town/sekisho.toml\n  sekisho source adopt 192.0.2.9 --host sw01 --id sw01 --tenant town --product allied_telesis --config ./town/sekisho.toml    one of many behind a relay"
+    )]
+    Adopt(Adopt),
+}
+
+/// `source adopt`
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// Its address.
+    pub address: std::net::IpAddr,
+    /// The id it gets.
+    #[arg(long)]
+    pub id: String,
+    /// Whose it is; the listener's tenant unless given.
+    #[arg(long)]
+    pub tenant: Option<String>,
+    /// What it is; what its lines look like unless given.
+    #[arg(long)]
+    pub product: Option<String>,
+    /// Known by this host name of its syslog header instead of by its address; may be repeated.
+    #[arg(long)]
+    pub host: Vec<String>,
+    /// Time zone of times that name none.
+    #[arg(long)]
+    pub tz: Option<String>,
+    /// `auto`, `utf-8`, `cp932` or `euc-jp`.
+    #[arg(long)]
+    pub charset: Option<String>,
+    /// Network zone it stands in.
+    #[arg(long)]
+    pub zone: Option<String>,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
 }
 
 /// `user`

@@ -10,6 +10,7 @@ pub mod init;
 pub mod parse;
 pub mod rules;
 pub mod search;
+pub mod source;
 pub mod token;
 pub mod user;
 

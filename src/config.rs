@@ -29,6 +29,9 @@ pub struct Config {
     /// Use cases that apply to no tenant here.
     #[serde(default)]
     pub rules_not_applicable: Vec<String>,
+    /// Use cases whose rules judge every tenant here, though they are off by default.
+    #[serde(default)]
+    pub rules_on_extra: Vec<String>,
     /// The stream.
     #[serde(default)]
     pub stream: stream::log::LogConfig,
@@ -81,6 +84,7 @@ impl Config {
         for path in [&mut self.data, &mut self.tenants, &mut self.sources].into_iter().chain(&mut self.rules) {
             *path = base.join(&*path);
         }
+        self.listen.resolve(base);
         self.stream.dir = self.data.join("stream");
         self.store.dir = self.data.join("store");
     }
@@ -108,6 +112,11 @@ impl Config {
     /// Where the worker writes its accounting once a second.
     pub fn accounting(&self) -> PathBuf {
         self.data.join("accounting.json")
+    }
+
+    /// Where senders that no source claims are written down.
+    pub fn senders(&self) -> PathBuf {
+        self.data.join("senders.json")
     }
 }
 

@@ -3,7 +3,7 @@
 //! What a parser gives is what it gave for its own sample lines (`ingest/tests/samples`, inside the binary): the
 //! logsources of their events, their fields, and the prefixes under which it keeps a product's own names. A field that
 //! no sample shows counts as not given, so a gap may be shown where there is none, never the other way round for a
-//! product whose names are fixed. Products that pass on any name (`json`, `cef`, `key_value`, `auto`) give every field;
+//! product whose names are fixed. Products that pass on any name (`json`, `cef`, `key_value`, `csv`, `grok`, `auto`) give every field;
 //! what logsource a Windows event is of lies in its channel, so Windows sources feed every rule for Windows.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -18,7 +18,7 @@ use stream::{Event, FieldId, RecordKind, RecordRef, Timestamp, Value, fields};
 static SAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ingest/tests/samples");
 
 /// Products whose events may hold any name.
-const OPEN: &[&str] = &["json", "cef", "key_value", "auto"];
+const OPEN: &[&str] = &["json", "cef", "key_value", "csv", "grok", "auto"];
 /// Products whose logsource lies in the event: Sigma's product of all of them.
 const WIDE: &[(&str, &str)] = &[("windows_security", "windows")];
 

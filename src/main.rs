@@ -61,6 +61,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Generate(args) => commands::generate::run(args),
         Command::Accounting(args) => commands::accounting::run(args),
         Command::User(args) => commands::user::run(args),
+        Command::Source(args) => commands::source::run(args),
         Command::Token(args) => commands::token::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sekisho", &mut commands::output(None)?);

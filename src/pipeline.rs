@@ -3,13 +3,14 @@
 //! Stop: listeners first, then the clock, then workers (which finish what was received and commit), then delivery and
 //! pages. A worker that fails takes the process down: running blind would be worse.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use ingest::senders::Senders;
 use store::{Database, Store};
 use stream::log::Log;
 use stream::{Record, RecordKind, Timestamp, Topic};
@@ -23,7 +24,7 @@ use crate::reload::Reloader;
 use crate::revision::{self, Loaded, Revisions};
 use crate::sink::LogSink;
 use crate::views;
-use crate::worker::{Parts, Worker};
+use crate::worker::{Parts, UNREADABLE_CONTROLS, Worker};
 
 /// How often the clock goes into the stream.
 const TICK_EVERY: Duration = Duration::from_secs(10);
@@ -81,6 +82,7 @@ impl Pipeline {
         stream::metrics::register(&registry)?;
         store::metrics::register(&registry)?;
         oncall::metrics::register(&registry)?;
+        registry.register(Box::new(UNREADABLE_CONTROLS.clone()))?;
         let (failed, failures) = mpsc::channel(8);
         let stop = Arc::new(AtomicBool::new(false));
         let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
@@ -110,23 +112,30 @@ impl Pipeline {
         // From here on this revision judges; what is older is judged by the one that was announced before it.
         revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
         tasks.spawn(tick(log.clone(), listeners.clone()));
-        tasks.spawn(keep_book(Arc::clone(&accounting), log.clone(), config.accounting(), services.clone(), failed));
+        let senders = Arc::new(Senders::load(&config.senders())?);
+        let book = Book { accounting: Arc::clone(&accounting), log: log.clone(), senders: Arc::clone(&senders) };
+        tasks.spawn(keep_book(book, config.accounting(), config.senders(), services.clone(), failed));
         tasks.spawn(retain(log.clone(), store.clone(), Arc::clone(&accounting), services.clone()));
         let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
         tasks.spawn(deliverer.run(services.clone()));
 
-        let sink = LogSink::new(log.clone(), Arc::clone(&accounting));
-        let bound = ingest::listen(
+        let sink: Arc<dyn ingest::Sink> = Arc::new(LogSink::new(log.clone(), Arc::clone(&accounting), senders));
+        let listening = ingest::listen(
             config.listen.clone(),
             Arc::clone(&loaded.sources),
-            Arc::new(sink),
+            Arc::clone(&sink),
             &registry,
             listeners.clone(),
             &collectors,
         )
         .await
         .context("start the listeners")?;
-        let reloader = Arc::new(Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded)));
+        let state = config.data.join("tail.json");
+        ingest::tail::follow(&config.listen.file, &state, &log, sink, listeners.clone(), &collectors)
+            .context("follow files")?;
+        let bound = listening.bound.clone();
+        let reloader = Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded), listening);
+        let reloader = Arc::new(reloader);
         let pages = if serve {
             let live = views::LiveView::new(
                 Arc::clone(&accounting),
@@ -252,11 +261,11 @@ async fn tick(log: Log, stop: CancellationToken) {
     }
 }
 
-/// Writes the accounting file, and takes the process down when the log has stopped: it would only look alive.
+/// Writes the accounting file and the list of unknown senders, and takes the process down when the log has stopped: it would only look alive.
 async fn keep_book(
-    accounting: Arc<Accounting>,
-    log: Log,
-    path: std::path::PathBuf,
+    book: Book,
+    figures: PathBuf,
+    senders: PathBuf,
     stop: CancellationToken,
     failed: mpsc::Sender<anyhow::Error>,
 ) {
@@ -266,8 +275,11 @@ async fn keep_book(
             () = stop.cancelled() => true,
             () = tokio::time::sleep(BOOK_EVERY) => false,
         };
-        write_book(&accounting, &log, &path);
-        if let Some((topic, partition, cause)) = log.stopped().into_iter().next().filter(|_| !told) {
+        write_book(&book.accounting, &book.log, &figures);
+        if let Err(error) = book.senders.write(&senders) {
+            tracing::warn!(%error, "the list of unknown senders is not up to date");
+        }
+        if let Some((topic, partition, cause)) = book.log.stopped().into_iter().next().filter(|_| !told) {
             told = true;
             drop(failed.try_send(anyhow!("the stream stopped at {}/{partition}: {cause}", topic.name())));
         }
@@ -275,6 +287,13 @@ async fn keep_book(
             return;
         }
     }
+}
+
+/// What is written down for other commands to read.
+struct Book {
+    accounting: Arc<Accounting>,
+    log: Log,
+    senders: Arc<Senders>,
 }
 
 /// Removes what is older than its retention; failures are told and tried again.

@@ -1,7 +1,8 @@
 //! Takes over changed rules, ledgers and sources while running: all of them or, when anything is wrong, none.
 //!
 //! The change is a record in the stream, so it happens between two records and a replay repeats it there. Listeners
-//! keep the addresses and tokens they started with.
+//! read their certificates again and go by the sources as they are declared now; they keep the addresses they listen on
+//! and, for HTTP, the tokens they started with.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -22,6 +23,7 @@ pub struct Reloader {
     file: PathBuf,
     /// What judges the newest record. Held while reloading: one at a time.
     current: Mutex<Arc<Loaded>>,
+    listeners: ingest::Listeners,
     pages: OnceLock<AppState>,
 }
 
@@ -36,8 +38,15 @@ pub enum Reloaded {
 
 impl Reloader {
     /// For a pipeline that was started with this.
-    pub fn new(log: Log, revisions: Arc<Revisions>, config: &Config, loaded: Arc<Loaded>) -> Reloader {
-        Reloader { log, revisions, file: config.file.clone(), current: Mutex::new(loaded), pages: OnceLock::new() }
+    pub fn new(
+        log: Log,
+        revisions: Arc<Revisions>,
+        config: &Config,
+        loaded: Arc<Loaded>,
+        listeners: ingest::Listeners,
+    ) -> Reloader {
+        let (file, current) = (config.file.clone(), Mutex::new(loaded));
+        Reloader { log, revisions, file, current, listeners, pages: OnceLock::new() }
     }
 
     /// Shows what is in use on these pages, now and after every reload, and lets them ask for one.
@@ -85,11 +94,16 @@ impl Reloader {
             let listed: Vec<String> = loaded.problems.iter().map(ToString::to_string).collect();
             bail!("{} rules are wrong:\n{}", listed.len(), listed.join("\n"));
         }
-        if loaded.revision == current.revision {
+        let same = loaded.revision == current.revision;
+        let loaded = Arc::new(loaded);
+        if !same {
+            self.revisions.keep(&config, Arc::clone(&loaded))?;
+        }
+        // The last step that can refuse; certificates are renewed even where nothing else has changed.
+        self.listeners.renew(&loaded.sources)?;
+        if same {
             return Ok(None);
         }
-        let loaded = Arc::new(loaded);
-        self.revisions.keep(&config, Arc::clone(&loaded))?;
         revision::announce(&self.log, &loaded.revision, jiff::Timestamp::now().into())?;
         Ok(Some(loaded))
     }

@@ -42,6 +42,7 @@ pub struct Loaded {
     /// Rules that could not be used.
     pub problems: Vec<Problem>,
     not_applicable: Vec<String>,
+    on_extra: Vec<String>,
 }
 
 impl Loaded {
@@ -60,6 +61,7 @@ impl Loaded {
             sources: Arc::new(Sources::load(&config.sources)?),
             problems,
             not_applicable: config.rules_not_applicable.clone(),
+            on_extra: config.rules_on_extra.clone(),
         };
         ensure!(Files::of(config)?.id() == loaded.revision, "a file changed while it was being read; try again");
         Ok(loaded)
@@ -74,6 +76,7 @@ impl Loaded {
             }
         }
         engine.set_not_applicable(&self.not_applicable);
+        engine.set_on_extra(&self.on_extra);
         engine
     }
 }
@@ -192,7 +195,8 @@ pub fn unseal(sealed: &[u8]) -> Option<(&str, &[u8])> {
     Some((std::str::from_utf8(id).ok()?, state))
 }
 
-/// The files of a revision by their place in it: `sources.toml`, `not_applicable.json`, `tenants/...`, `rules/N/...`.
+/// The files of a revision by their place in it: `sources.toml`, `not_applicable.json`, `on_extra.json` where it says
+/// something, `tenants/...`, `rules/N/...`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Files(BTreeMap<String, Vec<u8>>);
 
@@ -202,6 +206,9 @@ impl Files {
         let mut room = BYTES_MAX;
         files.take(&config.sources, "sources.toml".into(), &mut room)?;
         files.0.insert("not_applicable.json".into(), serde_json::to_vec(&config.rules_not_applicable)?);
+        if !config.rules_on_extra.is_empty() {
+            files.0.insert("on_extra.json".into(), serde_json::to_vec(&config.rules_on_extra)?);
+        }
         files.walk(&config.tenants, "tenants", &mut room, 0)?;
         if config.rules.is_empty() {
             let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
@@ -284,15 +291,18 @@ impl Files {
         let mut rules = rules.collect::<std::io::Result<Vec<PathBuf>>>()?;
         rules.sort();
         let (rules, problems) = setup::load_rules(&rules)?;
-        let not_applicable =
-            self.0.get("not_applicable.json").map(|bytes| serde_json::from_slice(bytes)).transpose()?;
+        let list = |name: &str| -> Result<Vec<String>> {
+            let list = self.0.get(name).map(|bytes| serde_json::from_slice(bytes)).transpose()?;
+            Ok(list.unwrap_or_default())
+        };
         Ok(Loaded {
             revision: id.to_owned(),
             tenants: Arc::new(setup::tenants(&dir.path().join("tenants"))?),
             rules,
             sources: Arc::new(Sources::load(&dir.path().join("sources.toml"))?),
             problems,
-            not_applicable: not_applicable.unwrap_or_default(),
+            not_applicable: list("not_applicable.json")?,
+            on_extra: list("on_extra.json")?,
         })
     }
 }
@@ -311,7 +321,8 @@ mod tests {
 
     #[test]
     fn a_revision_is_read_back_as_it_was_when_the_files_have_changed() {
-        let (dir, config) = town();
+        let (dir, mut config) = town();
+        config.rules_on_extra = vec!["X21".to_owned()];
         let revisions = Revisions::open(&config);
         let first = Arc::new(Loaded::from(&config).unwrap());
         revisions.keep(&config, Arc::clone(&first)).unwrap();
@@ -327,6 +338,7 @@ mod tests {
         assert_eq!(back.rules.rules().len(), first.rules.rules().len());
         let ids = |loaded: &Loaded| loaded.tenants.ids().map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(ids(&back), ids(&first));
+        assert_eq!((back.on_extra.as_slice(), back.not_applicable.len()), (&["X21".to_owned()][..], 0));
         drop(dir);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ingest::senders::Senders;
 use ingest::{Durable, Sink};
 use stream::log::Log;
 use stream::{Record, Timestamp};
@@ -13,12 +14,13 @@ use crate::accounting::Accounting;
 pub struct LogSink {
     log: Log,
     accounting: Arc<Accounting>,
+    senders: Arc<Senders>,
 }
 
 impl LogSink {
     /// A sink for this log.
-    pub fn new(log: Log, accounting: Arc<Accounting>) -> LogSink {
-        LogSink { log, accounting }
+    pub fn new(log: Log, accounting: Arc<Accounting>, senders: Arc<Senders>) -> LogSink {
+        LogSink { log, accounting, senders }
     }
 }
 
@@ -26,6 +28,7 @@ impl Sink for LogSink {
     fn append(&self, records: Vec<Record>) -> Durable<'_> {
         Box::pin(async move {
             let mut counts: BTreeMap<(Arc<str>, Arc<str>), (u64, Timestamp)> = BTreeMap::new();
+            self.senders.note(&records);
             for record in &records {
                 let count = counts.entry((Arc::clone(&record.tenant), Arc::clone(&record.source))).or_default();
                 *count = (count.0 + 1, record.received);

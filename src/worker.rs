@@ -8,16 +8,21 @@
 //! position, and an alert is stored before the position that covers it, so the snapshot's position is the least of the
 //! three. A worker starts there; index and accounting pass over what they have seen, and alerts are inserted by id, so
 //! what detection repeats after a crash changes nothing.
+//!
+//! An index that was removed or restored from a backup is behind the snapshot. What it lacks is indexed again with the
+//! tags that an engine without history gives; detection itself is set aside meanwhile and goes on, with all it knew, at
+//! the position where it stopped.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use bumpalo::Bump;
-use detect::{Engine, Meta, Outcome};
-use store::{AlertChange, Database, DetectionBatch, Indexer, SourceDelta};
+use detect::{Checkpoint, Engine, Meta, Outcome};
+use prometheus::IntCounter;
+use store::{AlertChange, Database, DetectionBatch, Indexer, SourceDelta, StatePart};
 use stream::log::{Batch, Log, Reader};
 use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
 
@@ -34,6 +39,15 @@ const DISK_WAIT_MIN: Duration = Duration::from_secs(1);
 const DISK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// An arena that grew past this is given back instead of kept.
 const ARENA_BYTES_KEPT: usize = 32 << 20;
+
+/// Control records that no worker could read.
+pub static UNREADABLE_CONTROLS: LazyLock<IntCounter> = LazyLock::new(|| {
+    IntCounter::new(
+        "sekisho_worker_unreadable_controls_total",
+        "Control records that could not be read; the revision before them went on judging.",
+    )
+    .expect("metric names are constants")
+});
 
 /// What a worker works with.
 pub struct Parts {
@@ -71,7 +85,15 @@ pub struct Worker {
     deltas: BTreeMap<(String, String), SourceDelta>,
     received: Timestamp,
     progress_at: Instant,
-    waiting: Option<(u64, Vec<u8>)>,
+    waiting: Option<(u64, Checkpoint)>,
+    aside: Option<Aside>,
+}
+
+/// Detection as it stood at an offset, while the index catches up with it.
+struct Aside {
+    offset: u64,
+    engine: Engine,
+    loaded: Arc<Loaded>,
 }
 
 impl Worker {
@@ -81,32 +103,31 @@ impl Worker {
     /// The stored state cannot be read.
     pub fn open(mut parts: Parts, partition: u32) -> Result<Worker> {
         let indexed = parts.indexer.durable(partition);
-        let (mut detected, mut saved) = (0, None);
-        match parts.database.detection_state(partition)? {
-            // An index that was removed or restored from a backup is behind the state: what it lacks is indexed again,
-            // and detection starts afresh there. Alerts are inserted by id, so none is raised twice.
-            Some((offset, _)) if offset > indexed => {
-                tracing::warn!(partition, indexed, offset, "the index is behind; detection starts again at the index");
-                detected = indexed;
-            }
-            Some((offset, sealed)) => {
-                let (revision, state) = revision::unseal(&sealed).context("the correlation state is damaged")?;
-                if revision != parts.loaded.revision {
-                    parts.loaded = known_or(&parts, revision);
-                }
-                saved = Some(state.to_vec());
-                detected = offset;
-            }
-            None => {}
-        }
+        let (mut next, mut aside) = (0, None);
         let mut engine = parts.loaded.engine();
-        if let Some(state) = saved {
-            engine.restore(&state).context("restore the correlation state")?;
+        if let Some((offset, sealed)) = parts.database.detection_state(partition)? {
+            let revision = sealed.first().and_then(|whole| revision::unseal(whole)).map(|(revision, _)| revision);
+            if let Some(revision) = revision.filter(|revision| *revision != parts.loaded.revision) {
+                parts.loaded = known_or(&parts, revision);
+                engine = parts.loaded.engine();
+            }
+            let state: Vec<&[u8]> =
+                sealed.iter().map(|part| revision::unseal(part).map_or(&[][..], |part| part.1)).collect();
+            if let Err(error) = engine.resume(&state) {
+                // Written by another version, or damaged: better without what was open than not at all.
+                tracing::error!(partition, offset, %error, "the state of detection cannot be read: windows, suppressions and what rules learned start afresh here");
+            }
+            next = offset;
+            if offset > indexed {
+                tracing::warn!(partition, indexed, offset, "the index is behind; what it lacks is indexed again");
+                let restored = std::mem::replace(&mut engine, parts.loaded.engine());
+                aside = Some(Aside { offset, engine: restored, loaded: Arc::clone(&parts.loaded) });
+                next = indexed;
+            }
         }
         let counted = parts.database.counted(partition)?;
-        let next = detected;
         let reader = parts.log.reader(Topic::Raw, partition, next)?;
-        tracing::info!(partition, next, indexed, detected, counted, "worker starts");
+        tracing::info!(partition, next, indexed, counted, "worker starts");
         let now = Instant::now();
         Ok(Worker {
             decoder: ingest::Decoder::new(Arc::clone(&parts.loaded.sources)),
@@ -124,6 +145,7 @@ impl Worker {
             received: Timestamp::default(),
             progress_at: now,
             waiting: None,
+            aside,
         })
     }
 
@@ -147,13 +169,18 @@ impl Worker {
             self.keep_up(stop)?;
         }
         self.parts.indexer.commit()?;
-        self.waiting = Some((self.next, self.state()));
+        // Still set aside only when the log ends before it: then the stored state is ahead of the log and stays.
+        self.save_snapshot(stop)?;
+        if self.aside.is_none() {
+            self.waiting = Some((self.next, self.state()?));
+        }
         self.save_snapshot(stop)
     }
 
-    /// The state of detection with the revision it belongs to.
-    fn state(&self) -> Vec<u8> {
-        revision::seal(&self.parts.loaded.revision, &self.engine.snapshot())
+    /// What to store of the state of detection, with the revision it belongs to.
+    fn state(&mut self) -> Result<Checkpoint> {
+        let state = self.engine.checkpoint().context("write down the state of detection")?;
+        Ok(Checkpoint { bytes: revision::seal(&self.parts.loaded.revision, &state.bytes), ..state })
     }
 
     fn batch(&mut self, batch: &Batch, arena: &Bump, stop: &AtomicBool) -> Result<()> {
@@ -164,6 +191,7 @@ impl Worker {
         let mut events = 0;
         let from = self.next;
         for record in batch.iter().filter(|record| record.offset >= from) {
+            self.resume_at(record.offset);
             match record.kind {
                 RecordKind::Tick => {
                     self.engine.tick(record.received, &mut self.outcomes);
@@ -183,6 +211,7 @@ impl Worker {
         }
         self.end_run();
         self.next = batch.next_offset().max(self.next);
+        self.resume_at(self.next);
         self.indexed = self.indexed.max(self.next);
         self.counted = self.counted.max(self.next);
         self.parts.indexer.publish(self.partition, self.indexed);
@@ -198,13 +227,36 @@ impl Worker {
         Ok(())
     }
 
+    /// Lets detection go on where it was set aside, once the index has come so far.
+    fn resume_at(&mut self, offset: u64) {
+        if let Some(aside) = self.aside.take_if(|aside| aside.offset <= offset) {
+            (self.engine, self.parts.loaded) = (aside.engine, aside.loaded);
+            self.decoder = ingest::Decoder::new(Arc::clone(&self.parts.loaded.sources));
+            tracing::info!(partition = self.partition, offset, "the index has caught up; detection goes on");
+        }
+    }
+
     /// From the next record on, another revision judges. Rules that are in both keep their state.
     fn control(&mut self, raw: &[u8]) -> Result<()> {
-        let id = revision::announced(raw)?;
+        let id = match revision::announced(raw) {
+            Ok(id) => id,
+            Err(error) => {
+                // It will read the same at every start: the revision in use goes on, and somebody is told.
+                let using = &self.parts.loaded.revision;
+                tracing::error!(
+                    partition = self.partition,
+                    error = format!("{error:#}"),
+                    using,
+                    "a control record is passed over"
+                );
+                UNREADABLE_CONTROLS.inc();
+                return Ok(());
+            }
+        };
         if id == self.parts.loaded.revision {
             return Ok(());
         }
-        let state = self.engine.snapshot();
+        let state = self.engine.snapshot().context("write down the state of detection")?;
         self.parts.loaded = known_or(&self.parts, &id);
         self.engine = self.parts.loaded.engine();
         self.engine.restore(&state).context("take over the correlation state")?;
@@ -269,9 +321,9 @@ impl Worker {
             let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
             cut.inspect_err(|_| refused = true)
         })?;
-        if cut && self.waiting.is_none() {
+        if cut && self.waiting.is_none() && self.aside.is_none() {
             // State and index stand at the same position now; the state is stored when the index is durable there.
-            self.waiting = Some((self.next, self.state()));
+            self.waiting = Some((self.next, self.state()?));
         }
         self.save_snapshot(stop)?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
@@ -290,7 +342,7 @@ impl Worker {
             partition: self.partition,
             next_offset: self.next,
             outcomes: &self.changes,
-            snapshot: None,
+            state: None,
             sources: &sources,
             received: self.received,
         };
@@ -315,7 +367,7 @@ impl Worker {
             partition: self.partition,
             next_offset: position,
             outcomes: &[],
-            snapshot: Some(&snapshot),
+            state: Some(StatePart { part: snapshot.part, bytes: &snapshot.bytes }),
             sources: &[],
             received: self.received,
         };
@@ -379,3 +431,6 @@ pub fn change(outcome: Outcome) -> AlertChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

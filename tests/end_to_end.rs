@@ -9,13 +9,18 @@
 mod browser;
 #[path = "end_to_end/service.rs"]
 mod service;
+#[path = "end_to_end/shippers.rs"]
+mod shippers;
+#[path = "end_to_end/syslog_ng.rs"]
+mod syslog_ng;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use service::{Service, needs, sekisho};
+use service::{Rsyslog, Service, certificates, free_port, needs, needs_rsyslog_with, sekisho};
+use syslog_ng::SyslogNg;
 
 fn detect(dir: &Path) -> Vec<serde_json::Value> {
     let out = sekisho(&["detect", "--input", dir.to_str().unwrap()]);
@@ -77,13 +82,136 @@ fn logger_and_rsyslog_reach_the_search_page_within_a_second() {
     logger("viaudp", &["-d"]);
     service.found_within("viaudp", Duration::from_secs(1));
     let tcp = service.port("syslog_tcp");
-    for (word, template) in [("octets", "TCP_Framing=\"octet-counted\""), ("lines", "TCP_Framing=\"traditional\"")] {
-        let rsyslog = service.rsyslog(tcp, template);
+    for (word, framing) in [("octets", "octet-counted"), ("lines", "traditional")] {
+        let rsyslog = Rsyslog::tcp(tcp, framing);
         rsyslog.write(&format!("Failed password for {word} from 203.0.113.9 port 40000 ssh2"));
         service.found_within(word, Duration::from_secs(3));
         rsyslog.write(&format!("Failed password for {word}two from 203.0.113.9 port 40000 ssh2"));
         service.found_within(&format!("{word}two"), Duration::from_secs(1));
     }
+}
+
+#[test]
+fn rsyslog_over_tls_and_relp_is_known_by_its_certificate() {
+    if !needs_rsyslog_with(&["lmnsd_gtls.so", "lmnsd_ossl.so", "omrelp.so"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), &["localhost", "tls01.town.example", "relps01.town.example"]);
+    let service = Service::start_connected(dir.path(), 0);
+    let tls = |driver| Rsyslog::tls(driver, service.port("syslog_tls"), dir.path(), "tls01.town.example");
+    let secure = Some((dir.path(), "relps01.town.example"));
+    let senders = [
+        ("bygnutls", tls("gtls")),
+        ("byopenssl", tls("ossl")),
+        ("byrelp", Rsyslog::relp(service.port("relp"), None)),
+        ("byrelptls", Rsyslog::relp(service.port("town/relps01"), secure)),
+    ];
+    for (word, rsyslog) in &senders {
+        rsyslog.write(&format!("Failed password for {word} from 203.0.113.9 port 40000 ssh2"));
+        service.found_within(word, Duration::from_secs(5));
+    }
+    let expected =
+        [("town/relp01", 1), ("town/relps01", 1), ("town/tls01", 2)].map(|(source, count)| (source.to_owned(), count));
+    assert_eq!(service.received_by_source(), expected.into());
+}
+
+#[test]
+fn syslog_ng_over_tls_is_known_by_its_certificate() {
+    if !syslog_ng::needed() || !needs(&["logger"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), &["localhost", "tls01.town.example"]);
+    let service = Service::start_connected(dir.path(), 0);
+    for driver in ["syslog", "network"] {
+        let syslog_ng = SyslogNg::tls(driver, service.port("syslog_tls"), dir.path(), "tls01.town.example");
+        let word = format!("ngby{driver}");
+        syslog_ng.write(&format!("Failed password for {word} from 203.0.113.9 port 40000 ssh2"));
+        service.found_within(&word, Duration::from_secs(5));
+    }
+    assert_eq!(service.received_by_source()["town/tls01"], 2);
+}
+
+#[test]
+fn relp_loses_nothing_when_the_service_is_killed() {
+    if !needs_rsyslog_with(&["omrelp.so"]) {
+        return;
+    }
+    const LINES: usize = 20_000;
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path(), &["localhost"]);
+    let mut service = Service::start_connected(dir.path(), free_port());
+    let rsyslog = Rsyslog::relp(service.port("relp"), None);
+    let lines: String =
+        (0..LINES).map(|number| format!("Failed password for user{number} from 203.0.113.9 port 4 ssh2\n")).collect();
+    std::fs::write(dir.path().join("lines"), lines).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| rsyslog.write_file(&dir.path().join("lines")));
+        for received in [500, 4000] {
+            service.wait_for("some lines", || service.received() > received);
+            service.kill_and_restart();
+        }
+    });
+    service.wait_for("every line", || service.received() >= LINES as u64);
+    // Lines that came twice are still on their way.
+    drop(rsyslog);
+    service.stop();
+    let data = service.data();
+    let out = sekisho(&["search", "", "--data", data.to_str().unwrap(), "--format", "json", "--limit", "100000"]);
+    let user = |line: &str| {
+        let hit: serde_json::Value = serde_json::from_str(line).unwrap();
+        hit.pointer("/user/name").or(hit.get("user.name")).unwrap().as_str().unwrap().to_owned()
+    };
+    let users: BTreeSet<String> = String::from_utf8(out).unwrap().lines().map(user).collect();
+    assert_eq!(users.len(), LINES, "every line is found");
+}
+
+#[test]
+fn an_unknown_sender_is_kept_and_adopted_while_it_sends() {
+    let service = Service::start_shared();
+    let now = || jiff::Timestamp::now().strftime("%b %e %H:%M:%S").to_string();
+    let line =
+        |word: &str| format!("<38>{} web sshd[1]: Failed password for {word} from 203.0.113.9 port 4 ssh2", now());
+    service.send(&line("beforehand"));
+    service.wait_for("the line", || service.received() == 1);
+    let config = service.path("sekisho.toml").display().to_string();
+    let listed = || String::from_utf8(sekisho(&["source", "list", "--config", &config])).unwrap();
+    service.wait_for("the sender in the list", || listed().contains("127.0.0.1"));
+    assert!(listed().contains("looks like: system") && listed().contains("beforehand"), "{}", listed());
+    sekisho(&["source", "adopt", "127.0.0.1", "--id", "web", "--config", &config]);
+    let adopted = || service.received_by_source().get("town/web").copied().unwrap_or(0);
+    service.wait_for("a line of the adopted source", || {
+        service.send(&line("afterwards"));
+        adopted() > 0
+    });
+    assert!(listed().contains("no unknown sender"), "{}", listed());
+    assert!(service.received_by_source()["town/unknown"] > 0, "what came before is where it was");
+}
+
+#[test]
+fn a_followed_file_is_taken_once_through_rotation_and_kill() {
+    let mut service = Service::start_following("*.log");
+    let (old, new) = (service.path("app.old"), service.path("app.log"));
+    let append = |path: &Path, lines: std::ops::Range<u32>| {
+        let now = jiff::Timestamp::now().strftime("%b %e %H:%M:%S").to_string();
+        let text: String = lines
+            .map(|n| format!("{now} web sshd[1]: Failed password for user{n} from 203.0.113.9 port 4 ssh2\n"))
+            .collect();
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    };
+    append(&new, 0..20_000);
+    service.wait_for("some lines", || service.received() > 1_000);
+    service.kill_and_restart();
+    std::fs::rename(&new, &old).unwrap();
+    append(&old, 20_000..20_010);
+    append(&new, 20_010..30_000);
+    service.wait_for("every line", || service.received() >= 30_000);
+    service.kill_and_restart();
+    append(&new, 30_000..30_001);
+    service.wait_for("the last line", || service.received() > 30_000);
+    assert_eq!(service.received(), 30_001);
 }
 
 #[test]

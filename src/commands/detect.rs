@@ -33,6 +33,7 @@ pub fn run(args: &Detect) -> Result<u8> {
     let setup = Setup::load(args)?;
     let mut engine = Engine::new(Arc::clone(&setup.rules), Arc::clone(&setup.tenants));
     engine.set_not_applicable(&setup.not_applicable);
+    engine.set_on_extra(&setup.on_extra);
     for source in &setup.sources {
         if let Some(limit) = source.silence_after {
             engine.set_silence(&source.tenant, &source.id, limit);

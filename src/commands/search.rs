@@ -158,7 +158,7 @@ fn guarded(text: &str) -> String {
 
 /// The process that has the stream of a data folder open, by the system's list of locks; looking takes no lock, which
 /// could get into the way of a process that starts.
-fn holder(data: &Path) -> Option<String> {
+pub fn holder(data: &Path) -> Option<String> {
     let inode = std::fs::metadata(data.join("stream/lock")).ok()?.ino();
     holder_in(&std::fs::read_to_string("/proc/locks").ok()?, inode)
 }

@@ -33,6 +33,26 @@ pub fn needs(programs: &[&str]) -> bool {
     false
 }
 
+/// As [`needs`], for modules of rsyslog.
+pub fn needs_rsyslog_with(modules: &[&str]) -> bool {
+    let dirs = ["/usr/lib/x86_64-linux-gnu/rsyslog", "/usr/lib/aarch64-linux-gnu/rsyslog", "/usr/lib64/rsyslog"];
+    let found = |module: &&str| dirs.iter().any(|dir| Path::new(dir).join(module).is_file());
+    let Some(missing) = modules.iter().find(|module| !found(module)) else { return needs(&["rsyslogd", "logger"]) };
+    assert_ne!(std::env::var("SEKISHO_REQUIRE").as_deref(), Ok("all"), "rsyslog's {missing} is not installed");
+    println!("skipped: needs rsyslog's {missing}");
+    false
+}
+
+/// As [`needs`], for a file that `.ci/run` makes.
+pub fn needs_file(path: &Path) -> bool {
+    let found = path.exists();
+    assert!(found || std::env::var("SEKISHO_REQUIRE").as_deref() != Ok("all"), "{} is missing", path.display());
+    if !found {
+        println!("skipped: needs {}", path.display());
+    }
+    found
+}
+
 /// A running service. Killed when dropped.
 pub struct Service {
     dir: tempfile::TempDir,
@@ -84,6 +104,53 @@ impl Service {
         }
         config.push_str("[[listen.listener]]\nkind = \"http\"\nbind = \"127.0.0.1:0\"\n");
         Service::launch(&config, &sources, Vec::new())
+    }
+
+    /// A town whose server `linux01` sends over connections: TLS with the certificates of this folder, RELP, and RELP
+    /// over TLS. The source of TLS senders is known by their certificate's name.
+    pub fn start_connected(certificates: &Path, relp_port: u16) -> Service {
+        let at = |name: &str| certificates.join(name).display().to_string();
+        let tls = format!(
+            "tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?} }}\n",
+            at("localhost.pem"),
+            at("localhost.key"),
+            at("ca.pem")
+        );
+        let mut sources = String::new();
+        for (id, name) in [("tls01", "tls01.town.example"), ("relp01", ""), ("relps01", "relps01.town.example")] {
+            sources.push_str(&format!(
+                "[[source]]\ntenant = \"town\"\nid = \"{id}\"\nproduct = \"system\"\ntz = \"UTC\"\n"
+            ));
+            if !name.is_empty() {
+                sources.push_str(&format!("certificate = \"{name}\"\n"));
+            }
+        }
+        let listener = |kind: &str, port: u16, more: &str| {
+            format!("[[listen.listener]]\nkind = \"{kind}\"\nbind = \"127.0.0.1:{port}\"\ntenant = \"town\"\n{more}")
+        };
+        let config = [
+            "[dashboards]\nlisten = \"127.0.0.1:0\"\n".to_owned(),
+            listener("syslog_tls", 0, &tls),
+            listener("relp", relp_port, "source = \"relp01\"\n"),
+            listener("relp", 0, &format!("source = \"relps01\"\n{tls}")),
+        ];
+        Service::launch(&config.concat(), &sources, Vec::new())
+    }
+
+    /// A town whose one listener is shared by whoever sends; nobody is declared.
+    pub fn start_shared() -> Service {
+        let config = "[dashboards]\nlisten = \"127.0.0.1:0\"\n[[listen.listener]]\nkind = \"syslog_tcp\"\n\
+                      bind = \"127.0.0.1:0\"\ntenant = \"town\"\n";
+        Service::launch(config, "# nobody yet\n", Vec::new())
+    }
+
+    /// A town that follows files of this pattern beside its configuration.
+    pub fn start_following(pattern: &str) -> Service {
+        let sources = "[[source]]\ntenant = \"town\"\nid = \"app01\"\nproduct = \"system\"\ntz = \"UTC\"\n";
+        let config = format!(
+            "[dashboards]\nlisten = \"127.0.0.1:0\"\n[[listen.file]]\npaths = [{pattern:?}]\ntenant = \"town\"\nsource = \"app01\"\n"
+        );
+        Service::launch(&config, sources, Vec::new())
     }
 
     fn launch(config: &str, sources: &str, files: Vec<(String, PathBuf)>) -> Service {
@@ -184,10 +251,30 @@ impl Service {
         rows["alerts"].as_array().unwrap().iter().map(|row| row["alert"].clone()).collect()
     }
 
+    /// Events that a search finds, 1,000 at most.
+    pub fn count(&self, query: &str) -> usize {
+        let found = self.get(&format!("api/v1/search?q={}&range=1h&limit=1000", query.replace(' ', "%20")));
+        found["hits"].as_array().unwrap().len()
+    }
+
     /// Records received, all sources.
     pub fn received(&self) -> u64 {
+        self.received_by_source().values().sum()
+    }
+
+    /// Records received, by `tenant/source`.
+    pub fn received_by_source(&self) -> BTreeMap<String, u64> {
         let book = self.get("api/v1/accounting");
-        book["sources"].as_array().unwrap().iter().map(|row| row["received"].as_u64().unwrap()).sum()
+        let rows = book["sources"].as_array().unwrap().iter();
+        let name = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+        rows.map(|row| (name(row, "tenant") + "/" + &name(row, "source"), row["received"].as_u64().unwrap())).collect()
+    }
+
+    /// Ends the process as an operator does, so that everything is committed.
+    pub fn stop(&mut self) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.process), rustix::process::Signal::TERM)
+            .unwrap();
+        assert!(self.process.wait().unwrap().success());
     }
 
     /// Waits until something holds.
@@ -212,11 +299,6 @@ impl Service {
             assert!(began.elapsed() < Duration::from_secs(20), "{word} was never found");
             std::thread::park_timeout(Duration::from_millis(20));
         }
-    }
-
-    /// A real rsyslog that forwards what is written to its socket.
-    pub fn rsyslog(&self, port: u16, framing: &str) -> Rsyslog {
-        Rsyslog::start(port, framing)
     }
 }
 
@@ -264,21 +346,52 @@ fn read_addresses(process: &mut Child, kept: Arc<Mutex<String>>) -> (String, BTr
     }
 }
 
-/// rsyslogd in a folder of its own. Ended when dropped.
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Makes an authority, and certificates and keys of these names that it signed, as `NAME.pem` and `NAME.key`.
+pub fn certificates(dir: &Path, names: &[&str]) {
+    let write = |name: String, text: String| std::fs::write(dir.join(name), text).unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let issuer = rcgen::CertifiedIssuer::self_signed(params, rcgen::KeyPair::generate().unwrap()).unwrap();
+    write("ca.pem".into(), issuer.pem());
+    for name in names {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec![(*name).to_owned()]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, *name);
+        write(format!("{name}.pem"), params.signed_by(&key, &issuer).unwrap().pem());
+        write(format!("{name}.key"), key.serialize_pem());
+    }
+}
+
+/// rsyslogd in a folder of its own, which sends on what is written to its socket. Ended when dropped.
 pub struct Rsyslog {
     dir: tempfile::TempDir,
     process: Child,
 }
 
 impl Rsyslog {
-    fn start(port: u16, framing: &str) -> Rsyslog {
+    /// With these modules and global settings, and `action` without its template.
+    pub fn start(settings: &str, action: &str) -> Rsyslog {
+        let action = format!(
+            "action({action} target=\"127.0.0.1\" template=\"RSYSLOG_TraditionalForwardFormat\" \
+             action.resumeRetryCount=\"-1\" action.resumeInterval=\"1\")\n"
+        );
+        Rsyslog::acting(settings, &action)
+    }
+
+    /// With these settings and whole actions.
+    pub fn acting(settings: &str, actions: &str) -> Rsyslog {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name).display().to_string();
         let config = format!(
-            "global(workDirectory=\"{0}\")\nmodule(load=\"imuxsock\" SysSock.Use=\"off\")\n\
-             input(type=\"imuxsock\" Socket=\"{1}\" CreatePath=\"on\" UseSysTimeStamp=\"off\")\n\
-             action(type=\"omfwd\" target=\"127.0.0.1\" port=\"{port}\" protocol=\"tcp\" {framing} \
-             template=\"RSYSLOG_TraditionalForwardFormat\")\n",
+            "global(workDirectory=\"{0}\")\n{settings}\nmodule(load=\"imuxsock\" SysSock.Use=\"off\" SysSock.RateLimit.Interval=\"0\")\n\
+             input(type=\"imuxsock\" Socket=\"{1}\" CreatePath=\"on\" UseSysTimeStamp=\"off\" RateLimit.Interval=\"0\")\n\
+             {actions}",
             dir.path().display(),
             at("log"),
         );
@@ -298,11 +411,58 @@ impl Rsyslog {
         rsyslog
     }
 
+    /// Over syslog TCP in this framing.
+    pub fn tcp(port: u16, framing: &str) -> Rsyslog {
+        Rsyslog::start("", &format!("type=\"omfwd\" port=\"{port}\" protocol=\"tcp\" TCP_Framing=\"{framing}\""))
+    }
+
+    /// Over TLS with the driver `gtls` (GnuTLS) or `ossl` (OpenSSL) and the certificate of this name.
+    pub fn tls(driver: &str, port: u16, certificates: &Path, name: &str) -> Rsyslog {
+        let at = |name: &str| certificates.join(name).display().to_string();
+        let settings = format!(
+            "global(DefaultNetstreamDriver=\"{driver}\" DefaultNetstreamDriverCAFile=\"{}\" \
+             DefaultNetstreamDriverCertFile=\"{}\" DefaultNetstreamDriverKeyFile=\"{}\")",
+            at("ca.pem"),
+            at(&format!("{name}.pem")),
+            at(&format!("{name}.key"))
+        );
+        let action = format!(
+            "type=\"omfwd\" port=\"{port}\" protocol=\"tcp\" TCP_Framing=\"octet-counted\" StreamDriver=\"{driver}\" \
+             StreamDriverMode=\"1\" StreamDriverAuthMode=\"x509/name\" StreamDriverPermittedPeers=\"localhost\""
+        );
+        Rsyslog::start(&settings, &action)
+    }
+
+    /// Over RELP; with certificates, over TLS.
+    pub fn relp(port: u16, certificates: Option<(&Path, &str)>) -> Rsyslog {
+        let tls = certificates.map(|(dir, name)| {
+            let at = |name: String| dir.join(name).display().to_string();
+            format!(
+                "tls=\"on\" tls.caCert=\"{}\" tls.myCert=\"{}\" tls.myPrivKey=\"{}\" tls.authMode=\"name\" \
+                 tls.permittedPeer=[\"localhost\"]",
+                at("ca.pem".into()),
+                at(format!("{name}.pem")),
+                at(format!("{name}.key"))
+            )
+        });
+        let action = format!("type=\"omrelp\" port=\"{port}\" {}", tls.unwrap_or_default());
+        Rsyslog::start("module(load=\"omrelp\")", &action)
+    }
+
     /// Hands it a line, through `logger`.
     pub fn write(&self, line: &str) {
         let socket = self.dir.path().join("log");
         let status =
             Command::new("logger").env("TZ", "UTC").arg("-u").arg(socket).args(["-t", "sshd", line]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Hands it every line of a file.
+    pub fn write_file(&self, file: &Path) {
+        let socket = self.dir.path().join("log");
+        let mut command = Command::new("logger");
+        let status =
+            command.env("TZ", "UTC").arg("-u").arg(socket).args(["-t", "sshd", "-f"]).arg(file).status().unwrap();
         assert!(status.success());
     }
 }

@@ -52,6 +52,7 @@ pub(crate) async fn page(
 }
 
 fn body(state: &AppState, context: &Context, hit: &Hit, drawer: bool) -> Markup {
+    // A map of texts and JSON values can always be written.
     let json = serde_json::to_string_pretty(&hit.event).unwrap_or_default();
     let raw = hit.event.get(EVENT_ORIGINAL.name()).map(text).unwrap_or_default();
     let source = hit.event.get(SEKISHO_SOURCE_ID.name()).map(text).unwrap_or_default();

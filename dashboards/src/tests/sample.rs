@@ -115,7 +115,7 @@ pub(crate) fn state(dir: &Path, now: Timestamp, minutes: i64, rate: i64) -> AppS
     }
     let alerts: Vec<AlertChange> = alerts(now).into_iter().map(AlertChange::Alert).collect();
     let batch =
-        DetectionBatch { partition: 0, next_offset: 1, outcomes: &alerts, snapshot: None, sources: &[], received: now };
+        DetectionBatch { partition: 0, next_offset: 1, outcomes: &alerts, state: None, sources: &[], received: now };
     database.apply(batch).expect("alerts");
     let all = vec![store::ALL_TENANTS.to_owned()];
     for number in [3, 5] {

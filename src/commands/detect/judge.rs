@@ -23,6 +23,8 @@ pub(super) struct Lane {
     pub(super) source: String,
     /// When lines were received that do not tell.
     pub(super) received: Timestamp,
+    /// When the last of them was received, where somebody said so: the time of a file is only that of the file.
+    pub(super) told: Timestamp,
     pub(super) form: Form,
 }
 

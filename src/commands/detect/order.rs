@@ -119,7 +119,7 @@ impl Order<'_> {
                 id: EventId::new(lane as u32, number),
                 tenant: &of_lane.tenant,
                 source: &of_lane.source,
-                received: of_lane.received,
+                received: of_lane.told,
                 raw,
             },
             Some(record) => Meta {

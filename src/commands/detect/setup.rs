@@ -28,6 +28,7 @@ pub(super) struct Setup {
     /// Sources with a declared silence limit.
     pub(super) sources: Vec<SourceConfig>,
     pub(super) not_applicable: Vec<String>,
+    pub(super) on_extra: Vec<String>,
     pub(super) lanes: Arc<[Lane]>,
     pub(super) feeds: Vec<Feed>,
     /// Event times that are told.
@@ -64,6 +65,7 @@ impl Setup {
             rules,
             tenants: Arc::new(tenants),
             sources: inputs.sources,
+            on_extra: config.as_ref().map(|config| config.rules_on_extra.clone()).unwrap_or_default(),
             not_applicable: config.map(|config| config.rules_not_applicable).unwrap_or_default(),
             lanes: inputs.lanes.into(),
             feeds: inputs.feeds,
@@ -111,7 +113,7 @@ fn one(args: &Detect, path: &Path) -> Result<Inputs> {
     let received = if path == Path::new("-") { Timestamp::default() } else { modified(path)? };
     let mut inputs = Inputs::default();
     inputs.feeds.push(Feed::open(path, BLOCK_BYTES_MAX)?);
-    inputs.lanes.push(Lane { tenant, source, received, form });
+    inputs.lanes.push(Lane { tenant, source, received, told: Timestamp::default(), form });
     Ok(inputs)
 }
 
@@ -133,6 +135,7 @@ fn folder(base: &Path) -> Result<Inputs> {
                 Some(received) => received,
                 None => modified(&file)?,
             },
+            told: source.last_received.unwrap_or_default(),
             form: Form::Raw(Box::new(source.clone())),
         });
     }
@@ -175,6 +178,7 @@ fn stored(args: &Detect, config: Option<&Config>) -> Result<Inputs> {
             tenant: String::new(),
             source: String::new(),
             received: Timestamp::default(),
+            told: Timestamp::default(),
             form: Form::Stored(Arc::clone(&sources)),
         });
     }

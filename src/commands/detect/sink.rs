@@ -77,8 +77,10 @@ impl Sink {
     pub(super) fn finish(mut self) -> Result<()> {
         for alert in std::mem::take(&mut self.alerts).into_alerts() {
             if self.tells(alert.timestamp) {
-                serde_json::to_writer(&mut *self.out, &alert)?;
-                self.out.write_all(b"\n")?;
+                self.line.clear();
+                serde_json::to_writer(&mut self.line, &alert)?;
+                self.line.push(b'\n');
+                self.out.write_all(&self.line)?;
             }
         }
         self.out.flush()?;
