@@ -1,8 +1,12 @@
 //! What the listeners take on loopback, into a log on disk: UDP at a steady rate, TCP as fast as it goes, and what idle
 //! TLS connections cost.
 //!
-//! `cargo run --release -p benches --example listen -- udp [LINES_PER_SECOND] [SECONDS]`, `... -- tcp [LINES] [SENDERS]`.
-//! Senders run in this process, and their processor time is in the figures.
+//! `cargo run --release -p benches --example listen -- udp [LINES_PER_SECOND] [SECONDS]`, `... -- tcp [LINES] [SENDERS]`,
+//! `... -- tls [CONNECTIONS]`. Senders of UDP and TCP run in this process, and their processor time is in the figures;
+//! those of TLS in one of their own, so that memory is the listener's alone.
+
+#[path = "listen/tls.rs"]
+mod tls;
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpStream, UdpSocket};
@@ -22,6 +26,8 @@ fn main() -> Outcome {
     let number = |at: usize, default: usize| args.get(at).map_or(Ok(default), |text| text.parse());
     match args.first().map(String::as_str) {
         Some("tcp") => tcp(number(1, 10_000_000)?, number(2, 4)?),
+        Some("tls") => tls::idle(number(1, 10_000)?),
+        Some("tls-senders") => tls::senders(&args[1..]),
         _ => udp(number(1, 100_000)?, number(2, 30)?),
     }
 }
@@ -38,13 +44,18 @@ struct Centre {
 
 impl Centre {
     fn start(kind: &str) -> Result<Centre, Box<dyn std::error::Error>> {
+        Centre::start_with(&format!("kind = \"{kind}\"\n"), "")
+    }
+
+    /// A listener with these lines in its table, and more tables behind it.
+    fn start_with(listener: &str, tables: &str) -> Result<Centre, Box<dyn std::error::Error>> {
         let dir = tempfile::tempdir_in(std::env::var("BENCH_DIR").unwrap_or_else(|_| ".".into()))?;
         let log = Log::open(LogConfig::in_dir(dir.path().join("log")))?;
         let sources = dir.path().join("sources.toml");
         std::fs::write(&sources, "[[source]]\ntenant = \"town\"\nid = \"fw\"\nproduct = \"fortigate\"\n")?;
         let sources = Arc::new(Sources::load(&sources)?);
         let listener =
-            format!("[[listener]]\nkind = \"{kind}\"\nbind = \"127.0.0.1:0\"\ntenant = \"town\"\nsource = \"fw\"\n");
+            format!("[[listener]]\nbind = \"127.0.0.1:0\"\ntenant = \"town\"\nsource = \"fw\"\n{listener}{tables}");
         let config: ListenConfig = toml::from_str(&listener)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
