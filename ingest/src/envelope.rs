@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | Splunk HEC | an object with `event` and nothing but `time`, `host`, `source`, `sourcetype`, `index`, `fields` | `event`: a text, or an object as it is |
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
+//! | `journalctl -o json` and what reads the journal | an object with `MESSAGE` and `_HOSTNAME` or `__REALTIME_TIMESTAMP` | its message, behind a header of RFC 5424 made of what stands beside it |
+//! | a container's log (CRI) | `2026-11-20T00:00:01.123456789Z stdout F ` at the start | what follows |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
@@ -59,6 +61,9 @@ enum Opened<'a> {
     Otlp {
         line: Option<&'a str>,
     },
+    Container {
+        line: &'a str,
+    },
 }
 
 impl Envelope {
@@ -81,9 +86,22 @@ impl Envelope {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let opened = if record.starts_with('{') { self.open(record, arena) } else { None };
+        let opened = match record.as_bytes().first() {
+            Some(b'{') => self.open(record, arena),
+            Some(b'2') => container(record).map(|line| Opened::Container { line }),
+            _ => None,
+        };
         match opened {
             None => parser.parse(record, context, arena, event),
+            Some(Opened::Container { line }) => {
+                let parsed = parser.parse(line, context, arena, event);
+                // The engine's time, where the line has none.
+                let stamp = time::iso_prefix(record, &context.zone);
+                if let Some((stamp, _)) = stamp.filter(|_| !event.has(f::TIMESTAMP)) {
+                    event.push(f::TIMESTAMP, Value::Time(stamp));
+                }
+                parsed
+            }
             Some(Opened::Hec { line }) => {
                 let parsed = parser.parse(line, context, arena, event);
                 self.hec(record, context, arena, event);
@@ -131,6 +149,11 @@ impl Envelope {
             Product::Windows if !may_hold_event(record) => return None,
             Product::Windows | Product::Wrapped | Product::Lines => {}
         }
+        if self.product == Product::Lines
+            && let Some(line) = journal_line(record, arena)
+        {
+            return Some(Opened::Line { line, name: "MESSAGE" });
+        }
         let (line, name) = document_line(record, arena)?;
         let is_event = |line: &str| line.trim_start().starts_with(['{', '<']);
         (self.product != Product::Windows || is_event(line)).then_some(Opened::Line { line, name })
@@ -165,6 +188,45 @@ impl Envelope {
             }
         }
     }
+}
+
+/// What a container engine wrapped: `TIME stdout F LINE`, as the CRI writes it (`P` for a part of a line).
+fn container(record: &str) -> Option<&str> {
+    let (_, rest) = record.split_once(' ').filter(|(time, _)| (20..=40).contains(&time.len()))?;
+    let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
+    rest.strip_prefix("F ").or_else(|| rest.strip_prefix("P "))
+}
+
+/// A record of the journal as a line: systemd.journal-fields(7) names the members.
+fn journal_line<'a>(record: &'a str, arena: &'a Bump) -> Option<&'a str> {
+    let names = ["MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID", "PRIORITY"];
+    let mut found: [&str; 7] = [""; 7];
+    let (mut micros, mut facility) = (None, 1_u32);
+    for (key, value) in Members::of(record.as_bytes()).take(MEMBERS_MAX) {
+        let text = || plain(value, arena).or_else(|| std::str::from_utf8(value).ok()).unwrap_or("");
+        if let Some(place) = names.iter().position(|name| name.as_bytes() == key) {
+            found[place] = text();
+        } else if key == b"__REALTIME_TIMESTAMP" {
+            micros = text().parse::<i64>().ok();
+        } else if key == b"SYSLOG_FACILITY" {
+            facility = text().parse().ok().filter(|code| *code < 24).unwrap_or(1);
+        }
+    }
+    let [message, host, identifier, command, pid, syslog_pid, severity] = found;
+    if message.is_empty() || (host.is_empty() && micros.is_none()) {
+        return None;
+    }
+    let stamp = micros.map(|micros| Timestamp::from_millis(micros / 1000).plus_nanos(micros % 1000 * 1000));
+    let word = |text: &'a str| if text.is_empty() || text.contains([' ', '\t']) { "-" } else { text };
+    let severity = severity.parse::<u32>().ok().filter(|code| *code < 8).unwrap_or(6);
+    let name = if identifier.is_empty() { command } else { identifier };
+    let pid = if pid.is_empty() { syslog_pid } else { pid };
+    let stamp = stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.to_string());
+    let priority = facility * 8 + severity;
+    let line = bumpalo::format!(
+        in arena, "<{}>1 {} {} {} {} - - {}", priority, stamp, word(host), word(name), word(pid), trim_end(message)
+    );
+    Some(line.into_bump_str())
 }
 
 /// Whether a text in the record may be an event as JSON or XML.
@@ -305,6 +367,22 @@ mod tests {
         for raw in [beat, &nested] {
             assert_eq!(read("windows", raw, &[f::EVENT_CODE, f::USER_NAME]), ["4625", "sato"], "{raw}");
         }
+    }
+
+    #[test]
+    fn the_journal_and_containers_are_opened() {
+        let message = "Failed password for root from 203.0.113.9 port 4 ssh2";
+        let journal = format!(
+            r#"{{"__REALTIME_TIMESTAMP":"1795137330123456","_HOSTNAME":"web01","SYSLOG_IDENTIFIER":"sshd","_PID":"7","PRIORITY":"6","SYSLOG_FACILITY":"10","MESSAGE":"{message}"}}"#
+        );
+        let names = [f::SOURCE_IP, f::HOST_NAME, f::PROCESS_NAME, f::PROCESS_PID, f::TIMESTAMP, f::LOG_SYSLOG_PRIORITY];
+        let found = read("system", &journal, &names);
+        assert_eq!(found, ["203.0.113.9", "web01", "sshd", "7", "2026-11-20T01:15:30.123456Z", "86"]);
+        let container = format!("2026-11-20T00:00:01.123456789Z stdout F {SSHD}");
+        assert_eq!(read("system", &container, &[f::SOURCE_IP, f::HOST_NAME]), ["203.0.113.9", "web"]);
+        let bare =
+            r#"2026-11-20T00:00:01.5Z stderr F 192.0.2.1 - - [20/Nov/2026:10:00:00 +0900] "GET / HTTP/1.1" 200 5"#;
+        assert_eq!(read("nginx", bare, &[f::SOURCE_IP, f::TIMESTAMP]), ["192.0.2.1", "2026-11-20T01:00:00Z"]);
     }
 
     #[test]

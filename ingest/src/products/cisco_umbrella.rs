@@ -164,10 +164,15 @@ impl Parser for CiscoUmbrella {
         }
         let cells = BumpVec::from_iter_in(csv_cells::cells(&line[start..], ',', arena), arena);
         let (names, kind) = kind_of(&cells).ok_or(Reason("columns of no known Umbrella log"))?;
-        let row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
+        // The first versions of the proxy log gave every identity before the internal address.
+        let mut cells = cells;
+        let first_version = kind == "proxy" && put::ip(cells[2]).is_none() && is_verdict(cells[7]);
+        let identities = if first_version { cells.remove(2) } else { "" };
+        let mut row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
             Some(at) => aligned(&cells, at, arena),
             None => Row::of_cells(names, cells.iter().copied(), arena),
         };
+        row.push("identities", identities);
         if let Some(stamp) = time::iso(row.get(&["timestamp"]), &Zone::utc()) {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
         }
@@ -184,7 +189,12 @@ impl Parser for CiscoUmbrella {
             "proxy" => proxy(&row, event),
             "audit" => {
                 put::words(fields::EVENT_CATEGORY, &["configuration"], event);
-                put::words(fields::EVENT_TYPE, &["change"], event);
+                let kind = match row.get(&["action"]) {
+                    "create" => "creation",
+                    "delete" => "deletion",
+                    _ => "change",
+                };
+                put::words(fields::EVENT_TYPE, &["change", kind], event);
                 event.push_str(fields::EVENT_ACTION, row.get(&["action"]));
             }
             _ => network(&row, kind, event),
@@ -246,7 +256,7 @@ fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     if !stamped(0) {
         return None;
     }
-    let judged = matches!(at(6), "ALLOWED" | "BLOCKED" | "PROXIED" | "WARNED") && (is_ip(2) || is_ip(3));
+    let judged = is_verdict(at(6)) && (is_ip(2) || is_ip(3)) || is_verdict(at(7)) && is_ip(3);
     if (at(7).contains("://") || judged) && cells.len() >= 10 {
         Some((PROXY, "proxy"))
     } else if is_ip(7) && is_ip(9) && at(5).parse::<u8>().is_ok() {
@@ -258,6 +268,11 @@ fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     } else {
         None
     }
+}
+
+/// Whether a cell is what the proxy did.
+fn is_verdict(cell: &str) -> bool {
+    matches!(cell, "ALLOWED" | "BLOCKED" | "PROXIED" | "WARNED")
 }
 
 /// `Allowed`, `ALLOWED`, `Blocked`: what it means.
@@ -322,8 +337,12 @@ fn network<'a>(row: &Row<'a>, kind: &str, event: &mut Event<'a>) {
         _ => {}
     }
     match row.get(&["direction"]) {
-        "FROM_OFFICE" | "outbound" | "toInternet" => event.push(fields::NETWORK_DIRECTION, Value::Str("outbound")),
-        "TO_OFFICE" | "inbound" | "fromInternet" => event.push(fields::NETWORK_DIRECTION, Value::Str("inbound")),
+        "FROM_OFFICE" | "OUTBOUND" | "outbound" | "toInternet" => {
+            event.push(fields::NETWORK_DIRECTION, Value::Str("outbound"))
+        }
+        "TO_OFFICE" | "INBOUND" | "inbound" | "fromInternet" => {
+            event.push(fields::NETWORK_DIRECTION, Value::Str("inbound"))
+        }
         _ => {}
     }
     if kind == "ip" {
