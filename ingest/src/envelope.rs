@@ -74,7 +74,7 @@ impl Envelope {
             "zscaler_zia" => Product::Wrapped,
             _ => Product::Lines,
         };
-        Envelope { product, json: Json::default(), otlp: Otlp::default(), names: Names::default() }
+        Envelope { product, json: Json::strict(), otlp: Otlp::default(), names: Names::default() }
     }
 
     /// Reads a record with the product's parser, out of its envelope if it has one.

@@ -71,6 +71,7 @@ impl Parser for CiscoIse {
         // The header ends at the host, which the header reader may take for text.
         let host = head.hostname.unwrap_or(put::word(head.message).0);
         event.push_str(fields::HOST_HOSTNAME, host);
+        event.push_str(fields::HOST_NAME, host);
         event.push_str(fields::OBSERVER_NAME, host);
         let (category, rest) = put::word(&line[at..]);
         if category == "CISE_Alarm" {
@@ -193,6 +194,14 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
             (&["authentication"], &["start", "admin"], if failed { "failure" } else { "success" })
         }
         "CISE_Administrative_and_Operational_Audit" => (&["configuration"], &["admin", "change"], ""),
+        // TACACS+ names its sign-ins after their class.
+        _ if event.get_str(fields::EVENT_ACTION) == Some("passed-authentication") => {
+            (&["authentication"], &["start", "allowed"], "success")
+        }
+        _ if event.get_str(fields::EVENT_ACTION) == Some("failed-attempt") => {
+            (&["authentication"], &["start", "denied"], "failure")
+        }
+        "CISE_TACACS_Accounting" => (&["configuration", "session"], &["info"], ""),
         _ if accounting => {
             let kind: &[&'static str] = match row.get(&["Acct-Status-Type"]) {
                 "Start" => &["start"],
@@ -208,6 +217,7 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
     };
     put::words(fields::EVENT_CATEGORY, words, event);
     put::words(fields::EVENT_TYPE, kind, event);
+    put::words(fields::EVENT_TYPE, &["info"], event);
     if !outcome.is_empty() {
         event.set(fields::EVENT_OUTCOME, Value::Str(outcome));
     }

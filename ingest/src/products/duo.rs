@@ -69,7 +69,7 @@ impl Parser for Duo {
             || !surfaced && row.has("txid");
         if authentication {
             put::words(fields::EVENT_CATEGORY, &["authentication"], event);
-            put::words(fields::EVENT_TYPE, &["start"], event);
+            put::words(fields::EVENT_TYPE, &["start", "info"], event);
             event.push_str(fields::EVENT_ACTION, row.get(&["event_type"]));
             match row.get(&["result"]).to_ascii_lowercase().as_str() {
                 "success" => {
@@ -141,7 +141,7 @@ fn administrator<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         ("iam", "change")
     };
     put::words(fields::EVENT_CATEGORY, &[category], event);
-    put::words(fields::EVENT_TYPE, &[kind, "admin"], event);
+    put::words(fields::EVENT_TYPE, &[kind, "admin", "info"], event);
     if login {
         event.push(fields::EVENT_OUTCOME, Value::Str(if action.contains("error") { "failure" } else { "success" }));
     }

@@ -72,11 +72,15 @@ impl Parser for Freeradius {
         event.push_str(fields::LOG_LEVEL, level);
         let text = request_number(text);
         event.push_str(fields::MESSAGE, text);
-        if !self.login(text, arena, event) && !known {
+        if !self.login(text, arena, event) && !unknown_client(text, event) && !known {
             return Err(Reason("neither a login nor a log level of FreeRADIUS"));
         }
         if !event.has(fields::EVENT_TYPE) {
-            put::words(fields::EVENT_TYPE, &[if level == "Error" { "error" } else { "info" }], event);
+            put::words(
+                fields::EVENT_TYPE,
+                &[if level.eq_ignore_ascii_case("error") { "error" } else { "info" }],
+                event,
+            );
         }
         Ok(())
     }
@@ -98,10 +102,11 @@ impl Freeradius {
             return false;
         }
         let outcome = if denied { "failure" } else { "success" };
-        put::class(&Class { category: &["authentication"], kind: &["start"], action: "login", outcome }, event);
+        put::class(&Class { category: &["authentication"], kind: &["start", "info"], action: "login", outcome }, event);
         put::words(fields::EVENT_TYPE, &[if denied { "denied" } else { "allowed" }], event);
         let (lead, rest) = text.split_once(": [").unwrap_or((text, ""));
         if let Some((_, reason)) = lead.split_once('(') {
+            let reason = reason.trim_end();
             event.push_str(fields::EVENT_REASON, reason.strip_suffix(')').unwrap_or(reason));
         }
         // The user's own text may hold brackets: the client's part is the last.
@@ -174,6 +179,33 @@ impl Freeradius {
         put::class(&class, event);
         row.keep("radius.", &["User-Password"], &mut self.names, event);
     }
+}
+
+/// `Ignoring request to auth address * port 1812 ... from unknown client 192.0.2.9 port 41022 proto udp`: whether it is that.
+fn unknown_client<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
+    let Some((_, peer)) = text.split_once("from unknown client ").filter(|_| text.starts_with("Ignoring request"))
+    else {
+        return false;
+    };
+    let mut words = peer.split(' ');
+    put::end(&put::SOURCE, words.next().unwrap_or(""), event);
+    while let Some(word) = words.next() {
+        match word {
+            "port" => put::port(fields::SOURCE_PORT, words.next().unwrap_or(""), event),
+            "proto" => crate::flow_text::transport(words.next().unwrap_or(""), event),
+            _ => {}
+        }
+    }
+    put::class(
+        &Class {
+            category: &["network"],
+            kind: &["denied", "connection"],
+            action: "unknown-client",
+            outcome: "failure",
+        },
+        event,
+    );
+    true
 }
 
 /// `Fri Nov 20 10:00:00 2026`.

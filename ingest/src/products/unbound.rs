@@ -51,11 +51,18 @@ impl Parser for Unbound {
         } else {
             let head = syslog::parse(line, context);
             put::header(&head, event);
+            event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
             if let Some(name) = head.appname {
                 known = name.contains("unbound");
                 text = head.message;
             } else if !head.message.is_empty() {
                 text = head.message;
+            }
+            // Its own tag is no tag of syslog: `unbound[1234:0] info: `.
+            if let Some((process, rest)) = text.split_once(' ').filter(|(process, _)| process.starts_with("unbound[")) {
+                known = true;
+                put::count(fields::PROCESS_PID, put::between(process, "[", ":").unwrap_or(""), event);
+                text = rest;
             }
             if let Some((ids, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once("] ")) {
                 put::count(fields::PROCESS_PID, ids.split(':').next().unwrap_or(""), event);

@@ -335,6 +335,10 @@ pub(crate) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
     let lower = text.to_ascii_lowercase();
     let (year, month, day, rest) = match &numbers[..] {
         [year @ 1970..=2261, month, day, rest @ ..] => (*year, *month, *day, rest),
+        // `20/11/2026` can only be the day first.
+        [day @ 13..=31, month @ 1..=12, year @ 1970..=2261, rest @ ..] if text.contains('/') => {
+            (*year, *month, *day, rest)
+        }
         [month, day, year @ 1970..=2261, rest @ ..] if text.contains('/') => (*year, *month, *day, rest),
         _ => return None,
     };

@@ -39,6 +39,8 @@ pub(super) fn read(program: &str, entry: &mut Entry<'_, '_>) {
         "internal-sftp" | "sftp-server" => sftp(entry),
         "xinetd" => xinetd(entry),
         "snmpd" => snmp(entry),
+        "amavis" => amavis(entry),
+        "clamd" | "clamav-milter" => clamav(entry),
         _ if program.starts_with("fail2ban") => fail2ban(entry),
         _ => wrapped(entry),
     }
@@ -206,6 +208,53 @@ fn fail2ban(entry: &mut Entry<'_, '_>) {
     }
     entry.text(fields::RULE_NAME, jail);
     entry.source(word(rest).0);
+}
+
+/// `(901-01) Blocked INFECTED (Eicar) {...}, [192.0.2.1]:41022 <a@example.jp> -> <b@example.jp>, ..., Message-ID: <m@x>, ...`
+fn amavis(entry: &mut Entry<'_, '_>) {
+    let text = entry.message;
+    let Some((verdict, rest)) = text
+        .split_once(") ")
+        .map(|(_, rest)| rest)
+        .filter(|rest| rest.starts_with("Blocked ") || rest.starts_with("Passed "))
+        .and_then(|rest| rest.split_once(" {"))
+    else {
+        return;
+    };
+    let infected = verdict.contains("INFECTED");
+    let category: &'static [&'static str] = if infected { &["email", "malware"] } else { &["email"] };
+    let blocked = verdict.starts_with("Blocked");
+    entry.class(&Class {
+        category,
+        kind: if blocked { &["info", "denied"] } else { &["info", "allowed"] },
+        action: if blocked { "mail-blocked" } else { "mail-passed" },
+        outcome: "",
+    });
+    entry.text(fields::EVENT_REASON, verdict);
+    entry.text(fields::RULE_NAME, between(verdict, "(", ")").unwrap_or(""));
+    entry.source(between(rest, ", [", "]").unwrap_or(""));
+    entry.source_port(between(rest, "]:", " ").unwrap_or(""));
+    if let Some((from, to)) = rest.split_once(" -> ") {
+        entry
+            .text(fields::EMAIL_FROM_ADDRESS, from.rsplit_once('<').map_or("", |(_, name)| name.trim_end_matches('>')));
+        entry.text(fields::EMAIL_TO_ADDRESS, between(to, "<", ">").unwrap_or(""));
+    }
+    entry.text(fields::EMAIL_MESSAGE_ID, between(rest, "Message-ID: <", ">").unwrap_or(""));
+}
+
+/// `/srv/a.exe: Eicar-Signature FOUND`
+fn clamav(entry: &mut Entry<'_, '_>) {
+    let found = entry.message.trim().strip_suffix(" FOUND").and_then(|text| text.rsplit_once(": "));
+    if let Some((file, name)) = found {
+        entry.class(&Class {
+            category: &["malware", "file"],
+            kind: &["info"],
+            action: "malware-detected",
+            outcome: "",
+        });
+        path(entry, fields::FILE_PATH, file.rsplit_once(" -> ").map_or(file, |(_, file)| file));
+        entry.text(fields::RULE_NAME, name);
+    }
 }
 
 /// tcp_wrappers: `connect from host.example.jp (192.0.2.1)`, `refused connect from 192.0.2.1 (192.0.2.1)`

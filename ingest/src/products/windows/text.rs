@@ -8,13 +8,14 @@
 
 use super::labels::{self, Section};
 use super::reading::Reading;
+use crate::syslog;
 
 /// The most pieces of one message that are looked at.
 const PIECES_MAX: usize = 400;
 
 /// Reads a rendered message; `false` when nothing in it is known.
 pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
-    let text = text.trim();
+    let text = headed(text.trim(), reading);
     let title = pieces(text).next().unwrap_or("").trim();
     if reading.record.header.event_id.is_empty()
         && let Some(event_id) = labels::event_of_title(title)
@@ -28,6 +29,39 @@ pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
     }
     labelled(text, reading);
     !reading.record.header.event_id.is_empty()
+}
+
+/// Takes the syslog header that an agent wrote, and the event id and the audit's outcome that some write before the text:
+/// `Nov 20 10:00:00 dc01 Security-Auditing: 4625: AUDIT_FAILURE An account failed to log on.`
+fn headed<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> &'a str {
+    let head = syslog::parse(text, reading.context);
+    if head.timestamp.is_none() && head.priority.is_none() {
+        return text;
+    }
+    let header = &mut reading.record.header;
+    header.time = header.time.or(head.timestamp);
+    header.computer = head.hostname.unwrap_or(header.computer);
+    let program = head.appname.unwrap_or("");
+    if program.ends_with("Security-Auditing") {
+        (header.provider, header.channel) = ("Microsoft-Windows-Security-Auditing", "Security");
+    } else if !program.is_empty() {
+        header.provider = program;
+    }
+    let mut text = head.message;
+    if let Some((code, rest)) = text.split_once(": ")
+        && (1..=5).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        header.event_id = code;
+        text = rest;
+    }
+    for word in ["AUDIT_SUCCESS", "AUDIT_FAILURE", "Audit Success", "Audit Failure"] {
+        if let Some(rest) = text.strip_prefix(word) {
+            text = rest.trim_start_matches([':', ' ']);
+            reading.keyword(word);
+        }
+    }
+    text
 }
 
 /// Takes what stands after each known label.
