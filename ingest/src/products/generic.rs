@@ -9,6 +9,7 @@ mod json;
 mod key_value;
 mod ocsf;
 mod plain;
+mod trend_micro;
 
 use std::collections::HashMap;
 

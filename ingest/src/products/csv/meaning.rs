@@ -135,9 +135,9 @@ fn url<'a>(cell: &'a str, event: &mut Event<'a>) {
 fn outcome<'a>(cell: &'a str, event: &mut Event<'a>) {
     let lower = cell.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["失敗", "エラ", "異常", "不可", "拒否", "fail", "error", "denied", "ng"]) {
+    if lower == "ng" || says(&["失敗", "エラ", "異常", "不可", "拒否", "fail", "error", "denied"]) {
         event.set(fields::EVENT_OUTCOME, Value::Str("failure"));
-    } else if says(&["成功", "正常", "完了", "許可", "success", "succeeded", "ok"]) {
+    } else if lower == "ok" || says(&["成功", "正常", "完了", "許可", "success", "succeeded"]) {
         event.set(fields::EVENT_OUTCOME, Value::Str("success"));
     } else {
         put::text(fields::EVENT_REASON, cell, event);
@@ -162,6 +162,9 @@ const CLASSES: &[(&[&str], &str, &str)] = &[
     (&["印刷", "プリント", "print"], "file", "access"),
     (&["ファイル", "file"], "file", "info"),
     (&["usb", "デバイス", "媒体", "device"], "host", "info"),
+    (&["電源on", "システム起動"], "host", "start"),
+    (&["電源off", "シャットダウン", "スリープ", "shutdown"], "host", "end"),
+    (&["電源", "ウィンドウ", "アクティブ", "画面"], "host", "info"),
     (&["アプリ", "プロセス", "実行", "起動", "process"], "process", "start"),
     (&["通信", "接続", "connect"], "network", "connection"),
 ];
@@ -185,6 +188,14 @@ pub(super) fn settle(event: &mut Event<'_>) {
             put::words(fields::EVENT_CATEGORY, &["network"], event);
             put::words(fields::EVENT_TYPE, &["connection"], event);
         }
+    }
+    // A program that was started is told by its file's name.
+    if event.get_str(fields::EVENT_CATEGORY) == Some("process")
+        && !event.has(fields::PROCESS_NAME)
+        && let Some(name) = event.get_str(fields::FILE_NAME).filter(|name| name.to_ascii_lowercase().ends_with(".exe"))
+    {
+        event.push(fields::PROCESS_NAME, Value::Str(name));
+        event.push_str(fields::PROCESS_EXECUTABLE, event.get_str(fields::FILE_PATH).unwrap_or(""));
     }
     let says = |words: &[&str]| words.iter().any(|word| action.contains(word));
     if says(&[
