@@ -280,6 +280,19 @@ fn columns<'a>(line: &'a str, separator: char, arena: &'a Bump) -> BumpVec<'a, C
     columns
 }
 
+/// The columns of a line as text, for a source that says itself what they are; what is percent-encoded is decoded, but
+/// for quoted requests and URLs.
+pub(super) fn cells<'a>(line: &'a str, arena: &'a Bump) -> BumpVec<'a, &'a str> {
+    let columns = columns(line, separator(line), arena);
+    BumpVec::from_iter_in(
+        columns.iter().map(|column| match column {
+            Column::Bare(text) if !text.contains("://") => plus_and_percent(text, arena),
+            Column::Bare(text) | Column::Quoted(text) | Column::Bracketed(text) => text,
+        }),
+        arena,
+    )
+}
+
 /// `GET http://... HTTP/1.1`.
 fn is_request(text: &str) -> bool {
     text.contains(" HTTP/")

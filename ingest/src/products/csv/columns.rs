@@ -267,6 +267,28 @@ const KNOWN: &[(&str, To)] = &[
     ("コマンド", To::Text(fields::PROCESS_COMMAND_LINE)),
     ("コマンドライン", To::Text(fields::PROCESS_COMMAND_LINE)),
     ("commandline", To::Text(fields::PROCESS_COMMAND_LINE)),
+    ("リクエスト", To::Request),
+    ("リクエスト行", To::Request),
+    ("request", To::Request),
+    ("requestline", To::Request),
+    ("ステタスコド", To::HttpStatus),
+    ("httpステタス", To::HttpStatus),
+    ("httpステタスコド", To::HttpStatus),
+    ("statuscode", To::HttpStatus),
+    ("httpstatus", To::HttpStatus),
+    ("メソッド", To::Text(fields::HTTP_REQUEST_METHOD)),
+    ("method", To::Text(fields::HTTP_REQUEST_METHOD)),
+    ("リファラ", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("referer", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("referrer", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("ユザエジェント", To::Text(fields::USER_AGENT_ORIGINAL)),
+    ("useragent", To::Text(fields::USER_AGENT_ORIGINAL)),
+    ("送信バイト数", To::Text(fields::HTTP_REQUEST_BYTES)),
+    ("送信サイズ", To::Text(fields::HTTP_REQUEST_BYTES)),
+    ("受信バイト数", To::Text(fields::HTTP_RESPONSE_BYTES)),
+    ("受信サイズ", To::Text(fields::HTTP_RESPONSE_BYTES)),
+    ("コンテンツタイプ", To::Text(fields::HTTP_RESPONSE_MIME_TYPE)),
+    ("contenttype", To::Text(fields::HTTP_RESPONSE_MIME_TYPE)),
     ("url", To::Url),
     ("アクセス先url", To::Url),
     ("アクセス先", To::Url),
@@ -314,7 +336,7 @@ pub(super) fn column(name: &str) -> Column {
     if matches!(name, "" | "-" | "_") {
         return Column::Skip;
     }
-    if let Some(known) = known(name) {
+    if let Some(known) = known(name).or_else(|| squid_code(name)) {
         return known;
     }
     match ecs(name) {
@@ -322,6 +344,39 @@ pub(super) fn column(name: &str) -> Column {
         Some(field) => Column::Known(To::Text(field)),
         None => Column::Own(name.to_owned()),
     }
+}
+
+/// A code of Squid's `logformat`, with its width, quoting and argument, or two that Squid writes as one word.
+fn squid_code(name: &str) -> Option<Column> {
+    let code = name.strip_prefix('%')?;
+    let code =
+        code.trim_start_matches(['"', '[', '#', '/', '\'', '-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    if code.starts_with("ts") || matches!(code, "tl" | "tg") || code.starts_with('{') && code.ends_with("tl") {
+        return Some(Column::Time(Stamp::Whole));
+    }
+    Some(Column::Known(match code {
+        "tr" => To::Millis,
+        ">a" | ">A" => To::End(SOURCE),
+        _ if code.starts_with(">a:") => To::End(SOURCE),
+        ">p" => To::Text(fields::SOURCE_PORT),
+        "<a" | "<A" => To::End(DESTINATION),
+        "<p" => To::Text(fields::DESTINATION_PORT),
+        "un" | "ul" | "ui" | "ue" | "us" => To::User,
+        "rm" | ">rm" => To::Text(fields::HTTP_REQUEST_METHOD),
+        "ru" | ">ru" => To::Url,
+        "rv" | ">rv" => To::Text(fields::HTTP_VERSION),
+        ">Hs" | "<Hs" | "Hs" => To::HttpStatus,
+        "<st" => To::Text(fields::HTTP_RESPONSE_BYTES),
+        ">st" => To::Text(fields::HTTP_REQUEST_BYTES),
+        "mt" => To::Text(fields::HTTP_RESPONSE_MIME_TYPE),
+        "Sh" => To::Text(fields::SQUID_HIERARCHY_CODE),
+        "ssl::>sni" => To::Text(fields::TLS_CLIENT_SERVER_NAME),
+        _ if code.starts_with("Ss") => To::SquidResult,
+        _ if code.starts_with("Sh/") => To::SquidPeer,
+        _ if code.contains("User-Agent") => To::Text(fields::USER_AGENT_ORIGINAL),
+        _ if code.contains("Referer") => To::Text(fields::HTTP_REQUEST_REFERRER),
+        _ => return None,
+    }))
 }
 
 fn known(name: &str) -> Option<Column> {
@@ -377,7 +432,10 @@ pub(crate) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
     if let Some(stamp) = time::iso(text, &context.zone).or_else(|| time::common_log(text, &context.zone)) {
         return Some(stamp);
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && matches!(text.len(), 10 | 13) {
+    // Seconds or milliseconds since 1970, also with a fraction.
+    let whole = text.split('.').next().unwrap_or("");
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if digits && matches!(whole.len(), 10 | 13) && text.bytes().filter(|byte| *byte == b'.').count() <= 1 {
         return time::epoch(text);
     }
     if let Some((stamp, length)) = time::rfc3164_prefix(text, context)

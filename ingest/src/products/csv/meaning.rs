@@ -42,6 +42,16 @@ pub(super) enum To {
     Url,
     /// Mail addresses, separated by `;` or `,`.
     Recipients,
+    /// A request line: `GET http://... HTTP/1.1`.
+    Request,
+    /// The status of an answer.
+    HttpStatus,
+    /// An elapsed time in milliseconds.
+    Millis,
+    /// Squid's result, with the status or not: `TCP_MISS/200`.
+    SquidResult,
+    /// Squid's hierarchy and peer: `HIER_DIRECT/192.0.2.1`.
+    SquidPeer,
 }
 
 /// Sets what a cell says.
@@ -81,6 +91,25 @@ pub(super) fn put<'a>(to: To, cell: &'a str, context: &Context, arena: &'a Bump,
         To::Hash => hash(cell, event),
         To::Process => process(cell, event),
         To::Url => url(cell, event),
+        To::Request => _ = put::request(cell, arena, event),
+        To::HttpStatus => put::status(cell, event),
+        To::Millis => {
+            if let Ok(millis @ 0..) = cell.parse::<i64>() {
+                event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
+            }
+        }
+        To::SquidResult => {
+            let (code, status) = cell.split_once(['/', ':']).unwrap_or((cell, ""));
+            put::text(fields::EVENT_ACTION, code, event);
+            event.push_str(fields::SQUID_CODE, code);
+            put::status(status, event);
+        }
+        To::SquidPeer => {
+            let (code, peer) = cell.split_once('/').unwrap_or((cell, ""));
+            event.push_str(fields::SQUID_HIERARCHY_CODE, code);
+            event.push_str(fields::SQUID_PEER, peer);
+            put::end(&put::DESTINATION, peer, event);
+        }
         To::Recipients => {
             for address in cell.split([';', ',']).map(str::trim).filter(|address| !address.is_empty()) {
                 event.push_unique(fields::EMAIL_TO_ADDRESS, Value::Str(address));
