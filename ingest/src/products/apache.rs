@@ -175,6 +175,8 @@ fn what<'a>(message: &'a str, event: &mut Event<'a>) {
     }) {
         put::class(&LOGIN_FAILED, event);
         put::user(name.trim_matches(['`', '\'']), event);
+        // Behind `not found: ` stands the path.
+        let why = if why.starts_with(" not found") { "user not found" } else { why };
         event.push_str(fields::EVENT_REASON, why.rsplit_once(": ").map_or(why, |(_, why)| why).trim());
     } else if text.starts_with("client denied by server configuration")
         || text.starts_with("access to ") && text.contains(" failed")

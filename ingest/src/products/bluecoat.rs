@@ -192,6 +192,7 @@ fn appliance<'a>(line: &'a str, event: &mut Event<'a>) -> Option<()> {
         .iter()
         .find_map(|word| line.find(word));
     let text = line.get(..at?)?;
+    let text = text.strip_prefix("ProxySG: ").unwrap_or(text);
     let text = text.rsplit_once('(').map_or(text, |(text, _)| text).trim();
     let (code, text) = text.split_once(' ').filter(|(code, _)| code.len() <= 8).unwrap_or(("", text));
     event.push_str(fields::EVENT_CODE, code);
@@ -274,7 +275,13 @@ fn pairs<'a>(line: &'a str, arena: &'a Bump) -> Option<Row<'a>> {
 fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     put::end(&put::SOURCE, row.get(&["c-ip", "x-client-address"]), event);
     row.put(TABLE, event);
-    put::user(row.get(&["cs-username", "cs-user", "cs-userdn"]), event);
+    let user = row.get(&["cs-username", "cs-user", "cs-userdn"]);
+    // A user of a directory is a path: `cn=sato,ou=soumu,dc=example`.
+    let user = user
+        .strip_prefix("cn=")
+        .or_else(|| user.strip_prefix("CN="))
+        .map_or(user, |rest| rest.split(',').next().unwrap_or(rest));
+    put::user(user, event);
     elff::http(row, arena, event);
     let action = row.get(&["s-action"]);
     event.push_str(fields::EVENT_ACTION, action);

@@ -166,8 +166,13 @@ impl Parser for CiscoUmbrella {
         let (names, kind) = kind_of(&cells).ok_or(Reason("columns of no known Umbrella log"))?;
         // The first versions of the proxy log gave every identity before the internal address.
         let mut cells = cells;
-        let first_version = kind == "proxy" && put::ip(cells[2]).is_none() && is_verdict(cells[7]);
-        let identities = if first_version { cells.remove(2) } else { "" };
+        let first =
+            kind == "proxy" && !cells[2].is_empty() && put::ip(cells[2]).is_none() && put::ip(cells[3]).is_some();
+        let identities = if first { cells.remove(2) } else { "" };
+        if first && is_verdict(cells[5]) {
+            // Nor had they the server's address.
+            cells.insert(4, "");
+        }
         let mut row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
             Some(at) => aligned(&cells, at, arena),
             None => Row::of_cells(names, cells.iter().copied(), arena),

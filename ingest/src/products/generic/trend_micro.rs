@@ -24,7 +24,9 @@ pub(super) fn settle<'a>(product: &str, code: &'a str, name: &'a str, event: &mu
         put::class(&class, event);
         if alert {
             event.set(f::EVENT_KIND, Value::Str("alert"));
-            put::text(f::RULE_NAME, name, event);
+            if name != code && name.parse::<u32>().is_err() {
+                put::text(f::RULE_NAME, name, event);
+            }
         }
     }
     let action = event.get_str(f::EVENT_ACTION).unwrap_or("").to_ascii_lowercase();
