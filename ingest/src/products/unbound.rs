@@ -80,6 +80,7 @@ impl Parser for Unbound {
             return Err(Reason("neither a query nor a line of Unbound"));
         }
         put::constants(CONSTANT, event);
+        put::text(fields::PROCESS_NAME, "unbound", event);
         if !event.has(fields::EVENT_TYPE) {
             put::words(fields::EVENT_TYPE, &["info"], event);
         }

@@ -66,9 +66,15 @@ impl Parser for WindowsDhcp {
             put::end(&put::SOURCE, at(4), event);
             event.push(fields::HOST_IP, Value::Ip(ip));
         }
-        event.push_str(fields::HOST_NAME, at(5));
-        event.push_str(fields::HOST_HOSTNAME, at(5));
-        event.push_str(fields::SOURCE_DOMAIN, at(5));
+        // Who may serve is said of a domain; an address in conflict has no name.
+        let rogue = matches!(code.parse::<u32>(), Ok(50..=64));
+        if rogue {
+            event.push_str(fields::HOST_DOMAIN, at(5));
+        } else if at(5) != "BAD_ADDRESS" {
+            event.push_str(fields::HOST_NAME, at(5));
+            event.push_str(fields::HOST_HOSTNAME, at(5));
+            event.push_str(fields::SOURCE_DOMAIN, at(5));
+        }
         // DHCPv6: error code, length and bytes of the client's identifier, user name.
         let v6 = code.len() == 5;
         if let Some(mac) = hardware(at(6), arena).filter(|_| !v6) {

@@ -167,7 +167,9 @@ impl Parser for WindowsNps {
         }
         put::constants(CONSTANT, event);
         row.put(TABLE, event);
-        put::user(who(&row), event);
+        let (user, path) = who(&row);
+        put::user(user, event);
+        event.push_str(fields::USER_FULL_NAME, path.rsplit('/').next().unwrap_or(""));
         let station = row.get(&["Calling-Station-Id"]);
         match mac(station, arena) {
             Some(mac) => event.push(fields::SOURCE_MAC, Value::Str(mac)),
@@ -179,11 +181,16 @@ impl Parser for WindowsNps {
     }
 }
 
-/// The user: as Windows knows it, else as asked for. A path in the directory (`example.jp/Users/Sato`) is no name.
-fn who<'a>(row: &Row<'a>) -> &'a str {
+/// The user: as Windows knows it, else as asked for; and the path in the directory (`example.jp/Users/Sato Ichiro`), which
+/// is no account's name.
+fn who<'a>(row: &Row<'a>) -> (&'a str, &'a str) {
     let known = row.get(&["SAM-Account-Name", "Fully-Qualifed-User-Name", "Fully-Qualified-User-Name"]);
     let asked = row.get(&["User-Name"]);
-    if known.contains('\\') || asked.is_empty() { known } else { asked }
+    match (known.contains('\\'), known.contains('/')) {
+        (true, _) => (known, ""),
+        (false, true) => (asked, known),
+        (false, false) => (if asked.is_empty() { known } else { asked }, ""),
+    }
 }
 
 /// `192.0.2.3,EXAMPLE\sato,11/20/2026,10:00:00,IAS,NPS01,4,192.0.2.3,4136,1,...`.
