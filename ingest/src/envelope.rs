@@ -10,7 +10,7 @@
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
 //! a document or of OTLP, and Windows events only one that is JSON or XML itself: so what Winlogbeat sends, or ECS, passes
-//! whole. Where the product does not understand the line but the whole, the whole counts. What the line does not say is
+//! whole. A header of syslog before a line whose product expects none is taken off. Where the product does not understand the line but the whole, the whole counts. What the line does not say is
 //! taken from the envelope: its time, host, path, and every other name; `event.original` stays the whole record.
 
 use bumpalo::Bump;
@@ -20,7 +20,7 @@ use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
 use crate::products::otlp::{self, Otlp};
-use crate::time;
+use crate::{syslog, time};
 
 /// The members of Splunk's envelope, beside `event`.
 const HEC: [&[u8]; 6] = [b"time", b"host", b"source", b"sourcetype", b"index", b"fields"];
@@ -92,7 +92,16 @@ impl Envelope {
             _ => None,
         };
         match opened {
-            None => parser.parse(record, context, arena, event),
+            None => {
+                let parsed = parser.parse(record, context, arena, event);
+                if parsed.is_err()
+                    && self.product != Product::Documents
+                    && behind_header(parser, record, context, arena, event)
+                {
+                    return Ok(());
+                }
+                parsed
+            }
             Some(Opened::Container { line }) => {
                 let parsed = parser.parse(line, context, arena, event);
                 // The engine's time, where the line has none.
@@ -188,6 +197,40 @@ impl Envelope {
             }
         }
     }
+}
+
+/// Reads what stands behind a header that the product does not expect: `<PRI>` alone, or a whole header of syslog. Whether
+/// the product understood it; then the header says what the line does not.
+fn behind_header<'a>(
+    parser: &mut dyn Parser,
+    record: &'a str,
+    context: &Context,
+    arena: &'a Bump,
+    event: &mut Event<'a>,
+) -> bool {
+    let head = syslog::parse(record, context);
+    let (_, bare) = syslog::without_priority(record);
+    let mut last = record.len();
+    for line in [bare, head.message] {
+        let line = line.trim_start();
+        if line.is_empty() || line.len() >= last {
+            continue;
+        }
+        last = line.len();
+        let mut inner = Event::new_in(arena);
+        if parser.parse(line, context, arena, &mut inner).is_err() {
+            continue;
+        }
+        let mut outer = Event::new_in(arena);
+        head.apply(&mut outer);
+        if line.len() < bare.len() {
+            outer.push_str(f::HOST_NAME, head.hostname.unwrap_or(""));
+        }
+        merge(&outer, "", &mut inner);
+        *event = inner;
+        return true;
+    }
+    false
 }
 
 /// What a container engine wrapped: `TIME stdout F LINE`, as the CRI writes it (`P` for a part of a line).
@@ -383,6 +426,23 @@ mod tests {
         let bare =
             r#"2026-11-20T00:00:01.5Z stderr F 192.0.2.1 - - [20/Nov/2026:10:00:00 +0900] "GET / HTTP/1.1" 200 5"#;
         assert_eq!(read("nginx", bare, &[f::SOURCE_IP, f::TIMESTAMP]), ["192.0.2.1", "2026-11-20T01:00:00Z"]);
+    }
+
+    #[test]
+    fn a_header_that_the_product_does_not_expect_is_taken_off() {
+        let radius = "Fri Nov 20 10:00:00 2026 : Auth: Login OK: [sato] (from client ap01 port 0)";
+        let error = "2026/11/20 10:00:00 [error] 7#7: *5 access forbidden by rule, client: 192.0.2.1, server: _";
+        for (product, line, value) in [("freeradius", radius, "sato"), ("nginx", error, "")] {
+            for head in
+                ["<134>", "<134>Nov 20 10:00:00 host01 app[5]: ", "<134>1 2026-11-20T01:00:00Z host01 app 5 - - "]
+            {
+                let found =
+                    read(product, &format!("{head}{line}"), &[f::USER_NAME, f::EVENT_KIND, f::LOG_SYSLOG_PRIORITY]);
+                assert_eq!(found, [value, "event", "134"], "{head}{line}");
+            }
+        }
+        let found = read("squid", "<134>Nov 20 10:00:00 host01 not a squid line", &[f::EVENT_KIND, f::TIMESTAMP]);
+        assert_eq!(found, ["pipeline_error", "2026-11-20T01:00:00Z"]);
     }
 
     #[test]

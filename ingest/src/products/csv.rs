@@ -177,6 +177,26 @@ impl Parser for Csv {
         if line.trim().is_empty() {
             return Err(Reason("empty line"));
         }
+        // The row's own time says when it happened, the header's when it was sent.
+        let sent = event.get(fields::TIMESTAMP);
+        event.remove(fields::TIMESTAMP);
+        let parsed = self.cells(line, context, arena, event);
+        if let Some(sent) = sent.filter(|_| !event.has(fields::TIMESTAMP)) {
+            event.push(fields::TIMESTAMP, sent);
+        }
+        parsed
+    }
+}
+
+impl Csv {
+    /// A header line or a row.
+    fn cells<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
         let separator = self.separator.unwrap_or(match () {
             () if line.contains('\t') => '\t',
             () if line.contains(';') && !line.contains(',') => ';',
@@ -205,9 +225,7 @@ impl Parser for Csv {
         meaning::settle(event);
         Ok(())
     }
-}
 
-impl Csv {
     fn row<'a>(&mut self, cells: &[&'a str], context: &Context, arena: &'a Bump, event: &mut Event<'a>) {
         let (mut date, mut clock) = ("", "");
         let columns = std::mem::take(&mut self.columns);

@@ -37,7 +37,8 @@ impl Parser for WindowsDhcp {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let mut text = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}', '\t']);
-        if text.starts_with('<') || time::rfc3164_prefix(text, context).is_some() {
+        let stamped = time::rfc3164_prefix(text, context).is_some() || time::iso_prefix(text, &context.zone).is_some();
+        if text.starts_with('<') || stamped {
             let head = syslog::parse(text, context);
             put::observer(&head, event);
             text = head.message;

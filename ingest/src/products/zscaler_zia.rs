@@ -234,8 +234,12 @@ fn text_feed<'a>(line: &'a str, context: &Context, arena: &'a Bump, event: &mut 
         }
         let (stamp, _) = line.split_once('\t').unwrap_or((line, ""));
         if !stamp.contains('=') {
+            // Behind a header the record's own time is the last: `2026-11-20 10:00:04`.
+            const LENGTH: usize = 19;
+            let own = stamp.len().checked_sub(LENGTH).and_then(|at| stamp.get(at..));
+            let own = own.filter(|own| time::iso_prefix(own, &context.zone).is_some());
             let at = stamp.find('>').filter(|_| stamp.starts_with('<')).map_or(0, |at| at + 1);
-            row.push("time", &stamp[at..]);
+            row.push("time", own.unwrap_or(&stamp[at..]));
         }
         return row;
     }
