@@ -222,9 +222,11 @@ fn behind_header<'a>(
             continue;
         }
         let mut outer = Event::new_in(arena);
-        head.apply(&mut outer);
-        if line.len() < bare.len() {
+        if line.len() < bare.trim_start().len() {
+            head.apply(&mut outer);
             outer.push_str(f::HOST_NAME, head.hostname.unwrap_or(""));
+        } else if let Some(priority) = head.priority {
+            syslog::apply_priority(priority, &mut outer);
         }
         merge(&outer, "", &mut inner);
         *event = inner;
