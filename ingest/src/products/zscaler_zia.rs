@@ -419,7 +419,6 @@ fn audit<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     email(admin, event);
     event.push_str(fields::USER_NAME, admin.split('@').next().unwrap_or(""));
     put::end(&put::SOURCE, row.get(&["clientip"]), event);
-    event.push_str(fields::EVENT_ID, row.get(&["recordid"]));
     let action = row.get(&["action"]);
     json_keys::lower(fields::EVENT_ACTION, action, arena, event);
     match row.get(&["result"]) {
