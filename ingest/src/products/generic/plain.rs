@@ -3,22 +3,20 @@
 //! The names are those of `key_value`. A field that the object sets by its ECS name stays; the plain name is kept as well.
 //! At most [`SET_MAX`] fields of an event are set so; what a name means is asked once per name.
 
-use std::collections::HashMap;
-
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use stream::{Event, FieldId, Kind, Value, fields as f};
 
 use super::{To, key_value, outcome_of, push_end_with_port, push_fitting, push_transport, push_user};
-use crate::parser::{Context, Names};
+use crate::parser::Context;
 
 /// The most fields set of one event.
 const SET_MAX: usize = 64;
 
-/// What the names seen so far mean.
+/// What the names seen so far mean, by the number of their field; the table of fields bounds it.
 #[derive(Default)]
 pub(super) struct Plain {
-    known: HashMap<FieldId, Option<To>>,
+    known: Vec<Option<Option<To>>>,
 }
 
 impl Plain {
@@ -42,14 +40,11 @@ impl Plain {
     }
 
     fn to(&mut self, field: FieldId) -> Option<To> {
-        if let Some(to) = self.known.get(&field) {
-            return *to;
+        let index = field.index();
+        if self.known.len() <= index {
+            self.known.resize(index + 1, None);
         }
-        let to = key_value::of(field.name());
-        if self.known.len() < Names::MAX {
-            self.known.insert(field, to);
-        }
-        to
+        *self.known[index].get_or_insert_with(|| key_value::of(field.name()))
     }
 }
 
