@@ -16,6 +16,9 @@ const PIECES_MAX: usize = 400;
 /// Reads a rendered message; `false` when nothing in it is known.
 pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
     let text = headed(text.trim(), reading);
+    if text.contains("EventCode=") && text.contains("LogName=") {
+        named(text, reading);
+    }
     let title = pieces(text).next().unwrap_or("").trim();
     if reading.record.header.event_id.is_empty()
         && let Some(event_id) = labels::event_of_title(title)
@@ -47,7 +50,11 @@ fn headed<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> &'a str {
     } else if !program.is_empty() {
         header.provider = program;
     }
+    if let Some(data) = head.structured_data {
+        structured(data, reading);
+    }
     let mut text = head.message;
+    let header = &mut reading.record.header;
     if let Some((code, rest)) = text.split_once(": ")
         && (1..=5).contains(&code.len())
         && code.bytes().all(|byte| byte.is_ascii_digit())
@@ -62,6 +69,47 @@ fn headed<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> &'a str {
         }
     }
     text
+}
+
+/// Splunk's form: a time, `LogName=Security`, `EventCode=4624`, `ComputerName=...`, and at last `Message=` with the text.
+fn named<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    let instant = pieces(text).next().and_then(|stamp| crate::products::csv::instant(stamp.trim(), reading.context));
+    let header = &mut reading.record.header;
+    header.time = header.time.or(instant);
+    header.message = text.split_once("Message=").map_or("", |(_, message)| message);
+    for piece in pieces(text).take(PIECES_MAX) {
+        let Some((key, value)) = piece.trim().split_once('=') else { continue };
+        let header = &mut reading.record.header;
+        match key {
+            "LogName" => header.channel = value,
+            "SourceName" => header.provider = value,
+            "EventCode" => header.event_id = value,
+            "ComputerName" => header.computer = value,
+            "RecordNumber" => header.record_id = value,
+            "TaskCategory" => header.task = value,
+            "OpCode" => header.opcode = value,
+            "Type" => header.level = value,
+            "Sid" => header.user_sid = value,
+            "Keywords" => reading.keyword(value),
+            "Message" => break,
+            _ => {}
+        }
+    }
+    let header = &mut reading.record.header;
+    if header.channel == "Security" && header.provider.starts_with("Microsoft Windows security") {
+        header.provider = "Microsoft-Windows-Security-Auditing";
+    }
+}
+
+/// NXLog's fields in the structured data of RFC 5424.
+fn structured<'a>(data: &'a str, reading: &mut Reading<'_, 'a>) {
+    let arena = reading.arena;
+    syslog::params(data, arena, |_, name, value| match name {
+        "EventType" => reading.keyword(value),
+        "SeverityValue" | "Severity" | "OpcodeValue" | "SourceModuleName" | "SourceModuleType" => {}
+        _ if reading.header(name, value) => {}
+        _ => reading.data(name, value),
+    });
 }
 
 /// Takes what stands after each known label.
