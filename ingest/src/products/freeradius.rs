@@ -95,12 +95,14 @@ impl Freeradius {
 
     /// `Login OK: [user] (from client ap port 5 cli mac)`, `Login incorrect (reason): [user/password] (...)`.
     fn login<'a>(&mut self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-        let denied = ["Login incorrect", "Invalid user", "Multiple logins", "Rejected in"]
-            .iter()
-            .any(|lead| text.starts_with(lead));
-        if !(denied || text.starts_with("Login OK")) {
+        const DENIED: [&str; 4] = ["Login incorrect", "Invalid user", "Multiple logins", "Rejected in"];
+        // Appliances write words of their own before it. The first counts: what follows may be the user's text.
+        let found = DENIED.iter().chain(&["Login OK"]).filter_map(|lead| text.find(lead)).min();
+        let Some(text) = found.map(|at| &text[at..]).filter(|rest| rest.len() == text.len() || rest.contains(": ["))
+        else {
             return false;
-        }
+        };
+        let denied = !text.starts_with("Login OK");
         let outcome = if denied { "failure" } else { "success" };
         put::class(&Class { category: &["authentication"], kind: &["start", "info"], action: "login", outcome }, event);
         put::words(fields::EVENT_TYPE, &[if denied { "denied" } else { "allowed" }], event);
