@@ -368,6 +368,10 @@ fn proxy<'a>(row: &Row<'a>, event: &mut Event<'a>) {
             other => other,
         }),
     );
+    // Versions whose columns are not known as exactly may have another word there.
+    if !row.get(&["request_method"]).bytes().all(|byte| byte.is_ascii_uppercase()) {
+        event.remove(fields::HTTP_REQUEST_METHOD);
+    }
     put::status(row.get(&["status_code"]), event);
     let url = row.get(&["url"]);
     event.push_str(fields::URL_ORIGINAL, url);

@@ -264,7 +264,9 @@ impl Csv {
 /// A syslog header, if the line has one: a date alone is a cell.
 fn header<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) -> &'a str {
     let lead = line.trim_start();
-    if syslog::priority_prefix(lead).is_none() && time::rfc3164_prefix(lead, context).is_none() {
+    // `2026-11-20T10:00:00+09:00 gw01 app[5]: `; a row may begin with such a time too, but not with a program behind it.
+    let relayed = || time::iso_prefix(lead, &context.zone).is_some() && syslog::parse(lead, context).appname.is_some();
+    if syslog::priority_prefix(lead).is_none() && time::rfc3164_prefix(lead, context).is_none() && !relayed() {
         return line;
     }
     let head = syslog::parse(lead, context);

@@ -52,18 +52,19 @@ impl Parser for Freeradius {
     ) -> Result<(), Reason> {
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
         put::constants(CONSTANT, event);
-        let (text, known) = match own_time(line, context) {
-            Some((stamp, rest)) => {
-                event.set(fields::TIMESTAMP, Value::Time(stamp));
-                (rest.trim_start_matches([' ', ':']), rest.starts_with(" : "))
-            }
-            None => {
-                let head = syslog::parse(line, context);
-                put::header(&head, event);
-                event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
-                (head.message, head.appname.is_some_and(|name| name.contains("radius")))
-            }
-        };
+        let (mut text, mut known) = (line, false);
+        if own_time(line, context).is_none() {
+            let head = syslog::parse(line, context);
+            put::header(&head, event);
+            event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
+            (text, known) = (head.message, head.appname.is_some_and(|name| name.contains("radius")));
+        }
+        // Also behind a header, as a forwarded file has it.
+        if let Some((stamp, rest)) = own_time(text, context) {
+            event.set(fields::TIMESTAMP, Value::Time(stamp));
+            known |= rest.starts_with(" : ");
+            text = rest.trim_start_matches([' ', ':']);
+        }
         if text.contains("User-Name = ") || text.contains("Acct-Status-Type = ") || text.contains("Packet-Type = ") {
             self.detail(text, arena, event);
             return Ok(());

@@ -140,7 +140,8 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             }
         }
         if let Some(name) = waiting.take() {
-            put(name, piece, reading);
+            // An escaped tab before a value that begins like a path's part.
+            put(name, piece.trim_start_matches("\\t").trim_start(), reading);
         }
     }
 }
