@@ -444,7 +444,7 @@ mod tests {
             }
         }
         let found = read("squid", "<134>Nov 20 10:00:00 host01 not a squid line", &[f::EVENT_KIND, f::TIMESTAMP]);
-        assert_eq!(found, ["pipeline_error", "2026-11-20T01:00:00Z"]);
+        assert_eq!(found, ["pipeline_error", "2026-11-20T10:00:00Z"]);
     }
 
     #[test]

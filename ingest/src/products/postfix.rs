@@ -61,7 +61,9 @@ impl Parser for Postfix {
             }
             // The mail log is other daemons' too: Dovecot, amavis, OpenDKIM.
             self.others.parse(line, context, arena, event)?;
-            put::words(fields::EVENT_CATEGORY, &["email"], event);
+            if !event.has(fields::EVENT_CATEGORY) {
+                put::words(fields::EVENT_CATEGORY, &["email"], event);
+            }
             return Ok(());
         }
         put::header(&head, event);

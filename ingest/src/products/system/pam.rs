@@ -66,7 +66,7 @@ pub(super) fn words<'a>(entry: &mut Entry<'_, 'a>, body: &'a str) {
         entry.class(&LOCKED);
         entry.user(word(rest).0);
     } else if let Some((_, rest)) = body.split_once("not met by user ") {
-        entry.class(&DENIED);
+        // What follows from it the stack of modules decides.
         entry.user(unquote(rest));
         entry.text(fields::EVENT_REASON, body);
     } else if let Some(name) = between(body, "could not identify password for [", "]") {
