@@ -24,6 +24,8 @@ use crate::{syslog, time};
 
 /// The members of Splunk's envelope, beside `event`.
 const HEC: [&[u8]; 6] = [b"time", b"host", b"source", b"sourcetype", b"index", b"fields"];
+/// The member of a journal's record that is its message.
+const JOURNAL: &str = "MESSAGE";
 /// The most members of a document that are looked at for its line.
 const MEMBERS_MAX: usize = 256;
 
@@ -134,6 +136,10 @@ impl Envelope {
                         return Ok(());
                     }
                 }
+                if name == JOURNAL {
+                    // The header was made here.
+                    event.remove(f::LOG_SYSLOG_VERSION);
+                }
                 let mut outer = Event::new_in(arena);
                 self.json.parse(record, context, arena, &mut outer).ok();
                 merge(&outer, name, event);
@@ -161,7 +167,7 @@ impl Envelope {
         if self.product == Product::Lines
             && let Some(line) = journal_line(record, arena)
         {
-            return Some(Opened::Line { line, name: "MESSAGE" });
+            return Some(Opened::Line { line, name: JOURNAL });
         }
         let (line, name) = document_line(record, arena)?;
         let is_event = |line: &str| line.trim_start().starts_with(['{', '<']);

@@ -70,7 +70,7 @@ impl System {
         let mut packet = Event::new_in(arena);
         if self.netfilter.parse(line, context, arena, &mut packet).is_ok() {
             for (field, value) in packet.iter() {
-                if !event.has(field) || field.is_list() {
+                if !event.has(field) || field.is_list() || field == fields::SEKISHO_LOGSOURCE_SERVICE {
                     event.push_unique(field, value);
                 }
             }
