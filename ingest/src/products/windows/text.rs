@@ -114,6 +114,7 @@ fn structured<'a>(data: &'a str, reading: &mut Reading<'_, 'a>) {
 
 /// Takes what stands after each known label.
 pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    let escaped = text.contains("\\n") && !text.contains('\n');
     let mut section = Section::None;
     let mut waiting: Option<&'static str> = None;
     for piece in pieces(text).take(PIECES_MAX) {
@@ -140,8 +141,9 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             }
         }
         if let Some(name) = waiting.take() {
-            // An escaped tab before a value that begins like a path's part.
-            put(name, piece.trim_start_matches("\\t").trim_start(), reading);
+            // An escaped tab before a value that begins like a path's part; with real line ends it is the part of a path.
+            let value = if escaped { piece.trim_start_matches("\\t").trim_start() } else { piece };
+            put(name, value, reading);
         }
     }
 }
