@@ -71,7 +71,6 @@ impl Parser for CiscoIse {
         // The header ends at the host, which the header reader may take for text.
         let host = head.hostname.unwrap_or(put::word(head.message).0);
         event.push_str(fields::HOST_HOSTNAME, host);
-        event.push_str(fields::HOST_NAME, host);
         event.push_str(fields::OBSERVER_NAME, host);
         let (category, rest) = put::word(&line[at..]);
         if category == "CISE_Alarm" {
@@ -93,6 +92,8 @@ impl Parser for CiscoIse {
         let pairs = message(rest, context, arena, event);
         read(pairs, arena, &mut row);
         row.put(TABLE, event);
+        // The network device's name stands first, where the message has one.
+        put::text(fields::HOST_NAME, host, event);
         people(&row, arena, event);
         classify(category, &row, event);
         let taken = ["UserName", "User-Name"];

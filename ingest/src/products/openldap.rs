@@ -118,7 +118,7 @@ impl Openldap {
                     }
                 }
                 ("ADD" | "DEL" | "MOD" | "MODRDN", "dn") | ("PASSMOD", "id") => {
-                    self.own("dn", value, event);
+                    self.own(key, value, event);
                     // Of other entries the name is no user's.
                     let name = value.split(',').next().unwrap_or("");
                     event.push_str(fields::USER_TARGET_NAME, name.strip_prefix("uid=").unwrap_or(""));
