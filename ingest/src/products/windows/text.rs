@@ -114,7 +114,9 @@ fn structured<'a>(data: &'a str, reading: &mut Reading<'_, 'a>) {
 
 /// Takes what stands after each known label.
 pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    // An escaped tab before a value that begins like a path's part; with real line ends it is the part of a path.
     let escaped = text.contains("\\n") && !text.contains('\n');
+    let bare = |value: &'a str| if escaped { value.trim_start_matches("\\t").trim_start() } else { value };
     let mut section = Section::None;
     let mut waiting: Option<&'static str> = None;
     for piece in pieces(text).take(PIECES_MAX) {
@@ -131,7 +133,7 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             if let Some(name) = labels::name(section, label) {
                 waiting = value.is_empty().then_some(name);
                 if !value.is_empty() {
-                    put(name, value, reading);
+                    put(name, bare(value), reading);
                 }
                 continue;
             }
@@ -141,9 +143,7 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             }
         }
         if let Some(name) = waiting.take() {
-            // An escaped tab before a value that begins like a path's part; with real line ends it is the part of a path.
-            let value = if escaped { piece.trim_start_matches("\\t").trim_start() } else { piece };
-            put(name, value, reading);
+            put(name, bare(piece), reading);
         }
     }
 }
