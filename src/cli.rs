@@ -174,7 +174,7 @@ pub struct Parse {
     /// Time zone of times that name none.
     #[arg(long, default_value = "Asia/Tokyo")]
     pub tz: String,
-    /// `auto`, `utf-8`, `cp932` or `euc-jp`.
+    /// `auto`, `utf-8`, `cp932`, `euc-jp` or `iso-2022-jp`.
     #[arg(long, default_value = "auto")]
     pub charset: String,
     /// File to read instead of stdin; .gz, .zst and .evtx too.
@@ -432,7 +432,7 @@ pub struct Adopt {
     /// Time zone of times that name none.
     #[arg(long)]
     pub tz: Option<String>,
-    /// `auto`, `utf-8`, `cp932` or `euc-jp`.
+    /// `auto`, `utf-8`, `cp932`, `euc-jp` or `iso-2022-jp`.
     #[arg(long)]
     pub charset: Option<String>,
     /// Network zone it stands in.

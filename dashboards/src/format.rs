@@ -121,12 +121,28 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     if value > 0.0 && value < 9.95 { format!("{value:.1}%") } else { format!("{value:.0}%") }
 }
 
-/// Cuts text to at most `max` characters and marks the cut.
+/// Cuts text to at most `max` characters and marks the cut; what would act on the page stands as a token.
 pub(crate) fn cut(text: &str, max: usize) -> String {
     match text.char_indices().nth(max) {
-        None => text.to_owned(),
-        Some((at, _)) => format!("{}…", &text[..at]),
+        None => visible(text),
+        Some((at, _)) => format!("{}…", visible(&text[..at])),
     }
+}
+
+/// Text whose characters all stand on the page: controls, marks that turn the direction of writing, and invisible ones,
+/// which attackers write into names and paths, are shown as `\u{202e}`. Line ends and tabs stay.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if acts(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+fn acts(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Percent-encodes a query value (RFC 3986 unreserved characters stay).
@@ -144,6 +160,14 @@ pub(crate) fn encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_acts_on_a_page_is_shown() {
+        let hostile = "invoice\u{202e}fdp.exe\0\u{1b}[2J\u{200b}";
+        assert_eq!(cut(hostile, 100), "invoice\\u{202e}fdp.exe\\u{0}\\u{1b}[2J\\u{200b}");
+        assert_eq!(cut(hostile, 8), "invoice\\u{202e}…");
+        assert_eq!(visible("一行\n二行\tabc"), "一行\n二行\tabc");
+    }
 
     #[test]
     fn numbers_and_times() {

@@ -21,6 +21,11 @@ pub(crate) struct AccessKeys {
 static TABLE: &Table = &[
     ("method", fields::HTTP_REQUEST_METHOD),
     ("request_method", fields::HTTP_REQUEST_METHOD),
+    ("requestMethod", fields::HTTP_REQUEST_METHOD),
+    ("httpUserAgent", fields::USER_AGENT_ORIGINAL),
+    ("bytesSent", fields::HTTP_RESPONSE_BODY_BYTES),
+    ("response_size", fields::HTTP_RESPONSE_BODY_BYTES),
+    ("upstream_addr", fields::SERVER_ADDRESS),
     ("ua", fields::USER_AGENT_ORIGINAL),
     ("http_user_agent", fields::USER_AGENT_ORIGINAL),
     ("userAgent", fields::USER_AGENT_ORIGINAL),
@@ -41,6 +46,8 @@ static TABLE: &Table = &[
     ("server_name", fields::DESTINATION_DOMAIN),
     ("http_host", fields::URL_DOMAIN),
     ("ssl_cipher", fields::TLS_CIPHER),
+    ("virtualHost", fields::DESTINATION_DOMAIN),
+    ("server_port", fields::DESTINATION_PORT),
 ];
 
 impl AccessKeys {
@@ -62,16 +69,28 @@ impl AccessKeys {
         } else {
             return false;
         };
-        let client = row.get(&["remote_addr", "remoteIP", "remote_host", "clientip", "client_ip", "client", "host"]);
-        let status = row.get(&["status", "response", "code"]);
-        let request = row.get(&["req", "request"]);
-        let target = row.get(&["request_uri", "uri", "path", "url"]);
+        let client = row.get(&[
+            "remote_addr",
+            "remoteIP",
+            "remote_ip",
+            "remoteAddr",
+            "remote_host",
+            "remoteHost",
+            "clientip",
+            "client_ip",
+            "clientIp",
+            "client",
+            "host",
+        ]);
+        let status = row.get(&["status", "status_code", "statusCode", "response", "code"]);
+        let request = row.get(&["req", "request", "requestLine"]);
+        let target = row.get(&["request_uri", "requestUri", "uri", "path", "url", "requestPath"]);
         if put::ip(client).is_none() || status.is_empty() || request.is_empty() && target.is_empty() {
             return false;
         }
         put::end(&put::SOURCE, client, event);
-        put::port(fields::SOURCE_PORT, row.get(&["remote_port", "port"]), event);
-        put::user(row.get(&["remote_user", "user"]), event);
+        put::port(fields::SOURCE_PORT, row.get(&["remote_port", "client_port", "port"]), event);
+        put::user(row.get(&["remote_user", "remoteUser", "user", "username"]), event);
         row.put(TABLE, event);
         put::status(status, event);
         if !put::request(request, arena, event) {
@@ -84,6 +103,13 @@ impl AccessKeys {
             };
             put::target_of(whole, arena, event);
         }
+        // A client that is named stands for itself, so that `host` is the name that was asked for.
+        let host = row.get(&["host"]);
+        if host != client && put::is_name(host) {
+            put::text(fields::URL_DOMAIN, host, event);
+        }
+        let version = row.get(&["ssl_protocol", "tls_version"]);
+        event.push_str(fields::TLS_VERSION, version.strip_prefix("TLSv").unwrap_or(""));
         let protocol = row.get(&["protocol", "server_protocol"]);
         put::text(fields::HTTP_VERSION, protocol.strip_prefix("HTTP/").unwrap_or(""), event);
         let forwarded = row.get(&["forwardedfor", "http_x_forwarded_for", "x_forwarded_for"]);

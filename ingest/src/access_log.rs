@@ -55,12 +55,22 @@ fn bracketed_time<'a>(text: &'a str, context: &Context) -> Option<((stream::Time
 /// The host and addresses, and the user: the user is all that stands behind the second word after the addresses.
 fn who(head: &str) -> (&str, &str) {
     match head.split_once(" - ") {
-        Some((before, user)) => (before, user),
+        Some((before, user)) => (before, without_real_ip(user)),
         None => {
             let (address, rest) = put::word(head);
             let (_ident, user) = put::word(rest);
             (address, user)
         }
+    }
+}
+
+/// The ingress controller of old writes `[address] - user` where the user stands.
+fn without_real_ip(user: &str) -> &str {
+    match user.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, rest)) if put::ip(address).is_some() => {
+            rest.trim_start_matches([' ', '-']).trim_end_matches([' ', '-'])
+        }
+        _ => user,
     }
 }
 

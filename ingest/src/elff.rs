@@ -52,10 +52,20 @@ impl Header {
 /// The cells of a record: separated by blanks or tabs, in quotes where they hold one.
 pub(crate) fn cells<'a>(line: &'a str, arena: &'a Bump) -> BumpVec<'a, &'a str> {
     let separator = if line.contains('\t') { '\t' } else { ' ' };
-    BumpVec::from_iter_in(
+    let mut cells = BumpVec::from_iter_in(
         csv_cells::cells(line, separator, arena).filter(|cell| separator == '\t' || !cell.is_empty()),
         arena,
-    )
+    );
+    // `[20/Nov/2026:10:00:00 +0900]`: the blank within does not part it.
+    let mut at = 0;
+    while separator == ' ' && at + 1 < cells.len() {
+        if cells[at].starts_with('[') && !cells[at].ends_with(']') && cells[at + 1].ends_with(']') {
+            let closing = cells.remove(at + 1);
+            cells[at] = bumpalo::format!(in arena, "{} {}", cells[at], closing).into_bump_str();
+        }
+        at += 1;
+    }
+    cells
 }
 
 /// Sets `@timestamp` of `date` and `time` (UTC, as the format says, unless `local`), of `gmttime`, `localtime` or
@@ -75,7 +85,7 @@ pub(crate) fn times(row: &Row<'_>, local: bool, context: &Context, event: &mut E
                 let text = row.get(&[name]).trim_matches(['[', ']']);
                 time::common_log(text, &context.zone)
             })
-            .or_else(|| time::epoch(row.get(&["timestamp"]))),
+            .or_else(|| time::epoch(row.get(&["timestamp", "x-timestamp", "x-timestamp-unix"]))),
     };
     if let Some(stamp) = stamp {
         event.set(fields::TIMESTAMP, Value::Time(stamp));

@@ -4,11 +4,13 @@
 //! |---|---|---|
 //! | Splunk HEC | an object with `event` and nothing but `time`, `host`, `source`, `sourcetype`, `index`, `fields` | `event`: a text, or an object as it is |
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
+//! | `journalctl -o json` and what reads the journal | an object with `MESSAGE` and `_HOSTNAME` or `__REALTIME_TIMESTAMP` | its message, behind a header of RFC 5424 made of what stands beside it |
+//! | a container's log (CRI) | `2026-11-20T00:00:01.123456789Z stdout F ` at the start | what follows |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
 //! a document or of OTLP, and Windows events only one that is JSON or XML itself: so what Winlogbeat sends, or ECS, passes
-//! whole. Where the product does not understand the line but the whole, the whole counts. What the line does not say is
+//! whole. A header of syslog before a line whose product expects none is taken off. Where the product does not understand the line but the whole, the whole counts. What the line does not say is
 //! taken from the envelope: its time, host, path, and every other name; `event.original` stays the whole record.
 
 use bumpalo::Bump;
@@ -18,10 +20,12 @@ use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
 use crate::products::otlp::{self, Otlp};
-use crate::time;
+use crate::{syslog, time};
 
 /// The members of Splunk's envelope, beside `event`.
 const HEC: [&[u8]; 6] = [b"time", b"host", b"source", b"sourcetype", b"index", b"fields"];
+/// The member of a journal's record that is its message.
+const JOURNAL: &str = "MESSAGE";
 /// The most members of a document that are looked at for its line.
 const MEMBERS_MAX: usize = 256;
 
@@ -59,6 +63,9 @@ enum Opened<'a> {
     Otlp {
         line: Option<&'a str>,
     },
+    Container {
+        line: &'a str,
+    },
 }
 
 impl Envelope {
@@ -69,7 +76,7 @@ impl Envelope {
             "zscaler_zia" => Product::Wrapped,
             _ => Product::Lines,
         };
-        Envelope { product, json: Json::default(), otlp: Otlp::default(), names: Names::default() }
+        Envelope { product, json: Json::strict(), otlp: Otlp::default(), names: Names::default() }
     }
 
     /// Reads a record with the product's parser, out of its envelope if it has one.
@@ -81,9 +88,31 @@ impl Envelope {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let opened = if record.starts_with('{') { self.open(record, arena) } else { None };
+        let opened = match record.as_bytes().first() {
+            Some(b'{') => self.open(record, arena),
+            Some(b'2') => container(record).map(|line| Opened::Container { line }),
+            _ => None,
+        };
         match opened {
-            None => parser.parse(record, context, arena, event),
+            None => {
+                let parsed = parser.parse(record, context, arena, event);
+                if parsed.is_err()
+                    && self.product != Product::Documents
+                    && behind_header(parser, record, context, arena, event)
+                {
+                    return Ok(());
+                }
+                parsed
+            }
+            Some(Opened::Container { line }) => {
+                let parsed = parser.parse(line, context, arena, event);
+                // The engine's time, where the line has none.
+                let stamp = time::iso_prefix(record, &context.zone);
+                if let Some((stamp, _)) = stamp.filter(|_| !event.has(f::TIMESTAMP)) {
+                    event.push(f::TIMESTAMP, Value::Time(stamp));
+                }
+                parsed
+            }
             Some(Opened::Hec { line }) => {
                 let parsed = parser.parse(line, context, arena, event);
                 self.hec(record, context, arena, event);
@@ -106,6 +135,10 @@ impl Envelope {
                         *event = whole;
                         return Ok(());
                     }
+                }
+                if name == JOURNAL {
+                    // The header was made here.
+                    event.remove(f::LOG_SYSLOG_VERSION);
                 }
                 let mut outer = Event::new_in(arena);
                 self.json.parse(record, context, arena, &mut outer).ok();
@@ -130,6 +163,11 @@ impl Envelope {
             // Nearly all are events themselves, which costs little to see.
             Product::Windows if !may_hold_event(record) => return None,
             Product::Windows | Product::Wrapped | Product::Lines => {}
+        }
+        if self.product == Product::Lines
+            && let Some(line) = journal_line(record, arena)
+        {
+            return Some(Opened::Line { line, name: JOURNAL });
         }
         let (line, name) = document_line(record, arena)?;
         let is_event = |line: &str| line.trim_start().starts_with(['{', '<']);
@@ -165,6 +203,81 @@ impl Envelope {
             }
         }
     }
+}
+
+/// Reads what stands behind a header that the product does not expect: `<PRI>` alone, or a whole header of syslog. Whether
+/// the product understood it; then the header says what the line does not.
+fn behind_header<'a>(
+    parser: &mut dyn Parser,
+    record: &'a str,
+    context: &Context,
+    arena: &'a Bump,
+    event: &mut Event<'a>,
+) -> bool {
+    let head = syslog::parse(record, context);
+    let (_, bare) = syslog::without_priority(record);
+    let mut last = record.len();
+    for line in [bare, head.message] {
+        let line = line.trim_start();
+        if line.is_empty() || line.len() >= last {
+            continue;
+        }
+        last = line.len();
+        let mut inner = Event::new_in(arena);
+        if parser.parse(line, context, arena, &mut inner).is_err() {
+            continue;
+        }
+        let mut outer = Event::new_in(arena);
+        if line.len() < bare.trim_start().len() {
+            head.apply(&mut outer);
+            outer.push_str(f::HOST_NAME, head.hostname.unwrap_or(""));
+        } else if let Some(priority) = head.priority {
+            syslog::apply_priority(priority, &mut outer);
+        }
+        merge(&outer, "", &mut inner);
+        *event = inner;
+        return true;
+    }
+    false
+}
+
+/// What a container engine wrapped: `TIME stdout F LINE`, as the CRI writes it (`P` for a part of a line).
+fn container(record: &str) -> Option<&str> {
+    let (_, rest) = record.split_once(' ').filter(|(time, _)| (20..=40).contains(&time.len()))?;
+    let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
+    rest.strip_prefix("F ").or_else(|| rest.strip_prefix("P "))
+}
+
+/// A record of the journal as a line: systemd.journal-fields(7) names the members.
+fn journal_line<'a>(record: &'a str, arena: &'a Bump) -> Option<&'a str> {
+    let names = ["MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID", "PRIORITY"];
+    let mut found: [&str; 7] = [""; 7];
+    let (mut micros, mut facility) = (None, 1_u32);
+    for (key, value) in Members::of(record.as_bytes()).take(MEMBERS_MAX) {
+        let text = || plain(value, arena).or_else(|| std::str::from_utf8(value).ok()).unwrap_or("");
+        if let Some(place) = names.iter().position(|name| name.as_bytes() == key) {
+            found[place] = text();
+        } else if key == b"__REALTIME_TIMESTAMP" {
+            micros = text().parse::<i64>().ok();
+        } else if key == b"SYSLOG_FACILITY" {
+            facility = text().parse().ok().filter(|code| *code < 24).unwrap_or(1);
+        }
+    }
+    let [message, host, identifier, command, pid, syslog_pid, severity] = found;
+    if message.is_empty() || (host.is_empty() && micros.is_none()) {
+        return None;
+    }
+    let stamp = micros.map(|micros| Timestamp::from_millis(micros / 1000).plus_nanos(micros % 1000 * 1000));
+    let word = |text: &'a str| if text.is_empty() || text.contains([' ', '\t']) { "-" } else { text };
+    let severity = severity.parse::<u32>().ok().filter(|code| *code < 8).unwrap_or(6);
+    let name = if identifier.is_empty() { command } else { identifier };
+    let pid = if pid.is_empty() { syslog_pid } else { pid };
+    let stamp = stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.to_string());
+    let priority = facility * 8 + severity;
+    let line = bumpalo::format!(
+        in arena, "<{}>1 {} {} {} {} - - {}", priority, stamp, word(host), word(name), word(pid), trim_end(message)
+    );
+    Some(line.into_bump_str())
 }
 
 /// Whether a text in the record may be an event as JSON or XML.
@@ -305,6 +418,39 @@ mod tests {
         for raw in [beat, &nested] {
             assert_eq!(read("windows", raw, &[f::EVENT_CODE, f::USER_NAME]), ["4625", "sato"], "{raw}");
         }
+    }
+
+    #[test]
+    fn the_journal_and_containers_are_opened() {
+        let message = "Failed password for root from 203.0.113.9 port 4 ssh2";
+        let journal = format!(
+            r#"{{"__REALTIME_TIMESTAMP":"1795137330123456","_HOSTNAME":"web01","SYSLOG_IDENTIFIER":"sshd","_PID":"7","PRIORITY":"6","SYSLOG_FACILITY":"10","MESSAGE":"{message}"}}"#
+        );
+        let names = [f::SOURCE_IP, f::HOST_NAME, f::PROCESS_NAME, f::PROCESS_PID, f::TIMESTAMP, f::LOG_SYSLOG_PRIORITY];
+        let found = read("system", &journal, &names);
+        assert_eq!(found, ["203.0.113.9", "web01", "sshd", "7", "2026-11-20T01:15:30.123456Z", "86"]);
+        let container = format!("2026-11-20T00:00:01.123456789Z stdout F {SSHD}");
+        assert_eq!(read("system", &container, &[f::SOURCE_IP, f::HOST_NAME]), ["203.0.113.9", "web"]);
+        let bare =
+            r#"2026-11-20T00:00:01.5Z stderr F 192.0.2.1 - - [20/Nov/2026:10:00:00 +0900] "GET / HTTP/1.1" 200 5"#;
+        assert_eq!(read("nginx", bare, &[f::SOURCE_IP, f::TIMESTAMP]), ["192.0.2.1", "2026-11-20T01:00:00Z"]);
+    }
+
+    #[test]
+    fn a_header_that_the_product_does_not_expect_is_taken_off() {
+        let radius = "Fri Nov 20 10:00:00 2026 : Auth: Login OK: [sato] (from client ap01 port 0)";
+        let error = "2026/11/20 10:00:00 [error] 7#7: *5 access forbidden by rule, client: 192.0.2.1, server: _";
+        for (product, line, value) in [("freeradius", radius, "sato"), ("nginx", error, "")] {
+            for head in
+                ["<134>", "<134>Nov 20 10:00:00 host01 app[5]: ", "<134>1 2026-11-20T01:00:00Z host01 app 5 - - "]
+            {
+                let found =
+                    read(product, &format!("{head}{line}"), &[f::USER_NAME, f::EVENT_KIND, f::LOG_SYSLOG_PRIORITY]);
+                assert_eq!(found, [value, "event", "134"], "{head}{line}");
+            }
+        }
+        let found = read("squid", "<134>Nov 20 10:00:00 host01 not a squid line", &[f::EVENT_KIND, f::TIMESTAMP]);
+        assert_eq!(found, ["pipeline_error", "2026-11-20T10:00:00Z"]);
     }
 
     #[test]

@@ -249,7 +249,10 @@ impl Product {
         match csv::Csv::declared(self.name, &layout.columns, layout.separator) {
             Some(parser) => parser,
             None if layout.is_empty() => Ok(self.parser()),
-            None => Err(format!("columns and separator are for csv, skysea and lanscope, not for {}", self.name)),
+            None => Err(format!(
+                "columns and separator are for csv, skysea, lanscope, squid, ifilter and intersafe, not for {}",
+                self.name
+            )),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! product = "fortinet_fortigate"      # a name that `sekisho parse --source` knows
 //! file = "logs/town/fw-core.log"      # for detect and import
 //! tz = "Asia/Tokyo"                   # of times that name no zone
-//! charset = "auto"                    # auto, utf-8, cp932, euc-jp
+//! charset = "auto"                    # auto, utf-8, cp932, euc-jp, iso-2022-jp
 //! from = ["192.0.2.1"]                # peer addresses, for listeners shared by several sources
 //! certificate = ["fw01.town.example"] # names in the sender's certificate, for listeners with client certificates
 //! hosts = ["fw01"]                    # syslog host names, where addresses do not tell (one relay for many devices)
@@ -168,7 +168,7 @@ impl TryFrom<Entry> for SourceConfig {
         product.parser_with(&layout)?;
         let tz = if entry.tz.is_empty() { "Asia/Tokyo" } else { &entry.tz };
         let Some(charset) = Charset::from_name(&entry.charset) else {
-            return Err(format!("no charset `{}`; write auto, utf-8, cp932 or euc-jp", entry.charset));
+            return Err(format!("no charset `{}`; write auto, utf-8, cp932, euc-jp or iso-2022-jp", entry.charset));
         };
         if let Some(wrong) =
             entry.token_sha256.iter().find(|hash| hash.len() != 64 || !hash.bytes().all(|b| b.is_ascii_hexdigit()))

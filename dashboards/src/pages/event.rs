@@ -80,8 +80,8 @@ fn body(state: &AppState, context: &Context, hit: &Hit, drawer: bool) -> Markup 
                 @for (name, value) in hit.event.iter().filter(|(name, _)| *name != EVENT_ORIGINAL.name()) { (line(state, context, name, value)) }
             }
         }
-        div #tab-json role="tabpanel" hidden { pre.block data-copyable { (json) } }
-        div #tab-raw role="tabpanel" hidden { div.raw data-copyable { (raw) } }
+        div #tab-json role="tabpanel" hidden { pre.block data-copyable { (format::visible(&json)) } }
+        div #tab-raw role="tabpanel" hidden { div.raw data-copyable { (format::visible(&raw)) } }
     }
 }
 

@@ -119,7 +119,13 @@ impl<'a> View<'a> {
                 "azure_signin"
             }
             () if self.any(&["\"isotimestamp\"", "\"auth_device\"", "\"access_device\""]) => "duo",
-            () if self.all(&["\"remote_addr\"", "\"request\"", "\"status\""]) => "nginx",
+            () if self.any(&["HIER_DIRECT", "HIER_NONE", "\"TCP_"]) => "squid",
+            () if self.all(&["\"frontend\"", "\"client_ip\"", "\"status\""]) => "haproxy",
+            () if self.all(&["\"remote_addr\"", "\"status\""])
+                && self.any(&["\"request\"", "\"request_uri\"", "\"body_bytes_sent\""]) =>
+            {
+                "nginx"
+            }
             () if self.all(&["\"remoteIP\"", "\"request\"", "\"status\""]) => "apache",
             () if self.has("\"short_message\"") => "gelf",
             () if self.has("\"resourceLogs\"") => "otlp",
@@ -154,7 +160,15 @@ impl<'a> View<'a> {
                 () if self.has("LEEF:") => "leef",
                 () => "cef",
             },
-            () if self.has("MSWinEventLog") => "windows_security",
+            () if self.any(&["MSWinEventLog", "[NXLOG@", " Security-Auditing: "])
+                || self.all(&["LogName=", "EventCode="]) =>
+            {
+                "windows_security"
+            }
+            () if self.has("ProxySG: ") => "bluecoat",
+            () if self.any(&[" HIER_DIRECT/", " HIER_NONE/", " kid1| ", "=HIER_"]) => "squid",
+            () if self.any(&["unbound[", "unbound: ["]) => "unbound",
+            () if self.has(" audit[") && self.any(&["]: USER_", "]: CRED_", "]: SYSCALL "]) => "auditd",
             () if self.any(&["ZscalerNSS", "zscalernss"]) => "zscaler_zia",
             () if self.any(&["[kea-dhcp4", "[kea-dhcp6"]) => "dhcpd",
             () if self.has("CISE_") => "cisco_ise",
@@ -254,6 +268,10 @@ impl<'a> View<'a> {
         if is_apache_error(message) {
             return Some("apache");
         }
+        // Before the user the ingress controller of old repeats the address in brackets.
+        if self.all(&[" - [", "] - ", "] \"", "] ["]) {
+            return Some("nginx");
+        }
         if is_access(self) {
             // The ingress controller names the service behind the agent.
             return Some(if self.any(&["] [", "\" \"-\" ["]) { "nginx" } else { "apache" });
@@ -265,6 +283,10 @@ impl<'a> View<'a> {
                 && self.any(&["\"HTTP\"", "\"HTTPS\""]);
             return Some(if filter { "intersafe" } else { "cisco_umbrella" });
         }
+        let second = body.strip_prefix('"').and_then(|inner| inner.split("\",\"").nth(1));
+        if second.is_some_and(starts_with_date) {
+            return Some("cisco_umbrella");
+        }
         if body.starts_with('"') && is_day(&body[1..]) && body.contains("\",\"") || self.has("\turlcategory=") {
             return Some("zscaler_zia");
         }
@@ -274,7 +296,10 @@ impl<'a> View<'a> {
         if body.len() > 18 && is_squid_epoch(body) && body.as_bytes().get(17) == Some(&b'\t') {
             return Some("zeek");
         }
-        if body.starts_with('"') && self.has("\"IAS\"") {
+        if self.any(&[", W3SVC"]) {
+            return Some("iis");
+        }
+        if body.starts_with('"') && self.has("\"IAS\"") || self.has(",IAS,") {
             return Some("windows_nps");
         }
         self.worded()
@@ -284,9 +309,11 @@ impl<'a> View<'a> {
     fn worded(&self) -> Option<&'static str> {
         let body = self.body;
         let digits = body.bytes().take_while(u8::is_ascii_digit).count();
-        if (1..=5).contains(&digits) && body.as_bytes().get(digits) == Some(&b',') && is_short_date(&body[digits + 1..])
-        {
-            return Some("windows_dhcp");
+        if (1..=5).contains(&digits) && body.as_bytes().get(digits) == Some(&b',') {
+            let rest = &body[digits + 1..];
+            if is_short_date(rest) || starts_with_date(rest) && rest.as_bytes().get(10) == Some(&b',') {
+                return Some("windows_dhcp");
+            }
         }
         if digits >= 3 && self.has("/") && self.any(&[" block ", " pass "]) && self.has("://") {
             return Some("ifilter");

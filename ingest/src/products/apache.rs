@@ -105,7 +105,7 @@ fn error<'a>(text: &'a str, context: &Context, event: &mut Event<'a>) -> bool {
     let mut level = "";
     loop {
         rest = rest.trim_start();
-        let Some((inner, after)) = rest.strip_prefix('[').and_then(|text| text.split_once(']')) else {
+        let Some((inner, after)) = bracketed(rest) else {
             // `mod_rewrite.c(470): ` and `(2)No such file or directory: ` stand before the client.
             match behind_origin(rest) {
                 Some(after) => rest = after,
@@ -138,6 +138,7 @@ fn error<'a>(text: &'a str, context: &Context, event: &mut Event<'a>) -> bool {
     if let Some(code) = message.split(": ").next().filter(|code| is_code(code)) {
         event.push(fields::EVENT_CODE, Value::Str(code));
     }
+    what(message, event);
     if let Some((_, path)) = message.split_once("File does not exist: ") {
         event.push_str(fields::FILE_PATH, path.split(", referer: ").next().unwrap_or(""));
     }
@@ -147,6 +148,54 @@ fn error<'a>(text: &'a str, context: &Context, event: &mut Event<'a>) -> bool {
     let grave = matches!(level, "emerg" | "alert" | "crit" | "error" | "warn");
     put::words(fields::EVENT_TYPE, &[if grave { "error" } else { "info" }], event);
     true
+}
+
+/// What stands in brackets, and what follows; an IPv6 address has brackets of its own: `[client [2001:db8::1]:50000]`.
+fn bracketed(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix('[')?;
+    let skip = if inner.starts_with("client [") || inner.starts_with("remote [") { inner.find(']')? + 1 } else { 0 };
+    let end = skip + inner.get(skip..)?.find(']')?;
+    Some((inner.get(..end)?, inner.get(end + 1..)?))
+}
+
+const LOGIN_FAILED: put::Class =
+    put::Class { category: &["authentication"], kind: &["info", "denied"], action: "", outcome: "failure" };
+const DENIED: put::Class = put::Class { category: &[], kind: &["denied"], action: "", outcome: "failure" };
+const ATTACK: put::Class =
+    put::Class { category: &["intrusion_detection"], kind: &["denied"], action: "", outcome: "failure" };
+
+/// Users who were refused (mod_auth_*), refused addresses (mod_authz_*), requests that ModSecurity stopped.
+fn what<'a>(message: &'a str, event: &mut Event<'a>) {
+    let text = message.split_once(": ").filter(|(code, _)| is_code(code)).map_or(message, |(_, rest)| rest);
+    if let Some((name, why)) = text.strip_prefix("user ").and_then(|rest| {
+        let at = [": authentication failure", " not found", ": password mismatch", " in realm"]
+            .iter()
+            .find_map(|mark| rest.find(mark));
+        at.map(|at| rest.split_at(at))
+    }) {
+        put::class(&LOGIN_FAILED, event);
+        put::user(name.trim_matches(['`', '\'']), event);
+        // Behind `not found: ` stands the path.
+        let why = if why.starts_with(" not found") { "user not found" } else { why };
+        event.push_str(fields::EVENT_REASON, why.rsplit_once(": ").map_or(why, |(_, why)| why).trim());
+    } else if text.starts_with("client denied by server configuration")
+        || text.starts_with("access to ") && text.contains(" failed")
+    {
+        put::class(&DENIED, event);
+        event.push_str(fields::FILE_PATH, text.rsplit_once("configuration: ").map_or("", |(_, path)| path));
+    } else if let Some(rest) = text.split_once("ModSecurity: ").map(|(_, rest)| rest) {
+        if rest.starts_with("Access denied") {
+            put::class(&ATTACK, event);
+        } else {
+            put::words(fields::EVENT_CATEGORY, &["intrusion_detection"], event);
+        }
+        let tag = |name: &str| put::between(rest, name, "\"]").unwrap_or("");
+        event.push_str(fields::RULE_ID, tag("[id \""));
+        event.push_str(fields::RULE_NAME, tag("[msg \""));
+        event.push_str(fields::URL_DOMAIN, tag("[hostname \""));
+        event.push_str(fields::URL_PATH, tag("[uri \""));
+        event.push_str(fields::EVENT_ID, tag("[unique_id \""));
+    }
 }
 
 /// What follows `mod_rewrite.c(470): ` or `(2)No such file or directory: `, if that is the client.

@@ -1,6 +1,7 @@
 //! Linux audit: the records of auditd (`/var/log/audit/audit.log`), of audisp's syslog plugin, and of the kernel when no
 //! daemon runs (`kernel: audit: type=1400 audit(...)`), raw or enriched (`log_format=ENRICHED`).
 //!
+//! What journald made of a record has no serial, and its header's time: `audit[5]: USER_AUTH pid=5 ... msg='...'`.
 //! `type=T msg=audit(seconds.millis:serial): key=value ... msg='key=value ...'`, with `node=` before it or not. Each
 //! record is an event of its own; the records of one action share `auditd.log.sequence` (and host).
 //! Values in hexadecimal (`proctitle`, `cmd`, `a0`, `name`) are read as text. Every key is kept as `auditd.log.<key>` and,
@@ -42,12 +43,15 @@ impl Parser for Auditd {
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no audit(seconds:serial): not an audit record");
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        let (head, rest) = line.split_once("audit(").ok_or(NOT)?;
+        let Some((head, rest)) = line.split_once("audit(") else {
+            return self.journal(line, context, arena, event).ok_or(NOT);
+        };
         let (stamp, body) = rest.split_once(')').ok_or(NOT)?;
         let (stamp, serial) = stamp.rsplit_once(':').ok_or(NOT)?;
         let stamp = time::epoch(stamp).ok_or(NOT)?;
         let kind = kind_of(head).ok_or(NOT)?;
         let start = head.find("node=").or_else(|| head.find("type=")).unwrap_or(0);
+        let start = if head[..start].ends_with("audit: ") { start - "audit: ".len() } else { start };
         put::header(&syslog::parse(head[..start].trim_end(), context), event);
         event.set(fields::TIMESTAMP, Value::Time(stamp));
         let mut row = Row::new(arena);
@@ -75,6 +79,25 @@ fn kind_of(head: &str) -> Option<&str> {
 }
 
 impl Auditd {
+    /// `USER_AUTH pid=5 uid=0 ... msg='op=... res=success'` behind a header.
+    fn journal<'a>(&mut self, line: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) -> Option<()> {
+        let head = syslog::parse(line, context);
+        let (kind, body) = put::word(head.message);
+        let named =
+            kind.len() > 2 && kind.bytes().all(|byte| byte.is_ascii_uppercase() || b"_0123456789".contains(&byte));
+        if !named || head.timestamp.is_none() || !body.contains('=') {
+            return None;
+        }
+        put::header(&syslog::Header { procid: None, ..head }, event);
+        let mut row = Row::new(arena);
+        row.push("record_type", records::name(kind));
+        keys::read(body, records::name(kind) == "EXECVE", &mut row, arena);
+        put::constants(CONSTANT, event);
+        records::fill(records::name(kind), &row, arena, event);
+        self.keep(&row, event);
+        Some(())
+    }
+
     fn keep<'a>(&mut self, row: &Row<'a>, event: &mut Event<'a>) {
         /// The keys that Sigma's rules name, as they stand in the record.
         const BARE: [&str; 18] = [

@@ -86,10 +86,12 @@ impl Parser for AzureSignin {
         let object = json_keys::object(line, context, event)?;
         let raw = Row::of_json(object, &mut self.walker, arena)?;
         let mut row = Row::new(arena);
+        let analytics = raw.has("TimeGenerated");
         // The details first: where both levels say something, they say it better.
         for details in [true, false] {
             for (path, value) in raw.pairs() {
                 let path = path.strip_prefix("records.").unwrap_or(path);
+                let path = if analytics { analytics_name(path, arena) } else { path };
                 match path.strip_prefix("properties.") {
                     Some(inner) if details => row.push(inner, value),
                     None if !details => row.push(path, value),
@@ -138,6 +140,23 @@ impl Parser for AzureSignin {
             }
         }
         Ok(())
+    }
+}
+
+/// The name of a column of the tables in Log Analytics (`UserPrincipalName`, `IPAddress`, `TimeGenerated`) in the records.
+fn analytics_name<'a>(name: &'a str, arena: &'a Bump) -> &'a str {
+    match name {
+        "TimeGenerated" | "TimeGenerated [UTC]" => "time",
+        "IPAddress" => "ipAddress",
+        "DurationMs" => "durationMs",
+        "Status_errorCode" => "status.errorCode",
+        _ => {
+            let lower = arena.alloc_str(name);
+            if let Some(first) = lower.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            lower
+        }
     }
 }
 

@@ -99,6 +99,10 @@ static TABLE: &Table = &[
     ("cs-categories", fields::RULE_CATEGORY),
     ("x-virus-id", fields::RULE_NAME),
     ("x-rs-connection-negotiated-cipher", fields::TLS_CIPHER),
+    ("x-cs-connection-negotiated-cipher", fields::TLS_CIPHER),
+    ("x-rs-certificate-hostname", fields::TLS_CLIENT_SERVER_NAME),
+    ("s-source-ip", fields::SOURCE_NAT_IP),
+    ("s-source-port", fields::SOURCE_NAT_PORT),
 ];
 
 const TAKEN: &[&str] = &[
@@ -164,13 +168,53 @@ impl Parser for Bluecoat {
             *cell = "-";
         }
         let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena)).or_else(|| pairs(line, arena));
-        let row = row.ok_or(Reason("columns of no known ProxySG layout, and no #Fields line before"))?;
+        let Some(row) = row else {
+            return appliance(line, event)
+                .ok_or(Reason("columns of no known ProxySG layout, and no #Fields line before"));
+        };
         elff::times(&row, false, context, event);
         fill(&row, arena, event);
         put::constants(CONSTANT, event);
         row.keep("bluecoat.", TAKEN, &mut self.names, event);
         Ok(())
     }
+}
+
+/// The appliance's own event log: `250017 User 'admin' logged in from 192.0.2.5 (0) NORMAL_EVENT authutility.cpp 113`.
+fn appliance<'a>(line: &'a str, event: &mut Event<'a>) -> Option<()> {
+    const LOGIN: put::Class = put::Class {
+        category: &["authentication"],
+        kind: &["start", "info"],
+        action: "admin-login",
+        outcome: "success",
+    };
+    let at = ["NORMAL_EVENT", "SEVERE_ERROR", "CONFIGURATION_EVENT", "SECURITY_EVENT"]
+        .iter()
+        .find_map(|word| line.find(word));
+    let text = line.get(..at?)?;
+    let text = text.strip_prefix("ProxySG: ").unwrap_or(text);
+    let text = text.rsplit_once('(').map_or(text, |(text, _)| text).trim();
+    let (code, text) = text.split_once(' ').filter(|(code, _)| code.len() <= 8).unwrap_or(("", text));
+    event.push_str(fields::EVENT_CODE, code);
+    event.push_str(fields::MESSAGE, text);
+    if let Some(user) = put::between(text, "User '", "'") {
+        event.push_str(fields::USER_NAME, user);
+        if text.contains("logged in") {
+            put::class(&LOGIN, event);
+        } else if text.contains("fail") || text.contains("denied") {
+            put::class(&put::Class { outcome: "failure", ..LOGIN }, event);
+        }
+    }
+    if let Some((_, address)) = text.split_once(" from ") {
+        put::end(&put::SOURCE, put::word(address).0.trim_end_matches([',', '.']), event);
+    }
+    put::words(fields::EVENT_TYPE, &["info"], event);
+    for (field, value) in CONSTANT {
+        if *field != fields::EVENT_CATEGORY && *field != fields::EVENT_TYPE {
+            event.push(*field, Value::Str(value));
+        }
+    }
+    Some(())
 }
 
 fn by_shape<'a>(cells: &[&'a str], arena: &'a Bump) -> Option<Row<'a>> {
@@ -231,7 +275,13 @@ fn pairs<'a>(line: &'a str, arena: &'a Bump) -> Option<Row<'a>> {
 fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     put::end(&put::SOURCE, row.get(&["c-ip", "x-client-address"]), event);
     row.put(TABLE, event);
-    put::user(row.get(&["cs-username", "cs-user", "cs-userdn"]), event);
+    let user = row.get(&["cs-username", "cs-user", "cs-userdn"]);
+    // A user of a directory is a path: `cn=sato,ou=soumu,dc=example`.
+    let user = user
+        .strip_prefix("cn=")
+        .or_else(|| user.strip_prefix("CN="))
+        .map_or(user, |rest| rest.split(',').next().unwrap_or(rest));
+    put::user(user, event);
     elff::http(row, arena, event);
     let action = row.get(&["s-action"]);
     event.push_str(fields::EVENT_ACTION, action);
@@ -241,7 +291,12 @@ fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         "OBSERVED" | "PROXIED" => put::words(fields::EVENT_TYPE, &["allowed"], event),
         _ => {}
     }
-    let host = row.get(&["cs-host", "cs-uri-hostname"]);
+    let version = row.get(&["x-rs-connection-negotiated-ssl-version", "x-cs-connection-negotiated-ssl-version"]);
+    if let Some(number) = version.strip_prefix("TLSv") {
+        event.push_str(fields::TLS_VERSION, number);
+        event.push(fields::TLS_VERSION_PROTOCOL, Value::Str("tls"));
+    }
+    let host = row.get(&["cs-host", "cs-uri-hostname", "cs-uri-host"]);
     event.push_str(fields::URL_DOMAIN, host);
     let server = row.get(&["r-ip", "cs-ip", "s-supplier-ip", "r-supplier-ip"]);
     let server = if server.is_empty() { host } else { server };
@@ -267,7 +322,10 @@ fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         if host.is_empty() {
             super::squid::url::push(url, event);
         }
-    } else if !host.is_empty() && !scheme.is_empty() && row.get(&["cs-method"]) != "CONNECT" {
+    } else if !host.is_empty() && row.get(&["cs-method"]) == "CONNECT" {
+        let target = if port.is_empty() { host } else { arena.alloc_str(&format!("{host}:{port}")) };
+        event.push_str(fields::URL_ORIGINAL, target);
+    } else if !host.is_empty() && !scheme.is_empty() {
         let default = matches!((scheme, port), ("http", "80") | ("https", "443") | ("ftp", "21") | (_, ""));
         let at = if default { String::new() } else { format!(":{port}") };
         let url = arena.alloc_str(&format!("{scheme}://{host}{at}{path}{query}"));

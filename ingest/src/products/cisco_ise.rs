@@ -92,6 +92,8 @@ impl Parser for CiscoIse {
         let pairs = message(rest, context, arena, event);
         read(pairs, arena, &mut row);
         row.put(TABLE, event);
+        // The network device's name stands first, where the message has one.
+        put::text(fields::HOST_NAME, host, event);
         people(&row, arena, event);
         classify(category, &row, event);
         let taken = ["UserName", "User-Name"];
@@ -193,6 +195,14 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
             (&["authentication"], &["start", "admin"], if failed { "failure" } else { "success" })
         }
         "CISE_Administrative_and_Operational_Audit" => (&["configuration"], &["admin", "change"], ""),
+        // TACACS+ names its sign-ins after their class.
+        _ if event.get_str(fields::EVENT_ACTION) == Some("passed-authentication") => {
+            (&["authentication"], &["start", "allowed"], "success")
+        }
+        _ if event.get_str(fields::EVENT_ACTION) == Some("failed-attempt") => {
+            (&["authentication"], &["start", "denied"], "failure")
+        }
+        "CISE_TACACS_Accounting" => (&["configuration", "session"], &["info"], ""),
         _ if accounting => {
             let kind: &[&'static str] = match row.get(&["Acct-Status-Type"]) {
                 "Start" => &["start"],
@@ -208,6 +218,7 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
     };
     put::words(fields::EVENT_CATEGORY, words, event);
     put::words(fields::EVENT_TYPE, kind, event);
+    put::words(fields::EVENT_TYPE, &["info"], event);
     if !outcome.is_empty() {
         event.set(fields::EVENT_OUTCOME, Value::Str(outcome));
     }

@@ -108,6 +108,26 @@ const FIREWALL: &[&str] = &[
     "destination_list_ids",
     "organization_id",
 ];
+const INTRUSION: &[&str] = &[
+    "timestamp",
+    "identities",
+    "identity_types",
+    "generator_id",
+    "signature_id",
+    "signature_message",
+    "signature_list_id",
+    "severity",
+    "attack_classification",
+    "cves",
+    "ip_protocol",
+    "session_id",
+    "source_ip",
+    "source_port",
+    "destination_ip",
+    "destination_port",
+    "verdict",
+    "organization_id",
+];
 const AUDIT: &[&str] =
     &["id", "timestamp", "email", "user", "type", "action", "logged_in_from", "before", "after", "organization_id"];
 
@@ -133,6 +153,11 @@ static TABLE: &Table = &[
     ("rule_id", fields::RULE_ID),
     ("ruleset_id", fields::RULE_RULESET),
     ("amp_malware_name", fields::RULE_NAME),
+    ("signature_message", fields::RULE_NAME),
+    ("signature_id", fields::RULE_ID),
+    ("signature_list_id", fields::RULE_RULESET),
+    ("attack_classification", fields::RULE_CATEGORY),
+    ("severity", fields::LOG_LEVEL),
     ("id", fields::EVENT_ID),
     ("logged_in_from", fields::SOURCE_IP),
     ("email", fields::USER_EMAIL),
@@ -141,7 +166,6 @@ static TABLE: &Table = &[
 ];
 
 static CONSTANT: &[(FieldId, &str)] = &[
-    (fields::EVENT_KIND, "event"),
     (fields::EVENT_MODULE, "cisco_umbrella"),
     (fields::OBSERVER_VENDOR, "Cisco"),
     (fields::OBSERVER_PRODUCT, "Umbrella"),
@@ -164,10 +188,15 @@ impl Parser for CiscoUmbrella {
         }
         let cells = BumpVec::from_iter_in(csv_cells::cells(&line[start..], ',', arena), arena);
         let (names, kind) = kind_of(&cells).ok_or(Reason("columns of no known Umbrella log"))?;
-        let row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
+        let (mut cells, mut identities) = (cells, "");
+        if kind == "proxy" {
+            (cells, identities) = in_order(&cells, arena);
+        }
+        let mut row = match method_at(&cells).filter(|at| kind == "proxy" && *at != METHOD) {
             Some(at) => aligned(&cells, at, arena),
             None => Row::of_cells(names, cells.iter().copied(), arena),
         };
+        row.push("identities", identities);
         if let Some(stamp) = time::iso(row.get(&["timestamp"]), &Zone::utc()) {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
         }
@@ -184,16 +213,23 @@ impl Parser for CiscoUmbrella {
             "proxy" => proxy(&row, event),
             "audit" => {
                 put::words(fields::EVENT_CATEGORY, &["configuration"], event);
-                put::words(fields::EVENT_TYPE, &["change"], event);
+                let kind = match row.get(&["action"]) {
+                    "create" => "creation",
+                    "delete" => "deletion",
+                    _ => "change",
+                };
+                put::words(fields::EVENT_TYPE, &["change", kind], event);
                 event.push_str(fields::EVENT_ACTION, row.get(&["action"]));
             }
             _ => network(&row, kind, event),
         }
+        put::text(fields::EVENT_KIND, "event", event);
         put::constants(CONSTANT, event);
         let (dataset, observer, category) = match kind {
             "dns" => ("cisco_umbrella.dns", "dns", "dns"),
             "proxy" => ("cisco_umbrella.proxy", "proxy", "proxy"),
             "audit" => ("cisco_umbrella.audit", "", ""),
+            "ips" => ("cisco_umbrella.intrusion", "ids", ""),
             _ => ("cisco_umbrella.firewall", "firewall", "firewall"),
         };
         event.push(fields::EVENT_DATASET, Value::Str(dataset));
@@ -214,6 +250,28 @@ impl Parser for CiscoUmbrella {
         row.keep("cisco.umbrella.", &taken, &mut self.names, event);
         Ok(())
     }
+}
+
+/// The cells of a proxy log in the order of [`PROXY`], and the list of identities that the first versions gave before the
+/// addresses. They had no server's address, and some no type of content: what stands before the verdict tells.
+fn in_order<'a>(cells: &[&'a str], arena: &'a Bump) -> (BumpVec<'a, &'a str>, &'a str) {
+    let at = |index: usize| cells.get(index).copied().unwrap_or("");
+    let Some(verdict) = (4..=8).find(|index| is_verdict(at(*index))) else {
+        return (BumpVec::from_iter_in(cells.iter().copied(), arena), "");
+    };
+    let listed = !at(2).is_empty() && put::ip(at(2)).is_none();
+    let first = if listed { 3 } else { 2 };
+    let (mut server, mut content) = ("", "");
+    match verdict.saturating_sub(first + 2) {
+        0 => {}
+        1 if put::ip(at(first + 2)).is_some() => server = at(first + 2),
+        1 => content = at(first + 2),
+        _ => (server, content) = (at(first + 2), at(first + 3)),
+    }
+    let mut ordered = BumpVec::with_capacity_in(PROXY.len(), arena);
+    ordered.extend([at(0), at(1), at(first), at(first + 1), server, content]);
+    ordered.extend(cells.iter().skip(verdict).copied());
+    (ordered, if listed { at(2) } else { "" })
 }
 
 /// Where the request's method stands in proxy logs of the newer versions.
@@ -246,11 +304,14 @@ fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     if !stamped(0) {
         return None;
     }
-    let judged = matches!(at(6), "ALLOWED" | "BLOCKED" | "PROXIED" | "WARNED") && (is_ip(2) || is_ip(3));
+    let judged = (5..=8).any(|index| is_verdict(at(index)) && at(index + 1).contains("://"))
+        || is_verdict(at(6)) && (is_ip(2) || is_ip(3));
     if (at(7).contains("://") || judged) && cells.len() >= 10 {
         Some((PROXY, "proxy"))
     } else if is_ip(7) && is_ip(9) && at(5).parse::<u8>().is_ok() {
         Some((FIREWALL, "firewall"))
+    } else if is_ip(12) && is_ip(14) {
+        Some((INTRUSION, "ips"))
     } else if is_ip(2) && is_port(3) && is_ip(4) && is_port(5) {
         Some((IP, "ip"))
     } else if cells.len() >= 9 && at(6).contains('(') && (is_ip(3) || is_ip(4)) {
@@ -260,10 +321,15 @@ fn kind_of(cells: &[&str]) -> Option<(&'static [&'static str], &'static str)> {
     }
 }
 
+/// Whether a cell is what the proxy did.
+fn is_verdict(cell: &str) -> bool {
+    matches!(cell, "ALLOWED" | "BLOCKED" | "PROXIED" | "WARNED")
+}
+
 /// `Allowed`, `ALLOWED`, `Blocked`: what it means.
 fn verdict<'a>(action: &'a str, event: &mut Event<'a>) {
     let upper = action.to_ascii_uppercase();
-    if upper.starts_with("ALLOW") {
+    if upper.starts_with("ALLOW") || upper == "WOULD_BLOCK" || upper == "LOGGED" {
         put::words(fields::EVENT_TYPE, &["allowed"], event);
     } else if upper.starts_with("BLOCK") {
         put::words(fields::EVENT_TYPE, &["denied"], event);
@@ -302,6 +368,10 @@ fn proxy<'a>(row: &Row<'a>, event: &mut Event<'a>) {
             other => other,
         }),
     );
+    // Versions whose columns are not known as exactly may have another word there.
+    if !row.get(&["request_method"]).bytes().all(|byte| byte.is_ascii_uppercase()) {
+        event.remove(fields::HTTP_REQUEST_METHOD);
+    }
     put::status(row.get(&["status_code"]), event);
     let url = row.get(&["url"]);
     event.push_str(fields::URL_ORIGINAL, url);
@@ -322,9 +392,18 @@ fn network<'a>(row: &Row<'a>, kind: &str, event: &mut Event<'a>) {
         _ => {}
     }
     match row.get(&["direction"]) {
-        "FROM_OFFICE" | "outbound" | "toInternet" => event.push(fields::NETWORK_DIRECTION, Value::Str("outbound")),
-        "TO_OFFICE" | "inbound" | "fromInternet" => event.push(fields::NETWORK_DIRECTION, Value::Str("inbound")),
+        "FROM_OFFICE" | "OUTBOUND" | "outbound" | "toInternet" => {
+            event.push(fields::NETWORK_DIRECTION, Value::Str("outbound"))
+        }
+        "TO_OFFICE" | "INBOUND" | "inbound" | "fromInternet" => {
+            event.push(fields::NETWORK_DIRECTION, Value::Str("inbound"))
+        }
         _ => {}
+    }
+    if kind == "ips" {
+        put::words(fields::EVENT_CATEGORY, &["intrusion_detection"], event);
+        event.set(fields::EVENT_KIND, Value::Str("alert"));
+        crate::flow_text::transport(row.get(&["ip_protocol"]), event);
     }
     if kind == "ip" {
         // The IP log holds blocked connections only.

@@ -5,6 +5,8 @@
 //! line, which then holds for the lines behind it until the process restarts. A name is an ECS field (`source.ip`), a
 //! name that `columns` knows in Japanese or English (`日時`, `コンピューター名`, `user`), `-` for a column to leave out, or
 //! any other, kept as `csv.<name>`. Long and short forms, full width and half width, blanks and `_` do not matter.
+//! Proxies whose columns a site has chosen (`squid` with the codes of `logformat`, `ifilter`, `intersafe`) take a list too:
+//! their lines are split as they write them, with quoted and bracketed columns whole.
 //! Separator: the source's `separator`, else tab if the line holds one, else comma, or semicolon where there is no comma. At most [`COLUMNS_MAX`] columns.
 //! Quoting as in RFC 4180. A syslog header before the cells is read.
 
@@ -18,7 +20,7 @@ use stream::{Event, FieldId, Value, fields};
 pub(crate) use self::columns::instant;
 use self::columns::{Column, Stamp};
 use crate::parser::{Context, Names, Parser, Reason};
-use crate::{csv_cells, put, syslog, time};
+use crate::{csv_cells, elff, put, syslog, time};
 
 /// The most columns read of a line.
 pub const COLUMNS_MAX: usize = 256;
@@ -31,8 +33,13 @@ pub struct Csv {
     /// The columns are the source's and no header line replaces them.
     declared: bool,
     separator: Option<char>,
+    /// How lines are split that are no CSV.
+    split: Option<Split>,
     names: Names,
 }
+
+/// Splits a line into cells.
+type Split = for<'a> fn(&'a str, &'a Bump) -> BumpVec<'a, &'a str>;
 
 /// SKYSEA Client View's logs.
 pub struct Skysea(Csv);
@@ -46,6 +53,26 @@ static SKYSEA: &[(FieldId, &str)] = &[
     (fields::OBSERVER_PRODUCT, "SKYSEA Client View"),
     (fields::SEKISHO_LOGSOURCE_PRODUCT, "skysea"),
 ];
+
+macro_rules! proxy {
+    ($name:ident, $module:literal, $vendor:literal, $product:literal) => {
+        static $name: &[(FieldId, &str)] = &[
+            (fields::EVENT_MODULE, $module),
+            (fields::EVENT_CATEGORY, "web"),
+            (fields::EVENT_CATEGORY, "network"),
+            (fields::EVENT_TYPE, "access"),
+            (fields::OBSERVER_VENDOR, $vendor),
+            (fields::OBSERVER_PRODUCT, $product),
+            (fields::OBSERVER_TYPE, "proxy"),
+            (fields::SEKISHO_LOGSOURCE_PRODUCT, $module),
+            (fields::SEKISHO_LOGSOURCE_CATEGORY, "proxy"),
+        ];
+    };
+}
+
+proxy!(SQUID, "squid", "Squid", "Squid");
+proxy!(IFILTER, "ifilter", "Digital Arts", "i-FILTER");
+proxy!(INTERSAFE, "intersafe", "ALSI", "InterSafe");
 
 static LANSCOPE: &[(FieldId, &str)] = &[
     (fields::EVENT_MODULE, "lanscope"),
@@ -97,7 +124,13 @@ impl Csv {
             csv.declare(names, separator)?;
             Ok(wrap(csv))
         };
+        let proxy =
+            |constant, split: Split| boxed(Csv { constant, split: Some(split), ..Csv::default() }, |csv| Box::new(csv));
         match product {
+            "squid" | "ifilter" | "intersafe" if names.is_empty() => None,
+            "squid" => Some(proxy(SQUID, elff::cells)),
+            "ifilter" => Some(proxy(IFILTER, super::ifilter::cells)),
+            "intersafe" => Some(proxy(INTERSAFE, elff::cells)),
             "csv" => Some(boxed(Csv::default(), |csv| Box::new(csv))),
             "skysea" => Some(boxed(Skysea::default().0, |csv| Box::new(Skysea(csv)))),
             "lanscope" => Some(boxed(Lanscope::default().0, |csv| Box::new(Lanscope(csv)))),
@@ -138,16 +171,41 @@ impl Parser for Csv {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let line = header(line.trim_matches(['\r', '\n', '\0', '\u{feff}']), context, event);
+        let line = line.trim_matches(['\r', '\n', '\0', '\u{feff}']);
+        // A proxy's line may begin with a time of its own.
+        let line = if self.split.is_some() && !line.starts_with('<') { line } else { header(line, context, event) };
         if line.trim().is_empty() {
             return Err(Reason("empty line"));
         }
+        // The row's own time says when it happened, the header's when it was sent.
+        let sent = event.get(fields::TIMESTAMP);
+        event.remove(fields::TIMESTAMP);
+        let parsed = self.cells(line, context, arena, event);
+        if let Some(sent) = sent.filter(|_| !event.has(fields::TIMESTAMP)) {
+            event.push(fields::TIMESTAMP, sent);
+        }
+        parsed
+    }
+}
+
+impl Csv {
+    /// A header line or a row.
+    fn cells<'a>(
+        &mut self,
+        line: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
         let separator = self.separator.unwrap_or(match () {
             () if line.contains('\t') => '\t',
             () if line.contains(';') && !line.contains(',') => ';',
             () => ',',
         });
-        let cells = BumpVec::from_iter_in(csv_cells::cells(line, separator, arena).take(COLUMNS_MAX), arena);
+        let cells = match self.split.filter(|_| self.separator.is_none()) {
+            Some(split) => split(line, arena),
+            None => BumpVec::from_iter_in(csv_cells::cells(line, separator, arena).take(COLUMNS_MAX), arena),
+        };
         put::constants(self.constant, event);
         event.push(fields::EVENT_KIND, Value::Str("event"));
         if columns::is_header(&cells, &self.columns, self.declared) {
@@ -167,9 +225,7 @@ impl Parser for Csv {
         meaning::settle(event);
         Ok(())
     }
-}
 
-impl Csv {
     fn row<'a>(&mut self, cells: &[&'a str], context: &Context, arena: &'a Bump, event: &mut Event<'a>) {
         let (mut date, mut clock) = ("", "");
         let columns = std::mem::take(&mut self.columns);
@@ -180,7 +236,7 @@ impl Csv {
             }
             match column {
                 Column::Skip => {}
-                Column::Time(Stamp::Whole) => match columns::instant(cell, context) {
+                Column::Time(Stamp::Whole) => match columns::instant(cell.trim_matches(['[', ']']), context) {
                     Some(stamp) if !event.has(fields::TIMESTAMP) => event.push(fields::TIMESTAMP, Value::Time(stamp)),
                     Some(_) => {}
                     None => date = cell,
@@ -208,10 +264,56 @@ impl Csv {
 /// A syslog header, if the line has one: a date alone is a cell.
 fn header<'a>(line: &'a str, context: &Context, event: &mut Event<'a>) -> &'a str {
     let lead = line.trim_start();
-    if syslog::priority_prefix(lead).is_none() && time::rfc3164_prefix(lead, context).is_none() {
+    // `2026-11-20T10:00:00+09:00 gw01 app[5]: `; a row may begin with such a time too, but not with a program behind it.
+    let relayed = || time::iso_prefix(lead, &context.zone).is_some() && syslog::parse(lead, context).appname.is_some();
+    if syslog::priority_prefix(lead).is_none() && time::rfc3164_prefix(lead, context).is_none() && !relayed() {
         return line;
     }
     let head = syslog::parse(lead, context);
     put::observer(&head, event);
     head.message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::products;
+
+    fn read(source: &str, line: &str, names: &[FieldId]) -> Vec<String> {
+        let (name, layout) = products::Layout::split(source);
+        let mut parser = products::product(name).unwrap().parser_with(&layout).unwrap();
+        let arena = Bump::new();
+        let mut event = Event::new_in(&arena);
+        let context = Context::tokyo(stream::Timestamp::from_seconds(1_795_000_000));
+        assert_eq!(parser.parse(line, &context, &arena, &mut event), Ok(()), "{line}");
+        names.iter().map(|field| event.get(*field).map_or(String::new(), |value| value.text().into_owned())).collect()
+    }
+
+    #[test]
+    fn proxies_take_a_list_of_columns() {
+        let names = [
+            fields::TIMESTAMP,
+            fields::SOURCE_IP,
+            fields::USER_NAME,
+            fields::URL_DOMAIN,
+            fields::HTTP_RESPONSE_STATUS_CODE,
+            fields::EVENT_ACTION,
+            fields::USER_AGENT_ORIGINAL,
+        ];
+        let expected = ["2026-11-20T01:15:30Z", "192.0.2.10", "sato", "www.example.jp", "200"];
+        let squid = read(
+            "squid:%ts.%03tu,%>a:%>p,%[un,%rm,%ru,%Ss/%03>Hs,%<st,%Sh/%<a,%{User-Agent}>h",
+            r#"1795137330.000 192.0.2.10:50000 sato GET http://www.example.jp/a TCP_MISS/200 512 HIER_DIRECT/198.51.100.20 "Mozilla/5.0 (X11)""#,
+            &names,
+        );
+        assert_eq!(squid[..5], expected);
+        assert_eq!(squid[5..], ["TCP_MISS", "Mozilla/5.0 (X11)"]);
+        let ifilter = read(
+            "ifilter:日時,IPアドレス,ユーザー名,リクエスト,ステータスコード,アクション,ユーザーエージェント",
+            r#"[20/Nov/2026:10:15:30 +0900] 192.0.2.10 sato "GET http://www.example.jp/a HTTP/1.1" 200 pass Mozilla%2F5.0+%28X11%29"#,
+            &names,
+        );
+        assert_eq!(ifilter[..5], expected);
+        assert_eq!(ifilter[5..], ["pass", "Mozilla/5.0 (X11)"]);
+    }
 }

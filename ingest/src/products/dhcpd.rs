@@ -150,6 +150,22 @@ impl Dhcpd {
             );
             return true;
         }
+        if let Some((name, address)) =
+            text.strip_prefix("Added new forward map from ").and_then(|rest| rest.split_once(" to "))
+        {
+            event.push_str(fields::EVENT_ACTION, "dns-update");
+            event.push_str(fields::SOURCE_DOMAIN, name);
+            put::end(&put::SOURCE, put::word(address).0, event);
+            event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+            return true;
+        }
+        if let Some((address, why)) = text.strip_prefix("Abandoning IP address ").and_then(|rest| rest.split_once(": "))
+        {
+            event.push_str(fields::EVENT_ACTION, "abandon");
+            put::end(&put::SOURCE, address, event);
+            event.push_str(fields::EVENT_REASON, why);
+            return true;
+        }
         let Some((verb, rest)) = text.split_once(": address ") else { return false };
         let (address, rest) = put::word(rest);
         event.push_str(fields::EVENT_ACTION, verb);

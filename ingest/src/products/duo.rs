@@ -62,14 +62,14 @@ impl Parser for Duo {
             event.set(fields::TIMESTAMP, Value::Time(stamp));
         }
         row.put(TABLE, event);
-        put::user(row.get(&[fields::USER_NAME.name(), "username", "user"]), event);
+        put::user(row.get(&[fields::USER_NAME.name(), "username", "user", "actor.name"]), event);
         let surfaced = row.has("surfaced_timestamp") || row.has("sekey");
         let authentication = !surfaced && row.has("factor")
             || row.get(&["event_type"]) == "authentication"
             || !surfaced && row.has("txid");
         if authentication {
             put::words(fields::EVENT_CATEGORY, &["authentication"], event);
-            put::words(fields::EVENT_TYPE, &["start"], event);
+            put::words(fields::EVENT_TYPE, &["start", "info"], event);
             event.push_str(fields::EVENT_ACTION, row.get(&["event_type"]));
             match row.get(&["result"]).to_ascii_lowercase().as_str() {
                 "success" => {
@@ -85,7 +85,7 @@ impl Parser for Duo {
             event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.auth"));
         } else if surfaced {
             trust(&row, event);
-        } else if row.has("action") {
+        } else if row.has("action") || row.has("action.name") {
             administrator(&row, arena, event);
         } else if row.has("phone") || row.has("context") {
             put::words(fields::EVENT_TYPE, &["info"], event);
@@ -141,8 +141,12 @@ fn administrator<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         ("iam", "change")
     };
     put::words(fields::EVENT_CATEGORY, &[category], event);
-    put::words(fields::EVENT_TYPE, &[kind, "admin"], event);
-    if login {
+    put::words(fields::EVENT_TYPE, &[kind, "admin", "info"], event);
+    let outcome = row.get(&["outcome.result"]).to_ascii_lowercase();
+    if !outcome.is_empty() {
+        let word = if outcome == "success" { "success" } else { "failure" };
+        event.push(fields::EVENT_OUTCOME, Value::Str(word));
+    } else if login {
         event.push(fields::EVENT_OUTCOME, Value::Str(if action.contains("error") { "failure" } else { "success" }));
     }
 }

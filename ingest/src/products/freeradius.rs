@@ -52,18 +52,19 @@ impl Parser for Freeradius {
     ) -> Result<(), Reason> {
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
         put::constants(CONSTANT, event);
-        let (text, known) = match own_time(line, context) {
-            Some((stamp, rest)) => {
-                event.set(fields::TIMESTAMP, Value::Time(stamp));
-                (rest.trim_start_matches([' ', ':']), rest.starts_with(" : "))
-            }
-            None => {
-                let head = syslog::parse(line, context);
-                put::header(&head, event);
-                event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
-                (head.message, head.appname.is_some_and(|name| name.contains("radius")))
-            }
-        };
+        let (mut text, mut known) = (line, false);
+        if own_time(line, context).is_none() {
+            let head = syslog::parse(line, context);
+            put::header(&head, event);
+            event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
+            (text, known) = (head.message, head.appname.is_some_and(|name| name.contains("radius")));
+        }
+        // Also behind a header, as a forwarded file has it.
+        if let Some((stamp, rest)) = own_time(text, context) {
+            event.set(fields::TIMESTAMP, Value::Time(stamp));
+            known |= rest.starts_with(" : ");
+            text = rest.trim_start_matches([' ', ':']);
+        }
         if text.contains("User-Name = ") || text.contains("Acct-Status-Type = ") || text.contains("Packet-Type = ") {
             self.detail(text, arena, event);
             return Ok(());
@@ -72,11 +73,15 @@ impl Parser for Freeradius {
         event.push_str(fields::LOG_LEVEL, level);
         let text = request_number(text);
         event.push_str(fields::MESSAGE, text);
-        if !self.login(text, arena, event) && !known {
+        if !self.login(text, arena, event) && !unknown_client(text, event) && !known {
             return Err(Reason("neither a login nor a log level of FreeRADIUS"));
         }
         if !event.has(fields::EVENT_TYPE) {
-            put::words(fields::EVENT_TYPE, &[if level == "Error" { "error" } else { "info" }], event);
+            put::words(
+                fields::EVENT_TYPE,
+                &[if level.eq_ignore_ascii_case("error") { "error" } else { "info" }],
+                event,
+            );
         }
         Ok(())
     }
@@ -91,17 +96,20 @@ impl Freeradius {
 
     /// `Login OK: [user] (from client ap port 5 cli mac)`, `Login incorrect (reason): [user/password] (...)`.
     fn login<'a>(&mut self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-        let denied = ["Login incorrect", "Invalid user", "Multiple logins", "Rejected in"]
-            .iter()
-            .any(|lead| text.starts_with(lead));
-        if !(denied || text.starts_with("Login OK")) {
+        const DENIED: [&str; 4] = ["Login incorrect", "Invalid user", "Multiple logins", "Rejected in"];
+        // Appliances write words of their own before it. The first counts: what follows may be the user's text.
+        let found = DENIED.iter().chain(&["Login OK"]).filter_map(|lead| text.find(lead)).min();
+        let Some(text) = found.map(|at| &text[at..]).filter(|rest| rest.len() == text.len() || rest.contains(": ["))
+        else {
             return false;
-        }
+        };
+        let denied = !text.starts_with("Login OK");
         let outcome = if denied { "failure" } else { "success" };
-        put::class(&Class { category: &["authentication"], kind: &["start"], action: "login", outcome }, event);
+        put::class(&Class { category: &["authentication"], kind: &["start", "info"], action: "login", outcome }, event);
         put::words(fields::EVENT_TYPE, &[if denied { "denied" } else { "allowed" }], event);
         let (lead, rest) = text.split_once(": [").unwrap_or((text, ""));
         if let Some((_, reason)) = lead.split_once('(') {
+            let reason = reason.trim_end();
             event.push_str(fields::EVENT_REASON, reason.strip_suffix(')').unwrap_or(reason));
         }
         // The user's own text may hold brackets: the client's part is the last.
@@ -174,6 +182,33 @@ impl Freeradius {
         put::class(&class, event);
         row.keep("radius.", &["User-Password"], &mut self.names, event);
     }
+}
+
+/// `Ignoring request to auth address * port 1812 ... from unknown client 192.0.2.9 port 41022 proto udp`: whether it is that.
+fn unknown_client<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
+    let Some((_, peer)) = text.split_once("from unknown client ").filter(|_| text.starts_with("Ignoring request"))
+    else {
+        return false;
+    };
+    let mut words = peer.split(' ');
+    put::end(&put::SOURCE, words.next().unwrap_or(""), event);
+    while let Some(word) = words.next() {
+        match word {
+            "port" => put::port(fields::SOURCE_PORT, words.next().unwrap_or(""), event),
+            "proto" => crate::flow_text::transport(words.next().unwrap_or(""), event),
+            _ => {}
+        }
+    }
+    put::class(
+        &Class {
+            category: &["network"],
+            kind: &["denied", "connection"],
+            action: "unknown-client",
+            outcome: "failure",
+        },
+        event,
+    );
+    true
 }
 
 /// `Fri Nov 20 10:00:00 2026`.

@@ -1,7 +1,7 @@
 //! GELF 1.1, one JSON message per line, as Graylog's senders write it.
 //!
 //! `short_message` is `message`, `full_message` is kept as `gelf.full_message`; an additional field `_name` that is an ECS
-//! name sets that field (`_source_ip` too, with `_` for `.`), any other is kept as `gelf.<name>`.
+//! name sets that field (`_source_ip` too, with `_` for `.`, and the plain names of `key_value`), any other is kept as `gelf.<name>`.
 //! Source: Graylog, GELF Payload Specification 1.1.
 
 use bumpalo::Bump;
@@ -59,11 +59,13 @@ impl Gelf {
             return;
         }
         let name = key.strip_prefix('_').unwrap_or(key);
-        let known = fields::lookup(name).or_else(|| fields::lookup(&name.replace('_', ".")));
+        let known = fields::lookup(name)
+            .or_else(|| fields::lookup(&name.replace('_', ".")))
+            .or_else(|| super::generic::synonym(name));
         // What the decoder sets is not a sender's to say.
         let decoders = [fields::EVENT_ORIGINAL, fields::EVENT_CREATED, fields::EVENT_INGESTED, fields::TIMESTAMP];
         let own = name.starts_with("sekisho") || known.is_some_and(|field| decoders.contains(&field));
-        if let Some(field) = known.filter(|field| field.is_static() && name.contains(['.', '_']) && !own)
+        if let Some(field) = known.filter(|field| field.is_static() && !own)
             && !event.has(field)
             && put::fit(field, value, event)
         {

@@ -8,6 +8,8 @@ mod cef;
 mod json;
 mod key_value;
 mod ocsf;
+mod plain;
+mod trend_micro;
 
 use std::collections::HashMap;
 
@@ -36,8 +38,10 @@ enum To {
     Zone,
     /// Transport by name or by IANA number.
     Transport,
-    /// HTTP status if it is one.
+    /// HTTP status if it is one; else as [`To::Outcome`].
     Status,
+    /// Whether it worked, if the word says so.
+    Outcome,
     /// `user`, `DOMAIN\user`.
     User,
     /// 0 or inbound, 1 or outbound.
@@ -171,6 +175,57 @@ fn push_user<'a>(text: &'a str, event: &mut Event<'a>) {
             event.push_str(fields::USER_NAME, name);
         }
         None => event.push_str(fields::USER_NAME, text),
+    }
+}
+
+/// Whether it worked, as a word of ECS.
+fn outcome_of(text: &str) -> Option<&'static str> {
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(&["success", "successful", "succeeded", "ok", "成功", "正常"]) {
+        Some("success")
+    } else if is(&["failure", "fail", "failed", "error", "denied", "失敗", "異常"]) {
+        Some("failure")
+    } else {
+        None
+    }
+}
+
+/// Sets an end from `address:port`, where the address alone does not fit; whether it did.
+fn push_end_with_port<'a>(field: FieldId, text: &'a str, event: &mut Event<'a>) -> bool {
+    let end = match field {
+        fields::SOURCE_IP => &crate::put::SOURCE,
+        fields::DESTINATION_IP => &crate::put::DESTINATION,
+        _ => return false,
+    };
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    if crate::put::ip(host).is_none() || port.parse::<u16>().is_err() {
+        return false;
+    }
+    crate::put::end_with_port(end, text, event);
+    event.has(field)
+}
+
+/// The field that `key=value` lines mean by this name, where it is a field of its own.
+pub(crate) fn synonym(name: &str) -> Option<FieldId> {
+    match key_value::of(name)? {
+        To::Field(field) => Some(field),
+        To::User => Some(fields::USER_NAME),
+        _ => None,
+    }
+}
+
+/// Says who sent the line, where the line does not say it itself.
+fn push_sender<'a>(header: &syslog::Header<'a>, event: &mut Event<'a>) {
+    if event.has(fields::HOST_NAME) || event.has(fields::OBSERVER_NAME) {
+        return;
+    }
+    event.push_str(fields::HOST_HOSTNAME, header.hostname.unwrap_or(""));
+    event.push_str(fields::HOST_NAME, header.hostname.unwrap_or(""));
+    if !event.has(fields::PROCESS_NAME) && !event.has(fields::PROCESS_PID) {
+        event.push_str(fields::PROCESS_NAME, header.appname.unwrap_or(""));
+        if let Some(pid) = header.procid.and_then(|pid| pid.parse::<u32>().ok()) {
+            event.push(fields::PROCESS_PID, Value::Int(i64::from(pid)));
+        }
     }
 }
 

@@ -7,19 +7,23 @@
 //! | `Connect from 192.0.2.1:51000 to 198.51.100.1:80 (fe/HTTP)` | default |
 //! | `192.0.2.1:51000 [20/Nov/2026:10:00:00.123] fe/1: SSL handshake failure` | error |
 //!
+//! | JSON, `option httplog clf` | names of the web servers' JSON logs; `common` with more behind it |
+//!
 //! Behind any syslog header or none. The millisecond time in brackets is `@timestamp`; `event.duration` the total time.
 //! Source: HAProxy Configuration Manual, chapter 8.2 "Log formats".
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
+use crate::access_keys::AccessKeys;
 use crate::parser::{Context, Names, Parser, Reason};
-use crate::{put, syslog, time};
+use crate::{access_log, put, syslog, time};
 
 /// Parser of HAProxy's log.
 #[derive(Default)]
 pub struct Haproxy {
     names: Names,
+    keys: AccessKeys,
 }
 
 static CONSTANT: &[(FieldId, &str)] = &[
@@ -47,7 +51,11 @@ impl Parser for Haproxy {
         put::constants(CONSTANT, event);
         if let Some(rest) = text.strip_prefix("Connect from ") {
             self.connect(rest, event);
-        } else if self.session(text, context, arena, event).is_none() && !state(text, event) && head.appname.is_none() {
+        } else if self.session(text, context, arena, event).is_none()
+            && !self.access(text, context, arena, event)
+            && !state(text, event)
+            && head.appname.is_none()
+        {
             return Err(Reason("neither a session, a connection nor a state of HAProxy"));
         }
         Ok(())
@@ -73,6 +81,16 @@ impl Haproxy {
         }
         put::words(fields::EVENT_CATEGORY, &["web", "network"], event);
         put::words(fields::EVENT_TYPE, &["connection", "start"], event);
+    }
+
+    /// JSON of `log-format`, or `option httplog clf`.
+    fn access<'a>(&mut self, text: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) -> bool {
+        let known = self.keys.read(text, context, arena, event) || access_log::parse(text, context, arena, event);
+        if known {
+            put::words(fields::EVENT_CATEGORY, &["web"], event);
+            put::words(fields::EVENT_TYPE, &["access"], event);
+        }
+        known
     }
 
     fn session<'a>(&mut self, text: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) -> Option<()> {

@@ -179,7 +179,7 @@ impl Ifilter {
                 _ => "",
             });
         let [.., last] = bare;
-        event.push_str(fields::USER_NAME, plus_and_percent(last, arena));
+        put::user(plus_and_percent(last, arena), event);
         let (pid, version, rest) =
             match columns.iter().position(|column| matches!(column, Column::Bare(text) if is_version(text))) {
                 Some(at) if at > 0 => (columns.get(at - 1), columns.get(at), columns.get(at + 1..).unwrap_or(&[])),
@@ -221,7 +221,7 @@ impl Ifilter {
         event.set(fields::TIMESTAMP, Value::Time(stamp.plus_nanos(i64::from(local - offset) * 1_000_000_000)));
         put::count(fields::PROCESS_PID, text(0), event);
         put::end(&put::SOURCE, text(1), event);
-        event.push_str(fields::USER_NAME, text(2));
+        put::user(text(2), event);
         event.push_str(fields::USER_GROUP_NAME, text(3));
         let url_at = (at + 1..columns.len()).find(|at| text(*at).contains("://"))?;
         let url = text(url_at);
@@ -278,6 +278,19 @@ fn columns<'a>(line: &'a str, separator: char, arena: &'a Bump) -> BumpVec<'a, C
         rest = rest.trim_start_matches(separator);
     }
     columns
+}
+
+/// The columns of a line as text, for a source that says itself what they are; what is percent-encoded is decoded, but
+/// for quoted requests and URLs.
+pub(super) fn cells<'a>(line: &'a str, arena: &'a Bump) -> BumpVec<'a, &'a str> {
+    let columns = columns(line, separator(line), arena);
+    BumpVec::from_iter_in(
+        columns.iter().map(|column| match column {
+            Column::Bare(text) if !text.contains("://") => plus_and_percent(text, arena),
+            Column::Bare(text) | Column::Quoted(text) | Column::Bracketed(text) => text,
+        }),
+        arena,
+    )
 }
 
 /// `GET http://... HTTP/1.1`.

@@ -1,6 +1,7 @@
 //! Microsoft IIS: W3C extended access logs with any `#Fields:`, the HTTP API's error log (httperr), with or without a
 //! syslog header.
 //!
+//! IIS's own comma-separated format and NCSA's common format are read too.
 //! Without a header line (one line, a restart) the columns are told from their shape: IIS always writes the chosen fields
 //! in one order, so the method, the addresses, the port and the status show which are there.
 //! Times are UTC, as IIS writes W3C logs. `#` lines are kept as they are.
@@ -12,7 +13,7 @@ use stream::{Event, FieldId, Value, fields};
 use crate::elff::{self, Header};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::row::{Row, Table};
-use crate::{put, syslog, time};
+use crate::{access_log, put, syslog, time};
 
 /// Parser of IIS logs.
 #[derive(Default)]
@@ -99,6 +100,17 @@ impl Parser for Iis {
             return Ok(());
         }
         let row = self.header.row(&cells, arena).or_else(|| by_shape(&cells, arena));
+        // The NCSA format, which has no choice of columns.
+        if row.is_none() && access_log::parse(line, context, arena, event) {
+            put::words(fields::EVENT_TYPE, &["access", "connection"], event);
+            event.push(fields::EVENT_DATASET, Value::Str("iis.access"));
+            put::constants(CONSTANT, event);
+            if let Some((domain, name)) = event.get_str(fields::USER_NAME).and_then(|user| user.split_once('\\')) {
+                event.push_str(fields::USER_DOMAIN, domain);
+                event.set(fields::USER_NAME, Value::Str(name));
+            }
+            return Ok(());
+        }
         let row = row.ok_or(Reason("columns of no known IIS layout, and no #Fields line before"))?;
         elff::times(&row, false, context, event);
         fill(&row, arena, event);

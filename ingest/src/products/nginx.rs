@@ -102,6 +102,24 @@ impl Nginx {
     }
 }
 
+/// Users who were refused (`auth_basic`), addresses that rules or limits refused.
+fn what<'a>(message: &'a str, event: &mut Event<'a>) {
+    const LOGIN_FAILED: put::Class =
+        put::Class { category: &["authentication"], kind: &["info", "denied"], action: "", outcome: "failure" };
+    const DENIED: put::Class = put::Class { category: &[], kind: &["denied"], action: "", outcome: "failure" };
+    if let Some((name, why)) = message.strip_prefix("user ").and_then(put::quoted) {
+        if why.starts_with(": password mismatch") || why.contains(" was not found in ") {
+            put::class(&LOGIN_FAILED, event);
+            put::user(name, event);
+            let why = why.split(", client: ").next().unwrap_or("");
+            event.push_str(fields::EVENT_REASON, why.trim_start_matches([':', ' ']));
+        }
+    } else if message.starts_with("access forbidden by rule") || message.starts_with("limiting ") {
+        put::class(&DENIED, event);
+        event.push_str(fields::EVENT_REASON, message.split(',').next().unwrap_or(""));
+    }
+}
+
 /// `0.001` seconds in nanoseconds.
 fn seconds_as_nanos(text: &str) -> Option<i64> {
     let seconds: f64 = text.parse().ok()?;
@@ -135,6 +153,7 @@ fn error<'a>(text: &'a str, context: &Context, arena: &'a Bump, event: &mut Even
     if let Some((referrer, _)) = put::quoted(part(", referrer: ")) {
         event.push_str(fields::HTTP_REQUEST_REFERRER, referrer);
     }
+    what(message, event);
     let grave = matches!(level, "emerg" | "alert" | "crit" | "error" | "warn");
     put::words(fields::EVENT_TYPE, &[if grave { "error" } else { "info" }], event);
     Some(())

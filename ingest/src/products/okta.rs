@@ -205,6 +205,9 @@ fn classify(action: &str, event: &mut Event<'_>) {
         "user.lifecycle.delete.initiated" | "user.lifecycle.delete.completed" => (&["iam"], &["user", "deletion"]),
         "group.lifecycle.create" => (&["iam"], &["group", "creation"]),
         "group.lifecycle.delete" => (&["iam"], &["group", "deletion"]),
+        "policy.evaluate_sign_on" => (&["authentication"], &["info"]),
+        _ if action.starts_with("application.user_membership.") => (&["iam"], &["user", "change"]),
+        _ if action.starts_with("application.lifecycle.") => (&["configuration"], &["change"]),
         _ if action.starts_with("user.authentication.") || action.starts_with("user.mfa.") => {
             (&["authentication"], &["info"])
         }

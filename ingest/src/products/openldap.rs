@@ -110,8 +110,24 @@ impl Openldap {
             match (verb, key) {
                 ("ACCEPT", "IP") if !event.has(fields::SOURCE_IP) => put::end_with_port(&put::SOURCE, value, event),
                 ("ACCEPT", "IP") => {
-                    let mut port = value.rsplit(':');
-                    put::port(fields::DESTINATION_PORT, port.next().unwrap_or(""), event);
+                    let (host, port) = value.rsplit_once(':').unwrap_or((value, ""));
+                    put::port(fields::DESTINATION_PORT, port, event);
+                    // `0.0.0.0` and `[::]` only say that every address is listened on.
+                    if let Some(ip) = put::ip(host).filter(|ip| !ip.is_unspecified()) {
+                        event.push(fields::DESTINATION_IP, Value::Ip(ip));
+                    }
+                }
+                ("ADD" | "DEL" | "MOD" | "MODRDN", "dn") | ("PASSMOD", "id") => {
+                    self.own(key, value, event);
+                    // Of other entries the name is no user's.
+                    let name = value.split(',').next().unwrap_or("");
+                    event.push_str(fields::USER_TARGET_NAME, name.strip_prefix("uid=").unwrap_or(""));
+                }
+                (_, "etime") => {
+                    if let Some(seconds) = value.parse::<f64>().ok().filter(|seconds| (0.0..1e9).contains(seconds)) {
+                        event.push(fields::EVENT_DURATION, Value::Int((seconds * 1e9).round() as i64));
+                    }
+                    self.own(key, value, event);
                 }
                 ("BIND", "dn") => {
                     self.own("dn", value, event);
@@ -151,7 +167,7 @@ fn class_of(verb: &str) -> Class {
         "ACCEPT" => of(&["network"], &["connection", "start"]),
         "TLS" => of(&["network"], &["connection", "info"]),
         "closed" => of(&["network"], &["connection", "end"]),
-        "BIND" => of(&["authentication"], &["start"]),
+        "BIND" => of(&["authentication"], &["start", "info"]),
         "UNBIND" => of(&["session"], &["end"]),
         "ADD" => of(&["iam"], &["creation"]),
         "DEL" => of(&["iam"], &["deletion"]),

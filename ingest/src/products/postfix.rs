@@ -17,6 +17,7 @@ use crate::syslog;
 #[derive(Default)]
 pub struct Postfix {
     names: Names,
+    others: super::system::System,
 }
 
 static CONSTANT: &[(FieldId, &str)] = &[
@@ -47,16 +48,25 @@ impl Parser for Postfix {
         &mut self,
         line: &'a str,
         context: &Context,
-        _arena: &'a Bump,
+        arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let line = line.trim_end_matches([' ', '\r', '\n', '\0']);
         let head = syslog::parse(line, context);
-        put::header(&head, event);
         let program = head.appname.unwrap_or("");
         if !program.contains('/') && !program.starts_with("postfix") {
-            return Err(Reason("no postfix program in the header"));
+            if program.is_empty() {
+                put::header(&head, event);
+                return Err(Reason("no postfix program in the header"));
+            }
+            // The mail log is other daemons' too: Dovecot, amavis, OpenDKIM.
+            self.others.parse(line, context, arena, event)?;
+            if !event.has(fields::EVENT_CATEGORY) {
+                put::words(fields::EVENT_CATEGORY, &["email"], event);
+            }
+            return Ok(());
         }
+        put::header(&head, event);
         event.push_str(fields::PROCESS_NAME, program);
         event.push_str(fields::MESSAGE, head.message);
         put::constants(CONSTANT, event);

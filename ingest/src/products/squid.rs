@@ -5,8 +5,13 @@
 //! |---|---|
 //! | native (`squid`) | `%ts.%03tu %6tr %>a %Ss/%03>Hs %<st %rm %ru %[un %Sh/%<a %mt` |
 //! | native with a written time | `%tl`, `[%tl]` or `%{%Y-%m-%d %H:%M:%S}tl` in place of `%ts.%03tu`; `%>a:%>p` or `%>a %>p` for the client |
+//! | the same with addresses between client and result | `%>a:%>p %>la:%>lp %Ss/%03>Hs ...` |
 //! | `common` | `%>a %[ui %[un [%tl] "%rm %ru HTTP/%rv" %>Hs %<st %Ss:%Sh` |
 //! | `combined` | as `common`, then before `%Ss:%Sh`: `"%{Referer}>h" "%{User-Agent}>h"` |
+//!
+//! | `useragent` | `%>a [%tl] "%{User-Agent}>h"` |
+//! | `referrer` | `%ts.%03tu %>a %{Referer}>h %ru` |
+//! | named values | `key=value` pairs or JSON, with the names that [`named`] lists |
 //!
 //! `@timestamp` is the end of the request, `event.duration` its elapsed time. `event.type` is `access` and `allowed` or
 //! `denied` (`TCP_DENIED*`, also the 407 that asks for a password). `destination.ip` is the server or peer that Squid
@@ -15,23 +20,28 @@
 
 pub(crate) mod url;
 
+mod named;
+
 use bumpalo::Bump;
 use stream::{Event, FieldId, Timestamp, Value, fields};
 
 use self::url::Authority;
+use crate::json::Walker;
 use crate::parser::{Context, Parser, Reason};
 use crate::{syslog, time};
 
 /// Parser of Squid's access.log.
 #[derive(Default)]
-pub struct Squid {}
+pub struct Squid {
+    walker: Walker,
+}
 
 impl Parser for Squid {
     fn parse<'a>(
         &mut self,
         line: &'a str,
         context: &Context,
-        _arena: &'a Bump,
+        arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let mut body = line.trim_matches([' ', '\r', '\n', '\u{feff}']);
@@ -45,6 +55,12 @@ impl Parser for Squid {
                 event.push(fields::TIMESTAMP, Value::Time(time));
             }
             event.push_str(fields::OBSERVER_NAME, header.hostname.unwrap_or(""));
+            event.push_str(fields::HOST_HOSTNAME, header.hostname.unwrap_or(""));
+            event.push_str(fields::HOST_NAME, header.hostname.unwrap_or(""));
+            event.push_str(fields::PROCESS_NAME, header.appname.unwrap_or(""));
+            if let Some(pid) = header.procid.and_then(|pid| pid.parse::<u32>().ok()) {
+                event.push(fields::PROCESS_PID, Value::Int(i64::from(pid)));
+            }
             body = header.message;
             native_line = native_start(body).or_else(|| dated_start(body, context));
         }
@@ -58,9 +74,11 @@ impl Parser for Squid {
         match native_line {
             Some((time, words)) => {
                 event.set(fields::TIMESTAMP, Value::Time(time));
-                native(words, event)?;
+                native(words, event).or_else(|reason| referrer(words, event).ok_or(reason))?;
             }
-            None => emulated(Words(body), context, event)?,
+            None => emulated(Words(body), context, event)
+                .or_else(|reason| agent(body, context, event).ok_or(reason))
+                .or_else(|reason| named::read(body, context, &mut self.walker, arena, event).ok_or(reason))?,
         }
         for (field, value) in CONSTANT {
             event.push(*field, Value::Str(value));
@@ -161,9 +179,16 @@ fn native<'a>(mut words: Words<'a>, event: &mut Event<'a>) -> Result<(), Reason>
     let elapsed = words.next().ok_or(SHORT)?;
     let client = words.next().ok_or(SHORT)?;
     let mut result = words.next().ok_or(SHORT)?;
-    if let Ok(port) = result.parse::<u16>() {
-        event.push(fields::SOURCE_PORT, Value::Int(i64::from(port)));
+    let mut port = None;
+    if let Ok(found) = result.parse::<u16>() {
+        port = Some(found);
         result = words.next().ok_or(SHORT)?;
+    }
+    // Squid's own address, with its port or not.
+    for _ in 0..2 {
+        if !result.contains('/') {
+            result = words.next().ok_or(SHORT)?;
+        }
     }
     let (code, status) = result.rsplit_once('/').ok_or(SHORT)?;
     let size = words.next().ok_or(SHORT)?;
@@ -175,6 +200,9 @@ fn native<'a>(mut words: Words<'a>, event: &mut Event<'a>) -> Result<(), Reason>
         event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
     }
     push_client(client, event);
+    if let Some(port) = port {
+        event.push(fields::SOURCE_PORT, Value::Int(i64::from(port)));
+    }
     push_user(user, event);
     push_result(code, status, size, event);
     event.push_str(fields::SQUID_HIERARCHY_CODE, hierarchy);
@@ -246,6 +274,35 @@ fn emulated<'a>(mut words: Words<'a>, context: &Context, event: &mut Event<'a>) 
     Ok(())
 }
 
+/// The rest of a line of `logformat referrer`, behind its time: client, referrer, URL.
+fn referrer<'a>(mut words: Words<'a>, event: &mut Event<'a>) -> Option<()> {
+    let (client, referrer, target) = (words.next()?, words.next()?, words.next()?);
+    if words.next().is_some() || !target.contains("://") {
+        return None;
+    }
+    push_client(client, event);
+    event.push_str(fields::HTTP_REQUEST_REFERRER, referrer);
+    event.push(fields::EVENT_TYPE, Value::Str("access"));
+    push_request("", target, "", "", event);
+    Some(())
+}
+
+/// A line of `logformat useragent`: client, time, agent.
+fn agent<'a>(text: &'a str, context: &Context, event: &mut Event<'a>) -> Option<()> {
+    let mut words = Words(text);
+    let client = words.next()?;
+    let time = words.quoted(b'[', b']').and_then(|text| time::common_log(text, &context.zone))?;
+    let agent = words.quoted(b'"', b'"')?;
+    if words.next().is_some() {
+        return None;
+    }
+    event.set(fields::TIMESTAMP, Value::Time(time));
+    push_client(client, event);
+    event.push_str(fields::USER_AGENT_ORIGINAL, agent);
+    event.push(fields::EVENT_TYPE, Value::Str("access"));
+    Some(())
+}
+
 fn push_client<'a>(client: &'a str, event: &mut Event<'a>) {
     match client.parse() {
         Ok(ip) => event.push(fields::SOURCE_IP, Value::Ip(ip)),
@@ -273,8 +330,8 @@ fn push_result<'a>(code: &'a str, status: &str, size: &str, event: &mut Event<'a
     event.push_str(fields::SQUID_CODE, code);
     event.push(fields::EVENT_TYPE, Value::Str("access"));
     let denied = code.contains("DENIED");
-    // `NONE`, `NONE_NONE`: there was no request to allow.
-    if !code.is_empty() && !code.starts_with("NONE") {
+    // `NONE`, `NONE_NONE`, `TAG_NONE`: there was no request to allow.
+    if !code.is_empty() && !code.starts_with("NONE") && !code.starts_with("TAG_NONE") {
         event.push(fields::EVENT_TYPE, Value::Str(if denied { "denied" } else { "allowed" }));
     }
     match code.as_bytes() {
@@ -351,8 +408,11 @@ fn extras<'a>(mut words: Words<'a>, event: &mut Event<'a>) {
     }
     if let Some(one) = words.quoted(b'"', b'"') {
         match words.quoted(b'"', b'"') {
-            Some(agent) => {
-                event.push_str(fields::HTTP_REQUEST_REFERRER, one);
+            // A referrer is a URL or absent; the one that is neither is the agent, whatever their order.
+            Some(other) => {
+                let swapped = !one.contains("://") && one != "-" && (other.contains("://") || other == "-");
+                let (referrer, agent) = if swapped { (other, one) } else { (one, other) };
+                event.push_str(fields::HTTP_REQUEST_REFERRER, referrer);
                 event.push_str(fields::USER_AGENT_ORIGINAL, agent);
             }
             None if !one.contains("://") => event.push_str(fields::USER_AGENT_ORIGINAL, one),

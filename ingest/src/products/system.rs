@@ -11,13 +11,16 @@ mod accounts;
 mod cron;
 mod entry;
 mod header;
+mod kernel;
 mod others;
 mod pam;
+mod services;
 mod sshd;
 mod su;
 mod sudo;
 #[cfg(test)]
 mod tests;
+mod units;
 
 use bumpalo::Bump;
 use stream::{Event, Value, fields};
@@ -29,6 +32,7 @@ use crate::parser::{Context, Parser, Reason};
 #[derive(Default)]
 pub struct System {
     own: Own,
+    netfilter: super::iptables::Iptables,
 }
 
 impl Parser for System {
@@ -36,7 +40,7 @@ impl Parser for System {
         &mut self,
         line: &'a str,
         context: &Context,
-        _arena: &'a Bump,
+        arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let head = header::read(line, context, event);
@@ -52,8 +56,25 @@ impl Parser for System {
         }
         let mut entry = Entry { message: repeated(head.message), event, own: &self.own };
         dispatch(program, head.program, &mut entry);
+        if head.program == "kernel" && head.message.contains(" PROTO=") {
+            self.packet(line, context, arena, event);
+        }
         related(event);
         Ok(())
+    }
+}
+
+impl System {
+    /// A packet that netfilter logged: it is read as `iptables` does, and what the header says stays.
+    fn packet<'a>(&mut self, line: &'a str, context: &Context, arena: &'a Bump, event: &mut Event<'a>) {
+        let mut packet = Event::new_in(arena);
+        if self.netfilter.parse(line, context, arena, &mut packet).is_ok() {
+            for (field, value) in packet.iter() {
+                if !event.has(field) || field.is_list() || field == fields::SEKISHO_LOGSOURCE_SERVICE {
+                    event.push_unique(field, value);
+                }
+            }
+        }
     }
 }
 
@@ -77,8 +98,10 @@ fn dispatch(program: &str, tag: &str, entry: &mut Entry<'_, '_>) {
         "unix_chkpwd" => pam::words(entry, entry.message),
         "polkitd" => others::polkit(entry),
         "dhclient" | "dhcpcd" => others::dhcp_client(entry),
+        "systemd" => units::read(entry),
+        "kernel" => kernel::read(entry),
         _ if accounts::speaks(program) => accounts::read(program, entry),
-        _ => {}
+        _ => services::read(program, entry),
     }
 }
 

@@ -35,32 +35,29 @@ impl Parser for Unbound {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        let mut known = false;
-        let mut text = line;
-        if let Some((stamp, rest)) = line.strip_prefix('[').and_then(|inner| inner.split_once("] "))
-            && let Some(stamp) = time::epoch(stamp)
-        {
-            event.set(fields::TIMESTAMP, Value::Time(stamp));
-            (text, known) = (rest, rest.starts_with("unbound"));
-            text = text.split_once(' ').filter(|_| known).map_or(text, |(process, rest)| {
-                if let Some(pid) = put::between(process, "[", ":") {
-                    put::count(fields::PROCESS_PID, pid, event);
-                }
-                rest
-            });
-        } else {
+        let own = |text: &'a str| {
+            let (stamp, rest) = text.strip_prefix('[')?.split_once("] ")?;
+            Some((time::epoch(stamp).filter(|_| stamp.len() >= 10)?, rest))
+        };
+        let (mut text, mut known) = (line, false);
+        if own(line).is_none() {
             let head = syslog::parse(line, context);
             put::header(&head, event);
-            if let Some(name) = head.appname {
-                known = name.contains("unbound");
-                text = head.message;
-            } else if !head.message.is_empty() {
-                text = head.message;
-            }
-            if let Some((ids, rest)) = text.strip_prefix('[').and_then(|inner| inner.split_once("] ")) {
-                put::count(fields::PROCESS_PID, ids.split(':').next().unwrap_or(""), event);
-                text = rest;
-            }
+            event.push_str(fields::PROCESS_NAME, head.appname.unwrap_or(""));
+            known = head.appname.is_some_and(|name| name.contains("unbound"));
+            text = head.message;
+        }
+        // A file's line, which may have been forwarded behind a header.
+        if let Some((stamp, rest)) = own(text) {
+            event.set(fields::TIMESTAMP, Value::Time(stamp));
+            text = rest;
+        }
+        // Its own tag is no tag of syslog: `unbound[1234:0] info: `; through syslog `[1234:0] info: `.
+        let tagged = text.split_once(' ').filter(|(process, _)| process.starts_with("unbound[") || is_ids(process));
+        if let Some((process, rest)) = tagged {
+            known |= process.starts_with("unbound");
+            put::count(fields::PROCESS_PID, put::between(process, "[", ":").unwrap_or(""), event);
+            text = rest;
         }
         if let Some((level, rest)) = text.split_once(": ")
             && LEVELS.contains(&level)
@@ -73,11 +70,18 @@ impl Parser for Unbound {
             return Err(Reason("neither a query nor a line of Unbound"));
         }
         put::constants(CONSTANT, event);
+        put::text(fields::PROCESS_NAME, "unbound", event);
         if !event.has(fields::EVENT_TYPE) {
             put::words(fields::EVENT_TYPE, &["info"], event);
         }
         Ok(())
     }
+}
+
+/// `[1234:0]`: process and thread.
+fn is_ids(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))
 }
 
 impl Unbound {

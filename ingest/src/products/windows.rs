@@ -84,7 +84,7 @@ fn form(line: &str) -> (Form, &str) {
     let after = |at: usize| body.get(at..).unwrap_or("");
     if let Some(at) = memmem::find(head, b"MSWinEventLog") {
         (Form::Snare, after(at))
-    } else if let Some(at) = memmem::find(head, b"<Event ") {
+    } else if let Some(at) = memmem::find(head, b"<Event ").or_else(|| memmem::find(head, b"<Event>")) {
         (Form::Xml, after(at))
     } else if let Some(at) = memmem::find(head, b"{\"") {
         (Form::Json, after(at))

@@ -37,7 +37,8 @@ impl Parser for WindowsDhcp {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let mut text = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}', '\t']);
-        if text.starts_with('<') || time::rfc3164_prefix(text, context).is_some() {
+        let stamped = time::rfc3164_prefix(text, context).is_some() || time::iso_prefix(text, &context.zone).is_some();
+        if text.starts_with('<') || stamped {
             let head = syslog::parse(text, context);
             put::observer(&head, event);
             text = head.message;
@@ -66,8 +67,15 @@ impl Parser for WindowsDhcp {
             put::end(&put::SOURCE, at(4), event);
             event.push(fields::HOST_IP, Value::Ip(ip));
         }
-        event.push_str(fields::HOST_NAME, at(5));
-        event.push_str(fields::SOURCE_DOMAIN, at(5));
+        // Who may serve is said of a domain; an address in conflict has no name.
+        let rogue = matches!(code.parse::<u32>(), Ok(50..=64));
+        if rogue {
+            event.push_str(fields::HOST_DOMAIN, at(5));
+        } else if at(5) != "BAD_ADDRESS" {
+            event.push_str(fields::HOST_NAME, at(5));
+            event.push_str(fields::HOST_HOSTNAME, at(5));
+            event.push_str(fields::SOURCE_DOMAIN, at(5));
+        }
         // DHCPv6: error code, length and bytes of the client's identifier, user name.
         let v6 = code.len() == 5;
         if let Some(mac) = hardware(at(6), arena).filter(|_| !v6) {
@@ -87,6 +95,8 @@ impl Parser for WindowsDhcp {
 fn stamp(date: &str, clock: &str, context: &Context) -> Option<stream::Timestamp> {
     let mut parts = date.split('/').map(str::parse::<u16>);
     let (month, day, year) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    // `2026/11/20`, as a server with Japanese settings writes it.
+    let (month, day, year) = if month > 999 { (day, year, month) } else { (month, day, year) };
     let year = if year < 100 { 2000 + year } else { year };
     let (of_day, _) = time::civil_time(clock.as_bytes())?;
     let civil = time::Civil::new((year, u8::try_from(month).ok()?, u8::try_from(day).ok()?), of_day)?;
@@ -130,10 +140,12 @@ fn class(code: &str) -> Class {
         "18" => of(&["end", "deletion"], "dhcp-expire", "success"),
         "20" | "21" | "22" | "23" => of(&["connection"], "bootp", ""),
         "24" | "25" => of(&["info"], "ip-cleanup", ""),
-        "30" => of(&["info"], "dns-update-request", ""),
-        "31" => of(&["info"], "dns-update", "failure"),
-        "32" => of(&["info"], "dns-update", "success"),
-        "36" => of(&["denied"], "dhcp-drop", "failure"),
+        "30" => of(&["connection", "info"], "dhcp-dns-update", ""),
+        "31" | "34" | "35" => of(&["connection", "denied"], "dhcp-dns-update", "failure"),
+        "32" => of(&["connection", "allowed"], "dhcp-dns-update", "success"),
+        "33" | "36" => of(&["connection", "denied"], "dhcp-drop", "failure"),
+        "50" | "52" | "54" | "56" | "58" | "60" | "61" | "62" => of(&["info"], "rogue-server-detection", "failure"),
+        "51" | "53" | "55" | "57" | "59" | "63" | "64" => of(&["info"], "rogue-server-detection", "success"),
         _ => of(&["info"], "", ""),
     }
 }

@@ -29,7 +29,7 @@ static CONSTANT: &[(FieldId, &str)] = &[
 ];
 
 /// Columns of the database-compatible format, in order.
-const COLUMNS: [&str; 32] = [
+const COLUMNS: [&str; 41] = [
     "Computer-Name",
     "Event-Source",
     "Record-Date",
@@ -62,10 +62,59 @@ const COLUMNS: [&str; 32] = [
     "Termination-Action",
     "EAP-Friendly-Name",
     "Acct-Status-Type",
+    "Acct-Delay-Time",
+    "Acct-Input-Octets",
+    "Acct-Output-Octets",
+    "Acct-Session-Id",
+    "Acct-Authentic",
+    "Acct-Session-Time",
+    "Acct-Input-Packets",
+    "Acct-Output-Packets",
+    "Acct-Terminate-Cause",
 ];
+/// The first columns of the IAS format; pairs of an attribute's number and its value follow.
+const IAS: [&str; 6] =
+    ["Client-IP-Address", "User-Name", "Record-Date", "Record-Time", "Event-Source", "Computer-Name"];
+
+/// An attribute by the number that the IAS format writes.
+fn attribute(number: &str) -> Option<&'static str> {
+    Some(match number {
+        "4" => "NAS-IP-Address",
+        "5" => "NAS-Port",
+        "6" => "Service-Type",
+        "7" => "Framed-Protocol",
+        "8" => "Framed-IP-Address",
+        "25" => "Class",
+        "30" => "Called-Station-Id",
+        "31" => "Calling-Station-Id",
+        "32" => "NAS-Identifier",
+        "40" => "Acct-Status-Type",
+        "42" => "Acct-Input-Octets",
+        "43" => "Acct-Output-Octets",
+        "44" => "Acct-Session-Id",
+        "46" => "Acct-Session-Time",
+        "49" => "Acct-Terminate-Cause",
+        "61" => "NAS-Port-Type",
+        "77" => "Connect-Info",
+        "4108" => "Client-IP-Address",
+        "4116" => "Client-Vendor",
+        "4127" => "Authentication-Type",
+        "4128" => "Client-Friendly-Name",
+        "4129" => "SAM-Account-Name",
+        "4130" => "Fully-Qualifed-User-Name",
+        "4132" => "EAP-Friendly-Name",
+        "4136" => "Packet-Type",
+        "4142" => "Reason-Code",
+        "4149" => "NP-Policy-Name",
+        "4154" => "Proxy-Policy-Name",
+        "4155" => "Provider-Type",
+        _ => return None,
+    })
+}
 
 static TABLE: &Table = &[
     ("Computer-Name", fields::HOST_NAME),
+    ("Computer-Name", fields::HOST_HOSTNAME),
     ("NAS-Identifier", fields::OBSERVER_NAME),
     ("Client-Friendly-Name", fields::OBSERVER_NAME),
     ("NAS-IP-Address", fields::OBSERVER_IP),
@@ -88,13 +137,16 @@ impl Parser for WindowsNps {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let mut text = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        if !text.starts_with("<Event>") && !text.starts_with('"') {
+        let ias = |text: &str| put::ip(text.split(',').next().unwrap_or("")).is_some();
+        if !text.starts_with("<Event>") && !text.starts_with('"') && !ias(text) {
             let head = syslog::parse(text, context);
             put::observer(&head, event);
             text = head.message;
         }
         let row = if let Some(inner) = text.strip_prefix("<Event>") {
             elements(inner, arena)
+        } else if ias(text) {
+            numbered(text, arena)
         } else {
             Row::of_cells(&COLUMNS, csv_cells::cells(text, ',', arena), arena)
         };
@@ -108,16 +160,16 @@ impl Parser for WindowsNps {
         } else {
             whole
         };
-        if let Some(stamp) = super::csv::instant(stamp.split('.').next().unwrap_or(""), context) {
-            event.set(fields::TIMESTAMP, Value::Time(stamp));
+        let (seconds, millis) = stamp.split_once('.').unwrap_or((stamp, ""));
+        if let Some(stamp) = super::csv::instant(seconds, context) {
+            let millis = millis.parse::<u16>().ok().filter(|_| millis.len() == 3).unwrap_or(0);
+            event.set(fields::TIMESTAMP, Value::Time(stamp.plus_nanos(i64::from(millis) * 1_000_000)));
         }
         put::constants(CONSTANT, event);
         row.put(TABLE, event);
-        put::user(
-            row.get(&["SAM-Account-Name", "Fully-Qualifed-User-Name", "Fully-Qualified-User-Name", "User-Name"]),
-            event,
-        );
-        put::text(fields::USER_NAME, row.get(&["User-Name"]), event);
+        let (user, path) = who(&row);
+        put::user(user, event);
+        event.push_str(fields::USER_FULL_NAME, path.rsplit('/').next().unwrap_or(""));
         let station = row.get(&["Calling-Station-Id"]);
         match mac(station, arena) {
             Some(mac) => event.push(fields::SOURCE_MAC, Value::Str(mac)),
@@ -127,6 +179,28 @@ impl Parser for WindowsNps {
         row.keep("radius.", &["Timestamp", "Record-Date", "Record-Time"], &mut self.names, event);
         Ok(())
     }
+}
+
+/// The user: as Windows knows it, else as asked for; and the path in the directory (`example.jp/Users/Sato Ichiro`), which
+/// is no account's name.
+fn who<'a>(row: &Row<'a>) -> (&'a str, &'a str) {
+    let known = row.get(&["SAM-Account-Name", "Fully-Qualifed-User-Name", "Fully-Qualified-User-Name"]);
+    let asked = row.get(&["User-Name"]);
+    match (known.contains('\\'), known.contains('/')) {
+        (true, _) => (known, ""),
+        (false, true) => (asked, known),
+        (false, false) => (if asked.is_empty() { known } else { asked }, ""),
+    }
+}
+
+/// `192.0.2.3,EXAMPLE\sato,11/20/2026,10:00:00,IAS,NPS01,4,192.0.2.3,4136,1,...`.
+fn numbered<'a>(text: &'a str, arena: &'a Bump) -> Row<'a> {
+    let mut cells = csv_cells::cells(text, ',', arena);
+    let mut row = Row::of_cells(&IAS, cells.by_ref().take(IAS.len()), arena);
+    while let (Some(number), Some(value)) = (cells.next(), cells.next()) {
+        row.push(attribute(number.trim()).unwrap_or(number), value);
+    }
+    row
 }
 
 /// `<Name data_type="1">value</Name>...`.
@@ -159,11 +233,13 @@ fn class(packet: &str, accounting: &str) -> Class {
         outcome,
     };
     match (packet, accounting) {
-        ("1" | "11", _) => login(&["start"], ""),
-        ("2", _) => login(&["start", "allowed"], "success"),
-        ("3", _) => login(&["start", "denied"], "failure"),
+        ("11", _) => Class { action: "access-challenge", ..login(&["start", "info"], "") },
+        ("1", _) => login(&["start", "info"], ""),
+        ("2", _) => login(&["start", "info", "allowed"], "success"),
+        ("3", _) => login(&["start", "info", "denied"], "failure"),
         ("4", "2") => Class { category: &["session"], kind: &["end"], action: "accounting-stop", outcome: "" },
         ("4", "1") => Class { category: &["session"], kind: &["start"], action: "accounting-start", outcome: "" },
+        ("4", "3") => Class { category: &["session"], kind: &["info"], action: "accounting-update", outcome: "" },
         _ => Class { category: &["session"], kind: &["info"], ..Class::default() },
     }
 }

@@ -194,7 +194,10 @@ impl Parser for ZscalerZia {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        if let Some((head, text)) = line.split_once("ZscalerNSS: ") {
+        // An alert as it is, or as the text of a record in JSON: `"event":"<114>Nov 20 ... ZscalerNSS: ..."}`.
+        let bare = if line.starts_with('{') { line.trim_end_matches(['}', '"', ' ']) } else { line };
+        if let Some((head, text)) = bare.split_once("ZscalerNSS: ") {
+            let head = head.rfind('<').map_or(head, |at| &head[at..]);
             alert(head, text, context, event);
             put::constants(CONSTANT, event);
             return Ok(());
@@ -234,8 +237,12 @@ fn text_feed<'a>(line: &'a str, context: &Context, arena: &'a Bump, event: &mut 
         }
         let (stamp, _) = line.split_once('\t').unwrap_or((line, ""));
         if !stamp.contains('=') {
+            // Behind a header the record's own time is the last: `2026-11-20 10:00:04`.
+            const LENGTH: usize = 19;
+            let own = stamp.len().checked_sub(LENGTH).and_then(|at| stamp.get(at..));
+            let own = own.filter(|own| time::iso_prefix(own, &context.zone).is_some());
             let at = stamp.find('>').filter(|_| stamp.starts_with('<')).map_or(0, |at| at + 1);
-            row.push("time", &stamp[at..]);
+            row.push("time", own.unwrap_or(&stamp[at..]));
         }
         return row;
     }
@@ -294,6 +301,9 @@ fn fill<'a>(row: &Row<'a>, context: &Context, arena: &'a Bump, event: &mut Event
     } else if row.has("tunneltype") || row.has("tunnelactionname") {
         tunnel(row, arena, event);
         "tunnel"
+    } else if row.has("adminid") || row.has("auditlogtype") {
+        audit(row, arena, event);
+        "audit"
     } else if row.find(&["eurl", "url", "ehost", "reqmethod", "requestmethod"]).is_some() {
         web(row, arena, event);
         "web"
@@ -307,15 +317,17 @@ fn fill<'a>(row: &Row<'a>, context: &Context, arena: &'a Bump, event: &mut Event
             "dns" => "zscaler_zia.dns",
             "firewall" => "zscaler_zia.firewall",
             "tunnel" => "zscaler_zia.tunnel",
+            "audit" => "zscaler_zia.audit",
             _ => "zscaler_zia.web",
         }),
     );
     let category = match feed {
         "dns" => "dns",
         "web" => "proxy",
+        "audit" => "",
         _ => "firewall",
     };
-    event.push(fields::SEKISHO_LOGSOURCE_CATEGORY, Value::Str(category));
+    event.push_str(fields::SEKISHO_LOGSOURCE_CATEGORY, category);
     Ok(())
 }
 
@@ -399,6 +411,31 @@ fn dns<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     email(row.get(&["user", "login"]), event);
     event.push_str(fields::USER_NAME, row.get(&["deviceowner"]));
     verdict(row.get(&["reqaction"]), arena, event);
+}
+
+/// What administrators did.
+fn audit<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    let admin = row.get(&["adminid"]);
+    email(admin, event);
+    event.push_str(fields::USER_NAME, admin.split('@').next().unwrap_or(""));
+    put::end(&put::SOURCE, row.get(&["clientip"]), event);
+    let action = row.get(&["action"]);
+    json_keys::lower(fields::EVENT_ACTION, action, arena, event);
+    match row.get(&["result"]) {
+        "SUCCESS" => event.set(fields::EVENT_OUTCOME, Value::Str("success")),
+        "FAILURE" => event.set(fields::EVENT_OUTCOME, Value::Str("failure")),
+        _ => {}
+    }
+    event.push_str(fields::EVENT_REASON, row.get(&["errorcode"]));
+    let (category, kind): (&'static str, &'static [&'static str]) = match action {
+        "SIGN_IN" => ("authentication", &["start"]),
+        "SIGN_OUT" => ("authentication", &["end"]),
+        "CREATE" => ("configuration", &["creation", "change"]),
+        "DELETE" => ("configuration", &["deletion", "change"]),
+        _ => ("configuration", &["change"]),
+    };
+    put::words(fields::EVENT_CATEGORY, &[category], event);
+    put::words(fields::EVENT_TYPE, kind, event);
 }
 
 fn tunnel<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {

@@ -45,6 +45,21 @@ const TIMES: &[(&str, Stamp)] = &[
     ("受信日時", Stamp::Whole),
     ("イベント日時", Stamp::Whole),
     ("開始日時", Stamp::Whole),
+    ("受付日時", Stamp::Whole),
+    ("完了日時", Stamp::Whole),
+    ("検査日時", Stamp::Whole),
+    ("アクセス日時", Stamp::Whole),
+    ("登録日時", Stamp::Whole),
+    ("送信日時", Stamp::Whole),
+    ("取得日時", Stamp::Whole),
+    ("実行日時", Stamp::Whole),
+    ("イベント発生日時", Stamp::Whole),
+    ("eventdate", Stamp::Whole),
+    ("occurredat", Stamp::Whole),
+    ("操作日", Stamp::Date),
+    ("操作時刻", Stamp::Clock),
+    ("発生時間", Stamp::Clock),
+    ("ログ時刻", Stamp::Clock),
     ("タイムスタンプ", Stamp::Whole),
     ("date", Stamp::Date),
     ("日付", Stamp::Date),
@@ -67,6 +82,12 @@ const KNOWN: &[(&str, To)] = &[
     ("マシン名", To::Host),
     ("ホスト名", To::Host),
     ("pc名", To::Host),
+    ("クライアントpc", To::Host),
+    ("クライアントpc名", To::Host),
+    ("コンピュタid", To::Host),
+    ("端末id", To::Host),
+    ("pcname", To::Host),
+    ("clientname", To::Host),
     ("機器名", To::Host),
     ("hostname", To::Host),
     ("host", To::Host),
@@ -80,6 +101,16 @@ const KNOWN: &[(&str, To)] = &[
     ("ログオンユザ", To::User),
     ("ログインユザ名", To::User),
     ("ログインid", To::User),
+    ("ログインユザ", To::User),
+    ("ログイン名", To::User),
+    ("ログオン名", To::User),
+    ("ログオンid", To::User),
+    ("実行ユザ", To::User),
+    ("実行者", To::User),
+    ("承認者", To::Text(fields::USER_TARGET_NAME)),
+    ("loginname", To::User),
+    ("logonuser", To::User),
+    ("loginuser", To::User),
     ("アカウント名", To::User),
     ("アカウント", To::User),
     ("利用者", To::User),
@@ -164,6 +195,12 @@ const KNOWN: &[(&str, To)] = &[
     ("種類", To::Kind),
     ("カテゴリ", To::Text(fields::RULE_CATEGORY)),
     ("結果", To::Outcome),
+    ("無害化結果", To::Outcome),
+    ("検査結果", To::Outcome),
+    ("変換結果", To::Outcome),
+    ("実行結果", To::Outcome),
+    ("ステタス", To::Outcome),
+    ("状態", To::Outcome),
     ("成否", To::Outcome),
     ("処理結果", To::Outcome),
     ("認証結果", To::Outcome),
@@ -190,6 +227,16 @@ const KNOWN: &[(&str, To)] = &[
     ("パス", To::File),
     ("フルパス", To::File),
     ("対象ファイル", To::File),
+    ("対象ファイル名", To::File),
+    ("元ファイル名", To::File),
+    ("変換前ファイル名", To::File),
+    ("無害化前ファイル名", To::File),
+    ("添付ファイル名", To::File),
+    ("添付ファイル", To::File),
+    ("ドキュメント名", To::File),
+    ("印刷ファイル名", To::File),
+    ("ファイル名称", To::File),
+    ("document", To::File),
     ("filename", To::File),
     ("filepath", To::File),
     ("file", To::File),
@@ -197,6 +244,9 @@ const KNOWN: &[(&str, To)] = &[
     ("コピ先", To::Text(fields::FILE_TARGET_PATH)),
     ("移動先", To::Text(fields::FILE_TARGET_PATH)),
     ("変更後ファイル名", To::Text(fields::FILE_TARGET_PATH)),
+    ("変換後ファイル名", To::Text(fields::FILE_TARGET_PATH)),
+    ("無害化後ファイル名", To::Text(fields::FILE_TARGET_PATH)),
+    ("出力ファイル名", To::Text(fields::FILE_TARGET_PATH)),
     ("ファイルサイズ", To::Text(fields::FILE_SIZE)),
     ("サイズ", To::Text(fields::FILE_SIZE)),
     ("filesize", To::Text(fields::FILE_SIZE)),
@@ -217,6 +267,28 @@ const KNOWN: &[(&str, To)] = &[
     ("コマンド", To::Text(fields::PROCESS_COMMAND_LINE)),
     ("コマンドライン", To::Text(fields::PROCESS_COMMAND_LINE)),
     ("commandline", To::Text(fields::PROCESS_COMMAND_LINE)),
+    ("リクエスト", To::Request),
+    ("リクエスト行", To::Request),
+    ("request", To::Request),
+    ("requestline", To::Request),
+    ("ステタスコド", To::HttpStatus),
+    ("httpステタス", To::HttpStatus),
+    ("httpステタスコド", To::HttpStatus),
+    ("statuscode", To::HttpStatus),
+    ("httpstatus", To::HttpStatus),
+    ("メソッド", To::Text(fields::HTTP_REQUEST_METHOD)),
+    ("method", To::Text(fields::HTTP_REQUEST_METHOD)),
+    ("リファラ", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("referer", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("referrer", To::Text(fields::HTTP_REQUEST_REFERRER)),
+    ("ユザエジェント", To::Text(fields::USER_AGENT_ORIGINAL)),
+    ("useragent", To::Text(fields::USER_AGENT_ORIGINAL)),
+    ("送信バイト数", To::Text(fields::HTTP_REQUEST_BYTES)),
+    ("送信サイズ", To::Text(fields::HTTP_REQUEST_BYTES)),
+    ("受信バイト数", To::Text(fields::HTTP_RESPONSE_BYTES)),
+    ("受信サイズ", To::Text(fields::HTTP_RESPONSE_BYTES)),
+    ("コンテンツタイプ", To::Text(fields::HTTP_RESPONSE_MIME_TYPE)),
+    ("contenttype", To::Text(fields::HTTP_RESPONSE_MIME_TYPE)),
     ("url", To::Url),
     ("アクセス先url", To::Url),
     ("アクセス先", To::Url),
@@ -228,6 +300,13 @@ const KNOWN: &[(&str, To)] = &[
     ("from", To::Text(fields::EMAIL_FROM_ADDRESS)),
     ("宛先", To::Recipients),
     ("受信者", To::Recipients),
+    ("受信者アドレス", To::Recipients),
+    ("宛先メルアドレス", To::Recipients),
+    ("送信者アドレス", To::Text(fields::EMAIL_FROM_ADDRESS)),
+    ("送信元メルアドレス", To::Text(fields::EMAIL_FROM_ADDRESS)),
+    ("メル件名", To::Text(fields::EMAIL_SUBJECT)),
+    ("sender", To::Text(fields::EMAIL_FROM_ADDRESS)),
+    ("recipient", To::Recipients),
     ("to", To::Recipients),
     ("メッセジid", To::Text(fields::EMAIL_MESSAGE_ID)),
     ("messageid", To::Text(fields::EMAIL_MESSAGE_ID)),
@@ -257,7 +336,7 @@ pub(super) fn column(name: &str) -> Column {
     if matches!(name, "" | "-" | "_") {
         return Column::Skip;
     }
-    if let Some(known) = known(name) {
+    if let Some(known) = known(name).or_else(|| squid_code(name)) {
         return known;
     }
     match ecs(name) {
@@ -265,6 +344,39 @@ pub(super) fn column(name: &str) -> Column {
         Some(field) => Column::Known(To::Text(field)),
         None => Column::Own(name.to_owned()),
     }
+}
+
+/// A code of Squid's `logformat`, with its width, quoting and argument, or two that Squid writes as one word.
+fn squid_code(name: &str) -> Option<Column> {
+    let code = name.strip_prefix('%')?;
+    let code =
+        code.trim_start_matches(['"', '[', '#', '/', '\'', '-', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    if code.starts_with("ts") || matches!(code, "tl" | "tg") || code.starts_with('{') && code.ends_with("tl") {
+        return Some(Column::Time(Stamp::Whole));
+    }
+    Some(Column::Known(match code {
+        "tr" => To::Millis,
+        ">a" | ">A" => To::End(SOURCE),
+        _ if code.starts_with(">a:") => To::End(SOURCE),
+        ">p" => To::Text(fields::SOURCE_PORT),
+        "<a" | "<A" => To::End(DESTINATION),
+        "<p" => To::Text(fields::DESTINATION_PORT),
+        "un" | "ul" | "ui" | "ue" | "us" => To::User,
+        "rm" | ">rm" => To::Text(fields::HTTP_REQUEST_METHOD),
+        "ru" | ">ru" => To::Url,
+        "rv" | ">rv" => To::Text(fields::HTTP_VERSION),
+        ">Hs" | "<Hs" | "Hs" => To::HttpStatus,
+        "<st" => To::Text(fields::HTTP_RESPONSE_BYTES),
+        ">st" => To::Text(fields::HTTP_REQUEST_BYTES),
+        "mt" => To::Text(fields::HTTP_RESPONSE_MIME_TYPE),
+        "Sh" => To::Text(fields::SQUID_HIERARCHY_CODE),
+        "ssl::>sni" => To::Text(fields::TLS_CLIENT_SERVER_NAME),
+        _ if code.starts_with("Ss") => To::SquidResult,
+        _ if code.starts_with("Sh/") => To::SquidPeer,
+        _ if code.contains("User-Agent") => To::Text(fields::USER_AGENT_ORIGINAL),
+        _ if code.contains("Referer") => To::Text(fields::HTTP_REQUEST_REFERRER),
+        _ => return None,
+    }))
 }
 
 fn known(name: &str) -> Option<Column> {
@@ -320,7 +432,10 @@ pub(crate) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
     if let Some(stamp) = time::iso(text, &context.zone).or_else(|| time::common_log(text, &context.zone)) {
         return Some(stamp);
     }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) && matches!(text.len(), 10 | 13) {
+    // Seconds or milliseconds since 1970, also with a fraction.
+    let whole = text.split('.').next().unwrap_or("");
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if digits && matches!(whole.len(), 10 | 13) && text.bytes().filter(|byte| *byte == b'.').count() <= 1 {
         return time::epoch(text);
     }
     if let Some((stamp, length)) = time::rfc3164_prefix(text, context)
@@ -335,6 +450,10 @@ pub(crate) fn instant(text: &str, context: &Context) -> Option<Timestamp> {
     let lower = text.to_ascii_lowercase();
     let (year, month, day, rest) = match &numbers[..] {
         [year @ 1970..=2261, month, day, rest @ ..] => (*year, *month, *day, rest),
+        // `20/11/2026` can only be the day first.
+        [day @ 13..=31, month @ 1..=12, year @ 1970..=2261, rest @ ..] if text.contains('/') => {
+            (*year, *month, *day, rest)
+        }
         [month, day, year @ 1970..=2261, rest @ ..] if text.contains('/') => (*year, *month, *day, rest),
         _ => return None,
     };

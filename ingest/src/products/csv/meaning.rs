@@ -42,6 +42,16 @@ pub(super) enum To {
     Url,
     /// Mail addresses, separated by `;` or `,`.
     Recipients,
+    /// A request line: `GET http://... HTTP/1.1`.
+    Request,
+    /// The status of an answer.
+    HttpStatus,
+    /// An elapsed time in milliseconds.
+    Millis,
+    /// Squid's result, with the status or not: `TCP_MISS/200`.
+    SquidResult,
+    /// Squid's hierarchy and peer: `HIER_DIRECT/192.0.2.1`.
+    SquidPeer,
 }
 
 /// Sets what a cell says.
@@ -81,6 +91,25 @@ pub(super) fn put<'a>(to: To, cell: &'a str, context: &Context, arena: &'a Bump,
         To::Hash => hash(cell, event),
         To::Process => process(cell, event),
         To::Url => url(cell, event),
+        To::Request => _ = put::request(cell, arena, event),
+        To::HttpStatus => put::status(cell, event),
+        To::Millis => {
+            if let Ok(millis @ 0..) = cell.parse::<i64>() {
+                event.push(fields::EVENT_DURATION, Value::Int(millis.saturating_mul(1_000_000)));
+            }
+        }
+        To::SquidResult => {
+            let (code, status) = cell.split_once(['/', ':']).unwrap_or((cell, ""));
+            put::text(fields::EVENT_ACTION, code, event);
+            event.push_str(fields::SQUID_CODE, code);
+            put::status(status, event);
+        }
+        To::SquidPeer => {
+            let (code, peer) = cell.split_once('/').unwrap_or((cell, ""));
+            event.push_str(fields::SQUID_HIERARCHY_CODE, code);
+            event.push_str(fields::SQUID_PEER, peer);
+            put::end(&put::DESTINATION, peer, event);
+        }
         To::Recipients => {
             for address in cell.split([';', ',']).map(str::trim).filter(|address| !address.is_empty()) {
                 event.push_unique(fields::EMAIL_TO_ADDRESS, Value::Str(address));
@@ -135,9 +164,9 @@ fn url<'a>(cell: &'a str, event: &mut Event<'a>) {
 fn outcome<'a>(cell: &'a str, event: &mut Event<'a>) {
     let lower = cell.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    if says(&["失敗", "エラ", "異常", "不可", "拒否", "fail", "error", "denied", "ng"]) {
+    if lower == "ng" || says(&["失敗", "エラ", "異常", "不可", "拒否", "fail", "error", "denied"]) {
         event.set(fields::EVENT_OUTCOME, Value::Str("failure"));
-    } else if says(&["成功", "正常", "完了", "許可", "success", "succeeded", "ok"]) {
+    } else if lower == "ok" || says(&["成功", "正常", "完了", "許可", "success", "succeeded"]) {
         event.set(fields::EVENT_OUTCOME, Value::Str("success"));
     } else {
         put::text(fields::EVENT_REASON, cell, event);
@@ -162,6 +191,9 @@ const CLASSES: &[(&[&str], &str, &str)] = &[
     (&["印刷", "プリント", "print"], "file", "access"),
     (&["ファイル", "file"], "file", "info"),
     (&["usb", "デバイス", "媒体", "device"], "host", "info"),
+    (&["電源on", "システム起動"], "host", "start"),
+    (&["電源off", "シャットダウン", "スリープ", "shutdown"], "host", "end"),
+    (&["電源", "ウィンドウ", "アクティブ", "画面"], "host", "info"),
     (&["アプリ", "プロセス", "実行", "起動", "process"], "process", "start"),
     (&["通信", "接続", "connect"], "network", "connection"),
 ];
@@ -185,6 +217,14 @@ pub(super) fn settle(event: &mut Event<'_>) {
             put::words(fields::EVENT_CATEGORY, &["network"], event);
             put::words(fields::EVENT_TYPE, &["connection"], event);
         }
+    }
+    // A program that was started is told by its file's name.
+    if event.get_str(fields::EVENT_CATEGORY) == Some("process")
+        && !event.has(fields::PROCESS_NAME)
+        && let Some(name) = event.get_str(fields::FILE_NAME).filter(|name| name.to_ascii_lowercase().ends_with(".exe"))
+    {
+        event.push(fields::PROCESS_NAME, Value::Str(name));
+        event.push_str(fields::PROCESS_EXECUTABLE, event.get_str(fields::FILE_PATH).unwrap_or(""));
     }
     let says = |words: &[&str]| words.iter().any(|word| action.contains(word));
     if says(&[

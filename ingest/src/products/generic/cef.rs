@@ -135,6 +135,9 @@ impl Parser for Cef {
         if !event.has(f::OBSERVER_NAME) {
             event.push_str(f::OBSERVER_NAME, header.hostname.unwrap_or(""));
         }
+        if vendor.starts_with("Trend") {
+            super::trend_micro::settle(product, class, name, event);
+        }
         super::push_kind(event);
         super::tidy_outcome(event);
         super::push_verdict(event);

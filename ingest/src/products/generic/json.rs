@@ -3,7 +3,8 @@
 //! Objects are flattened to dotted names. A name of ECS sets that field when the value fits its kind, a value that does
 //! not fit is kept as `json.<name>`; every other name is kept as it is. `@timestamp` is the field of that name, else
 //! `timestamp`, `time`, `ts`, `datetime`, `eventTime` or `date` at the top. Arrays give a field several values.
-//! What OCSF's names mean is set too.
+//! What OCSF's names mean is set too, and what the plain names of `key_value` mean (`src_ip`, `user`, `level`...) where the
+//! object has no field of ECS for it.
 
 use bumpalo::Bump;
 use stream::{Event, Kind, Timestamp, Value, fields as f};
@@ -20,6 +21,16 @@ pub struct Json {
     names: Names,
     misfits: Names,
     ocsf: super::ocsf::Ocsf,
+    plain: super::plain::Plain,
+    /// Only the names of ECS and OCSF count.
+    strict: bool,
+}
+
+impl Json {
+    /// Reads documents of collectors, whose plain names (`host`, `path`...) speak of the collector.
+    pub(crate) fn strict() -> Self {
+        Json { strict: true, ..Json::default() }
+    }
 }
 
 /// Names of the time at the top of an object, best first; letter case does not matter.
@@ -60,6 +71,10 @@ impl Parser for Json {
         super::push_header(&header, event);
         walked?;
         self.ocsf.settle(arena, event);
+        if !self.strict && !event.has(f::EVENT_CATEGORY) {
+            self.plain.settle(context, arena, event);
+            super::push_sender(&header, event);
+        }
         super::push_kind(event);
         super::push_verdict(event);
         Ok(())

@@ -37,7 +37,13 @@ static TABLE: &[(&str, To)] = &[
     ("clientip", To::Field(f::SOURCE_IP)),
     ("remote_addr", To::Field(f::SOURCE_IP)),
     ("remote_ip", To::Field(f::SOURCE_IP)),
+    ("ip", To::Field(f::SOURCE_IP)),
+    ("ip_address", To::Field(f::SOURCE_IP)),
+    ("client", To::Field(f::SOURCE_IP)),
+    ("remote", To::Field(f::SOURCE_IP)),
+    ("rhost", To::Field(f::SOURCE_IP)),
     ("dst", To::Field(f::DESTINATION_IP)),
+    ("server_ip", To::Field(f::DESTINATION_IP)),
     ("dstip", To::Field(f::DESTINATION_IP)),
     ("dst_ip", To::Field(f::DESTINATION_IP)),
     ("dest_ip", To::Field(f::DESTINATION_IP)),
@@ -84,12 +90,15 @@ static TABLE: &[(&str, To)] = &[
     ("act", To::Field(f::EVENT_ACTION)),
     ("event", To::Field(f::EVENT_ACTION)),
     ("outcome", To::Field(f::EVENT_OUTCOME)),
+    ("result", To::Outcome),
     ("reason", To::Field(f::EVENT_REASON)),
     ("event_id", To::Field(f::EVENT_CODE)),
     ("eventid", To::Field(f::EVENT_CODE)),
     ("user", To::User),
     ("usr", To::User),
     ("username", To::User),
+    ("login", To::User),
+    ("email", To::Field(f::USER_EMAIL)),
     ("user_name", To::User),
     ("account", To::User),
     ("uid", To::Field(f::USER_ID)),
@@ -107,6 +116,7 @@ static TABLE: &[(&str, To)] = &[
     ("lvl", To::Field(f::LOG_LEVEL)),
     ("severity", To::Field(f::LOG_LEVEL)),
     ("logger", To::Field(f::LOG_LOGGER)),
+    ("component", To::Field(f::LOG_LOGGER)),
     ("host", To::Field(f::HOST_NAME)),
     ("hostname", To::Field(f::HOST_NAME)),
     ("devname", To::Field(f::OBSERVER_NAME)),
@@ -174,13 +184,25 @@ impl Parser for KeyValue {
         let header = syslog::parse(line.trim_end(), context);
         let mut stamp = Stamp::default();
         let mut count = 0;
-        for pair in kv::pairs_separated(header.message, separator(header.message)) {
-            count += 1;
-            let value = if pair.escaped { kv::unescape(pair.value, arena) } else { pair.value };
-            self.push(pair.key, value, &mut stamp, context, event);
+        let separator = separator(header.message);
+        if matches!(separator, b';' | b'|') && !header.message.contains('"') {
+            // A value may then hold blanks; words before the first key do not belong to it.
+            for part in header.message.split(char::from(separator)) {
+                let Some((key, value)) = part.split_once('=') else { continue };
+                count += 1;
+                let key = key.trim().rsplit([' ', '\t']).next().unwrap_or("");
+                self.push(key, value.trim().trim_matches('\''), &mut stamp, context, event);
+            }
+        } else {
+            for pair in kv::pairs_separated(header.message, separator) {
+                count += 1;
+                let value = if pair.escaped { kv::unescape(pair.value, arena) } else { pair.value };
+                self.push(pair.key, value, &mut stamp, context, event);
+            }
         }
         set_time(&stamp, context, event);
         super::push_header(&header, event);
+        super::push_sender(&header, event);
         if count == 0 {
             return Err(Reason("no key=value pair"));
         }
@@ -194,7 +216,11 @@ impl Parser for KeyValue {
 impl KeyValue {
     fn push<'a>(&mut self, key: &str, value: &'a str, stamp: &mut Stamp<'a>, context: &Context, event: &mut Event<'a>) {
         let done = match self.lookup.to(key, TABLE) {
-            To::Field(field) => !event.has(field) && super::push_fitting(field, value, context, event),
+            To::Field(field) => {
+                !event.has(field)
+                    && (super::push_fitting(field, value, context, event)
+                        || super::push_end_with_port(field, value, event))
+            }
             To::Date => take(&mut stamp.date, value),
             To::Time => take(&mut stamp.time, value),
             To::Zone => take(&mut stamp.zone, value),
@@ -204,8 +230,13 @@ impl KeyValue {
                     event.push(f::HTTP_RESPONSE_STATUS_CODE, Value::Int(status));
                     true
                 }
-                _ => false,
+                _ => outcome(value, event),
             },
+            // The word stays under the format's own name too.
+            To::Outcome => {
+                outcome(value, event);
+                false
+            }
             To::User if !event.has(f::USER_NAME) => {
                 super::push_user(value, event);
                 true
@@ -220,6 +251,20 @@ impl KeyValue {
             self.lookup.own("kv.", key, Value::Str(value), event);
         }
     }
+}
+
+/// What a key stands for, by name.
+pub(super) fn of(name: &str) -> Option<To> {
+    TABLE.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, to)| *to)
+}
+
+/// Sets whether it worked, if the word says so; whether it does.
+fn outcome(text: &str, event: &mut Event<'_>) -> bool {
+    match super::outcome_of(text).filter(|_| !event.has(f::EVENT_OUTCOME)) {
+        Some(word) => event.push(f::EVENT_OUTCOME, Value::Str(word)),
+        None => return false,
+    }
+    true
 }
 
 fn take<'a>(slot: &mut &'a str, value: &'a str) -> bool {

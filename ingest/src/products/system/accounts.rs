@@ -31,6 +31,12 @@ pub(super) fn read(program: &str, entry: &mut Entry<'_, '_>) {
     let text = entry.message.trim_start();
     let failed = text.contains("fail") || text.contains("error") || text.contains("cannot");
     let (kind, action): (&'static [&'static str], &'static str) = match program {
+        _ if text.starts_with("new group") || text.starts_with("group added to ") => {
+            (&["creation", "group"], "added-group-account")
+        }
+        "userdel" if text.starts_with("removed ") && text.contains("group '") => {
+            (&["deletion", "group"], "deleted-group-account")
+        }
         "useradd" | "adduser" | "newusers" => (&["creation", "user"], "added-user-account"),
         "userdel" => (&["deletion", "user"], "deleted-user-account"),
         "groupadd" => (&["creation", "group"], "added-group-account"),
@@ -65,6 +71,27 @@ fn details<'a>(entry: &mut Entry<'_, 'a>, text: &'a str) {
         entry.text(fields::USER_TARGET_NAME, word(rest).0);
         entry.user(rest.split_once(" by ").map_or("", |(_, rest)| word(rest).0));
         entry.text(fields::GROUP_NAME, rest.rsplit_once(" group ").map_or("", |(_, group)| word(group).0));
+    } else if let Some((name, actor)) =
+        text.strip_prefix("password for ").and_then(|rest| rest.split_once(" changed by "))
+    {
+        entry.text(fields::USER_TARGET_NAME, unquote(name));
+        entry.user(unquote(actor));
+    } else if let Some((group, rest)) =
+        text.strip_prefix("members of group ").and_then(|rest| rest.split_once(" set by "))
+    {
+        entry.text(fields::GROUP_NAME, unquote(group));
+        entry.user(word(rest).0);
+    } else if let Some((group, actor)) =
+        text.strip_prefix("password of group ").and_then(|rest| rest.split_once(" changed by "))
+    {
+        entry.text(fields::GROUP_NAME, unquote(group));
+        entry.user(unquote(actor));
+    } else if let Some((group, _)) =
+        text.strip_prefix("group changed in ").and_then(|rest| rest.split_once("(group ")?.1.split_once([',', ')']))
+    {
+        let (name, id) = group.split_once('/').unwrap_or((group, ""));
+        entry.text(fields::GROUP_NAME, name);
+        entry.text(fields::GROUP_ID, id);
     } else if let Some(name) = between(text, "user '", "'") {
         entry.user(name);
     } else if let Some(name) = between(text, "group '", "'") {

@@ -22,6 +22,11 @@ pub(super) struct Own {
     pub(super) pam_module: Option<FieldId>,
     pub(super) pam_service: Option<FieldId>,
     pub(super) session_id: Option<FieldId>,
+    pub(super) killed_pid: Option<FieldId>,
+    pub(super) killed_name: Option<FieldId>,
+    pub(super) usb_vendor: Option<FieldId>,
+    pub(super) usb_product: Option<FieldId>,
+    pub(super) usb_port: Option<FieldId>,
 }
 
 impl Default for Own {
@@ -40,6 +45,11 @@ impl Default for Own {
             pam_module: stream::intern("system.auth.pam.module"),
             pam_service: stream::intern("system.auth.pam.service"),
             session_id: stream::intern("system.auth.session.id"),
+            killed_pid: stream::intern("system.kernel.process.pid"),
+            killed_name: stream::intern("system.kernel.process.name"),
+            usb_vendor: stream::intern("system.usb.vendor_id"),
+            usb_product: stream::intern("system.usb.product_id"),
+            usb_port: stream::intern("system.usb.port"),
         }
     }
 }
@@ -99,7 +109,14 @@ impl<'a> Entry<'_, 'a> {
     /// Where a connection comes from: an address, with or without an interface (`fe80::1%eth0`), or a name.
     pub(super) fn source(&mut self, address: &'a str) {
         let address = address.trim();
-        if address.is_empty() || address == "UNKNOWN" || self.event.has(fields::SOURCE_ADDRESS) {
+        // `(null)`, `(unknown)` and terminals (`tty1`, `/dev/pts/0`) are no addresses.
+        let terminal = ["tty", "pts/", "/dev/"].iter().any(|lead| address.starts_with(lead));
+        if address.is_empty()
+            || address == "UNKNOWN"
+            || address.starts_with('(')
+            || terminal
+            || self.event.has(fields::SOURCE_ADDRESS)
+        {
             return;
         }
         self.event.push(fields::SOURCE_ADDRESS, Value::Str(address));

@@ -54,6 +54,8 @@ fn tag(text: &str) -> Option<(&str, Option<&str>, &str)> {
     let process = candidate.strip_suffix(']').and_then(|text| text.rsplit_once('['));
     match process {
         Some((name, pid)) if !pid.is_empty() && digits(pid) == pid && name.matches(' ').count() < 4 => {
+            // GDM's tag ends in a bracket that was never opened: `gdm-password][1200]:`.
+            let name = name.strip_suffix(']').filter(|name| !name.contains('[')).unwrap_or(name);
             Some((name, Some(pid), message))
         }
         None if candidate.contains('[') => Some((candidate, None, message)),

@@ -2,7 +2,7 @@
 
 use stream::fields;
 
-use super::entry::{Class, Entry, between, digits, unquote, word};
+use super::entry::{Class, Entry, digits, unquote, word};
 
 const OPENED: Class = Class { category: &["session"], kind: &["start"], action: "logged-on", outcome: "success" };
 const CLOSED: Class = Class { category: &["session"], kind: &["end"], action: "logged-off", outcome: "" };
@@ -41,9 +41,16 @@ pub(super) fn login(entry: &mut Entry<'_, '_>) {
         entry.class(&failed);
         if let Some((_, rest)) = text.split_once(" FROM ") {
             entry.source(rest.split([',', ' ']).next().unwrap_or(""));
+            // BSD: `LOGIN FAILURE FROM 192.0.2.1, sato`
+            if let Some((_, user)) = rest.split_once(", ").filter(|_| !rest.contains(" FOR ")) {
+                entry.user(unquote(user));
+            }
         }
-        let user = text.split_once(" FOR ").map(|(_, rest)| rest.split(',').next().unwrap_or(""));
-        entry.user(unquote(user.unwrap_or("")));
+        let user = text.split_once(" FOR ").map(|(_, rest)| rest.split_once(',').unwrap_or((rest, "")));
+        if let Some((user, why)) = user {
+            entry.user(unquote(user));
+            entry.text(fields::EVENT_REASON, why);
+        }
     } else if text.starts_with("ROOT LOGIN") {
         entry.class(&logged);
         entry.user("root");
@@ -59,8 +66,8 @@ pub(super) fn login(entry: &mut Entry<'_, '_>) {
 /// `Operator of unix-process:5:6 ... authenticated as unix-user:root`, `Registered Authentication Agent for ...`
 pub(super) fn polkit(entry: &mut Entry<'_, '_>) {
     let text = entry.message;
-    if let Some(user) = between(text, "unix-user:", " ") {
-        entry.user(user);
+    if let Some((_, rest)) = text.split_once("unix-user:") {
+        entry.user(rest.split([' ', ')', ',']).next().unwrap_or(""));
         let failed = text.contains("FAILED to authenticate");
         entry.class(&Class {
             category: &["authentication"],

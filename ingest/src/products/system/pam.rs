@@ -66,7 +66,31 @@ pub(super) fn words<'a>(entry: &mut Entry<'_, 'a>, body: &'a str) {
         entry.class(&LOCKED);
         entry.user(word(rest).0);
     } else if let Some((_, rest)) = body.split_once("not met by user ") {
+        // What follows from it the stack of modules decides.
         entry.user(unquote(rest));
+        entry.text(fields::EVENT_REASON, body);
+    } else if let Some(name) = between(body, "could not identify password for [", "]") {
+        entry.class(&FAILED);
+        entry.user(name);
+    } else if body.starts_with("conversation failed") || body.starts_with("Invalid verification code") {
+        entry.class(&FAILED);
+        entry.text(fields::EVENT_REASON, body);
+        entry.user(body.split_once(" for ").map_or("", |(_, name)| word(name).0));
+    } else if let Some(name) = body.strip_prefix("Accepted google_authenticator for ") {
+        entry.class(&SUCCEEDED);
+        entry.user(word(name).0);
+    } else if let Some(rest) = body.strip_prefix("user '") {
+        // pam_winbind: `user 'CITY\\sato' granted access`, `user 'sato' denied access (incorrect password ...)`
+        let (name, verdict) = rest.split_once('\'').unwrap_or((rest, ""));
+        match verdict.trim_start() {
+            verdict if verdict.starts_with("granted access") => entry.class(&SUCCEEDED),
+            verdict if verdict.starts_with("denied access") => {
+                entry.class(&DENIED);
+                entry.text(fields::EVENT_REASON, between(verdict, "(", ")").unwrap_or(""));
+            }
+            _ => {}
+        }
+        entry.user(name);
     } else if let Some(rest) = body.strip_prefix("access denied for user ") {
         entry.class(&DENIED);
         let (user, from) = rest.split_once(" from ").unwrap_or((rest, ""));

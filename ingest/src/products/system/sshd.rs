@@ -5,7 +5,7 @@
 
 use stream::{Value, fields};
 
-use super::entry::{Class, Entry, digits, endpoint, origin, word};
+use super::entry::{Class, Entry, digits, endpoint, ip, origin, port, word};
 
 const LOGIN: Class = Class {
     category: &["authentication", "session"],
@@ -28,6 +28,9 @@ const DISCONNECTED: Class =
 const PROBE: Class =
     Class { category: &["network"], kind: &["connection", "protocol"], action: "ssh_probe", outcome: "failure" };
 const LISTENING: Class = Class { category: &["process"], kind: &["start"], action: "ssh_listen", outcome: "success" };
+const STOPPED: Class = Class { category: &["process"], kind: &["end"], action: "ssh_stop", outcome: "" };
+const FORWARD_DENIED: Class =
+    Class { category: &["network"], kind: &["connection", "denied"], action: "ssh_forward", outcome: "failure" };
 const SESSION: Class = Class { category: &["session"], kind: &["start"], action: "ssh_session", outcome: "success" };
 const SESSION_END: Class = Class { category: &["session"], kind: &["end"], action: "ssh_session", outcome: "" };
 
@@ -70,6 +73,26 @@ pub(super) fn read(entry: &mut Entry<'_, '_>) {
             }
         }
         "PAM:" => pam_failure(entry, rest),
+        "Authentication" => {
+            // `Authentication refused: bad ownership or modes for directory /home/sato`
+            if let Some(why) = rest.strip_prefix("refused: ") {
+                entry.class(&REFUSED);
+                entry.text(fields::EVENT_REASON, why);
+            }
+        }
+        "kex_exchange_identification:" | "kex_protocol_error:" | "ssh_dispatch_run_fatal:" => {
+            entry.class(&PROBE);
+            match rest.strip_prefix("Connection from ").and_then(endpoint) {
+                Some((who, address, port, why)) if ip(address).is_some() => {
+                    // `Connection from authenticating user root 192.0.2.1 port 4: message authentication code incorrect`
+                    entry.source(address);
+                    entry.source_port(port);
+                    entry.user(strip_invalid(who.strip_prefix("authenticating user ").unwrap_or(who)));
+                    entry.text(fields::EVENT_REASON, why.trim_start_matches(": "));
+                }
+                _ => entry.text(fields::EVENT_REASON, rest),
+            }
+        }
         "Did" | "Bad" | "Unable" | "banner" | "Protocol" | "Write" | "Read" => probe(entry, text),
         "reverse" | "Address" => reverse_mapping(entry, first, rest),
         "refused" => {
@@ -151,7 +174,20 @@ fn user_sentence<'a>(entry: &mut Entry<'_, 'a>, rest: &'a str) {
 
 /// The forms that end or start a connection.
 fn connection<'a>(entry: &mut Entry<'_, 'a>, first: &str, rest: &'a str) {
-    if let Some(rest) = rest.strip_prefix("disconnect from ") {
+    if rest.starts_with("signal ") {
+        entry.class(&STOPPED);
+        entry.text(fields::EVENT_REASON, entry.message);
+    } else if let Some(asked) = rest.strip_prefix("request from ") {
+        forward(entry, asked);
+    } else if let Some(peers) = rest.strip_prefix("before authentication for connection from ") {
+        // `... connection from 192.0.2.1 to 198.51.100.1, pid = 5`
+        entry.class(&DISCONNECTED);
+        let (address, tail) = word(peers);
+        entry.source(address);
+        if let Some(own) = tail.strip_prefix("to ").and_then(|own| ip(own.split([',', ' ']).next()?)) {
+            entry.event.push(fields::DESTINATION_IP, Value::Ip(own));
+        }
+    } else if let Some(rest) = rest.strip_prefix("disconnect from ") {
         // The client chooses the text after the second colon; the address comes first.
         let (address, rest) = word(rest);
         entry.class(&DISCONNECTED);
@@ -164,7 +200,7 @@ fn connection<'a>(entry: &mut Entry<'_, 'a>, first: &str, rest: &'a str) {
         entry.class(&CONNECTED);
         peer(entry, &client[5..]);
         if let Some((_, address, port, _)) = endpoint(server) {
-            if let Some(ip) = super::entry::ip(address) {
+            if let Some(ip) = ip(address) {
                 entry.event.push(fields::DESTINATION_IP, Value::Ip(ip));
             }
             if let Some(port) = super::entry::port(port) {
@@ -191,6 +227,21 @@ fn connection<'a>(entry: &mut Entry<'_, 'a>, first: &str, rest: &'a str) {
             entry.class(&REFUSED);
             entry.user(word(strip_invalid(user)).0);
         }
+    }
+}
+
+/// `192.0.2.1 port 50022 to connect to host 198.51.100.9 port 3389, but the request was denied.`
+fn forward<'a>(entry: &mut Entry<'_, 'a>, asked: &'a str) {
+    let Some((client, target)) = asked.split_once(" to connect to host ") else { return };
+    entry.class(&FORWARD_DENIED);
+    peer(entry, client);
+    let (host, rest) = word(target);
+    match ip(host) {
+        Some(ip) => entry.event.push(fields::DESTINATION_IP, Value::Ip(ip)),
+        None => entry.text(fields::DESTINATION_DOMAIN, host),
+    }
+    if let Some(port) = rest.strip_prefix("port ").and_then(|port_text| port(digits(port_text))) {
+        entry.event.push(fields::DESTINATION_PORT, Value::Int(port));
     }
 }
 

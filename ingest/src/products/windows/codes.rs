@@ -131,6 +131,17 @@ pub(super) fn kerberos_status(code: &str) -> Option<&'static str> {
     })
 }
 
+/// The outcome of an audit event that is only ever written for one, for records that lost their keywords.
+pub(super) fn only_outcome(id: i64) -> Option<&'static str> {
+    match id {
+        4625 | 4771..=4773 | 4777 => Some("failure"),
+        4624 | 4634 | 4647 | 4648 | 4672 | 4688 | 4689 | 4697..=4702 | 4719 => Some("success"),
+        // Accounts and groups made, changed and deleted; a password's change or reset (4723, 4724) may fail.
+        4720 | 4722 | 4725..=4735 | 4737..=4767 | 4781 => Some("success"),
+        _ => None,
+    }
+}
+
 /// Outcome of an event, from its keywords: a mask (hexadecimal, or decimal with or without sign) or their text.
 pub(super) fn outcome(keywords: &str) -> Option<&'static str> {
     const SUCCESS: u64 = 0x0020_0000_0000_0000;

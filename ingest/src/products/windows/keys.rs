@@ -37,7 +37,22 @@ slots! {
     TargetFilename, ImageLoaded, TargetObject, Details, EventType, QueryName, QueryResults, PipeName,
     SourceImage, SourceProcessId, SourceProcessGUID, SourceProcessGuid, SourceUser,
     ScriptBlockText, HostApplication, Path,
+    ThreatName, CategoryName, DetectionUser, DefenderProcess, ActionName,
+    Address, ClientIP, IPString, UserContext, UserName, RuleName, ModifyingApplication,
+    Param1, Param2, Param3,
 }
+
+/// Names that are no words of Rust, or a second name of the same.
+const ALIASES: &[(&str, Slot)] = &[
+    ("Threat Name", Slot::ThreatName),
+    ("Category Name", Slot::CategoryName),
+    ("Detection User", Slot::DetectionUser),
+    ("Process Name", Slot::DefenderProcess),
+    ("Action Name", Slot::ActionName),
+    ("param1", Slot::Param1),
+    ("param2", Slot::Param2),
+    ("param3", Slot::Param3),
+];
 
 /// How many slots there are.
 pub(super) const SLOTS: usize = SLOT_NAMES.len();
@@ -59,7 +74,7 @@ pub(super) struct Keys {
 impl Default for Keys {
     fn default() -> Self {
         let mut known = HashMap::with_capacity_and_hasher(512, BuildHasherDefault::default());
-        for (name, slot) in SLOT_NAMES {
+        for (name, slot) in SLOT_NAMES.iter().chain(ALIASES) {
             known.insert(Box::from(*name), Key { field: field(name), slot: Some(*slot) });
         }
         Keys { known }

@@ -191,12 +191,13 @@ impl<'a> Record<'a> {
         if !header.action.is_empty() && !event.has(fields::EVENT_ACTION) {
             event.push_str(fields::EVENT_ACTION, header.action);
         }
-        let outcome = match (header.outcome, header.event_id) {
-            ("", "4625" | "4771" | "4772" | "4773" | "4777") => "failure",
-            ("", "4624" | "4634" | "4647" | "4672") => "success",
-            (outcome, _) => outcome,
+        let outcome = match header.outcome {
+            "" if self.is_security() => codes::number(header.event_id).and_then(codes::only_outcome).unwrap_or(""),
+            outcome => outcome,
         };
-        event.push_str(fields::EVENT_OUTCOME, outcome);
+        if !event.has(fields::EVENT_OUTCOME) {
+            event.push_str(fields::EVENT_OUTCOME, outcome);
+        }
         event.push_str(fields::WINLOG_OUTCOME, outcome);
     }
 

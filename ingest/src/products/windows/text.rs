@@ -8,13 +8,17 @@
 
 use super::labels::{self, Section};
 use super::reading::Reading;
+use crate::syslog;
 
 /// The most pieces of one message that are looked at.
 const PIECES_MAX: usize = 400;
 
 /// Reads a rendered message; `false` when nothing in it is known.
 pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
-    let text = text.trim();
+    let text = headed(text.trim(), reading);
+    if text.contains("EventCode=") && text.contains("LogName=") {
+        named(text, reading);
+    }
     let title = pieces(text).next().unwrap_or("").trim();
     if reading.record.header.event_id.is_empty()
         && let Some(event_id) = labels::event_of_title(title)
@@ -30,8 +34,89 @@ pub(super) fn read<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> bool {
     !reading.record.header.event_id.is_empty()
 }
 
+/// Takes the syslog header that an agent wrote, and the event id and the audit's outcome that some write before the text:
+/// `Nov 20 10:00:00 dc01 Security-Auditing: 4625: AUDIT_FAILURE An account failed to log on.`
+fn headed<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) -> &'a str {
+    let head = syslog::parse(text, reading.context);
+    if head.timestamp.is_none() && head.priority.is_none() {
+        return text;
+    }
+    let header = &mut reading.record.header;
+    header.time = header.time.or(head.timestamp);
+    header.computer = head.hostname.unwrap_or(header.computer);
+    let program = head.appname.unwrap_or("");
+    if program.ends_with("Security-Auditing") {
+        (header.provider, header.channel) = ("Microsoft-Windows-Security-Auditing", "Security");
+    } else if !program.is_empty() {
+        header.provider = program;
+    }
+    if let Some(data) = head.structured_data {
+        structured(data, reading);
+    }
+    let mut text = head.message;
+    let header = &mut reading.record.header;
+    if let Some((code, rest)) = text.split_once(": ")
+        && (1..=5).contains(&code.len())
+        && code.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        header.event_id = code;
+        text = rest;
+    }
+    for word in ["AUDIT_SUCCESS", "AUDIT_FAILURE", "Audit Success", "Audit Failure"] {
+        if let Some(rest) = text.strip_prefix(word) {
+            text = rest.trim_start_matches([':', ' ']);
+            reading.keyword(word);
+        }
+    }
+    text
+}
+
+/// Splunk's form: a time, `LogName=Security`, `EventCode=4624`, `ComputerName=...`, and at last `Message=` with the text.
+fn named<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    let instant = pieces(text).next().and_then(|stamp| crate::products::csv::instant(stamp.trim(), reading.context));
+    let header = &mut reading.record.header;
+    header.time = header.time.or(instant);
+    header.message = text.split_once("Message=").map_or("", |(_, message)| message);
+    for piece in pieces(text).take(PIECES_MAX) {
+        let Some((key, value)) = piece.trim().split_once('=') else { continue };
+        let header = &mut reading.record.header;
+        match key {
+            "LogName" => header.channel = value,
+            "SourceName" => header.provider = value,
+            "EventCode" => header.event_id = value,
+            "ComputerName" => header.computer = value,
+            "RecordNumber" => header.record_id = value,
+            "TaskCategory" => header.task = value,
+            "OpCode" => header.opcode = value,
+            "Type" => header.level = value,
+            "Sid" => header.user_sid = value,
+            "Keywords" => reading.keyword(value),
+            "Message" => break,
+            _ => {}
+        }
+    }
+    let header = &mut reading.record.header;
+    if header.channel == "Security" && header.provider.starts_with("Microsoft Windows security") {
+        header.provider = "Microsoft-Windows-Security-Auditing";
+    }
+}
+
+/// NXLog's fields in the structured data of RFC 5424.
+fn structured<'a>(data: &'a str, reading: &mut Reading<'_, 'a>) {
+    let arena = reading.arena;
+    syslog::params(data, arena, |_, name, value| match name {
+        "EventType" => reading.keyword(value),
+        "SeverityValue" | "Severity" | "OpcodeValue" | "SourceModuleName" | "SourceModuleType" => {}
+        _ if reading.header(name, value) => {}
+        _ => reading.data(name, value),
+    });
+}
+
 /// Takes what stands after each known label.
 pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
+    // An escaped tab before a value that begins like a path's part; with real line ends it is the part of a path.
+    let escaped = text.contains("\\n") && !text.contains('\n');
+    let bare = |value: &'a str| if escaped { value.trim_start_matches("\\t").trim_start() } else { value };
     let mut section = Section::None;
     let mut waiting: Option<&'static str> = None;
     for piece in pieces(text).take(PIECES_MAX) {
@@ -48,7 +133,7 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             if let Some(name) = labels::name(section, label) {
                 waiting = value.is_empty().then_some(name);
                 if !value.is_empty() {
-                    put(name, value, reading);
+                    put(name, bare(value), reading);
                 }
                 continue;
             }
@@ -58,7 +143,7 @@ pub(super) fn labelled<'a>(text: &'a str, reading: &mut Reading<'_, 'a>) {
             }
         }
         if let Some(name) = waiting.take() {
-            put(name, piece, reading);
+            put(name, bare(piece), reading);
         }
     }
 }
