@@ -64,8 +64,13 @@ impl Parser for CiscoIos {
         event.push_str(f::MESSAGE, text);
         self.keys.own("facility", Value::Str(tag.facility), event);
         // IOS XE's forwarding engine speaks for access lists.
-        let facility = if tag.facility == "FMANFP" { "SEC" } else { tag.facility };
-        let message = messages::find(facility, tag.mnemonic);
+        let (facility, mnemonic, text) = match self::tag(text).filter(|_| tag.mnemonic == "PLATFORM") {
+            Some(inner) => (inner.facility, inner.mnemonic, text[inner.text..].trim()),
+            None if tag.facility == "FMANFP" => ("SEC", tag.mnemonic, text),
+            None if tag.facility == "IPV6" => ("IPV6_ACL", tag.mnemonic, text),
+            None => (tag.facility, tag.mnemonic, text),
+        };
+        let message = messages::find(facility, mnemonic);
         let taken = message.and_then(|message| template::first(message.templates, text));
         let class = message.map_or(&Class::INFO, |message| &message.class);
         if let Some(taken) = &taken {
@@ -87,15 +92,16 @@ impl Parser for CiscoIos {
     }
 }
 
-/// Finds the tag; a facility may have dashes in it (`MGBL-SYS`), the severity is a digit alone between two.
+/// Finds the tag; a facility may have dashes (`MGBL-SYS`) and small letters (`OSPFv3`) in it, the severity is a digit alone
+/// between two dashes.
 fn tag(line: &str) -> Option<Tag<'_>> {
     for start in memchr::memchr_iter(b'%', line.as_bytes()).take(16) {
         let rest = &line[start + 1..];
         let end = rest
             .bytes()
             .take(96)
-            .position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')));
-        let name = rest.get(..end?)?;
+            .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
+        let Some(name) = end.and_then(|end| rest.get(..end)) else { continue };
         let after = rest[name.len()..].trim_start_matches(' ');
         let Some(after) = after.strip_prefix(':') else { continue };
         let found = (1..name.len().saturating_sub(2)).rev().find(|at| {
@@ -105,7 +111,7 @@ fn tag(line: &str) -> Option<Tag<'_>> {
         let Some(at) = found else { continue };
         let severity = name.as_bytes()[at + 1] - b'0';
         let (facility, mnemonic) = (&name[..at], &name[at + 3..]);
-        if mnemonic.is_empty() {
+        if mnemonic.is_empty() || !facility.starts_with(|first: char| first.is_ascii_uppercase()) {
             continue;
         }
         return Some(Tag { facility, severity, mnemonic, start, text: line.len() - after.len() });
@@ -117,6 +123,8 @@ fn tag(line: &str) -> Option<Tag<'_>> {
 fn without_process(text: &str) -> &str {
     let Some((place, rest)) = text.split_once(": ") else { return text };
     let Some((process, message)) = rest.split_once(": ") else { return text };
+    // `Switch 1 R0/0` in a stack.
+    let place = if place.starts_with("Switch ") { place.rsplit(' ').next().unwrap_or("") } else { place };
     let slot = place.as_bytes();
     let placed = (2..=6).contains(&slot.len())
         && slot[0].is_ascii_uppercase()
@@ -157,6 +165,8 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
         let digits = word.trim_end_matches(':');
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The device's own counter stands behind that of the transport.
+            event.remove(f::EVENT_SEQUENCE);
             device::push_int(f::EVENT_SEQUENCE, digits, event);
         } else if let Some((_, inner)) = word.split_once(':').filter(|(node, _)| node.contains("/CPU")) {
             // IOS XR's node has the month behind it.
@@ -209,9 +219,18 @@ fn put<'a>(
         }
     };
     match name {
-        "source" => side(event, f::SOURCE_IP, f::SOURCE_DOMAIN, f::SOURCE_PORT),
+        "source" => {
+            side(event, f::SOURCE_IP, f::SOURCE_DOMAIN, f::SOURCE_PORT);
+            // `192.0.2.1(1024) (GigabitEthernet0/1 0000.5e00.5301)`: where it came in, and from whom.
+            if let Some((_, inner)) = text.split_once(" (") {
+                let (interface, mac) = inner.trim_end_matches(')').split_once(' ').unwrap_or((inner, ""));
+                event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, interface.trim_end_matches(')'));
+                device::push_mac(f::SOURCE_MAC, mac.trim(), arena, event);
+            }
+        }
         "destination" => side(event, f::DESTINATION_IP, f::DESTINATION_DOMAIN, f::DESTINATION_PORT),
-        "protocol" if !protocols::push(text, event) => event.push_str(f::NETWORK_TRANSPORT, device::lower(text, arena)),
+        // The zone firewall names applications too.
+        "protocol" if !protocols::push(text, event) => event.push_str(f::NETWORK_PROTOCOL, device::lower(text, arena)),
         "protocol" | "verdict" | "result" => {}
         "user" => device::push_user(text.trim_matches(['\'', '"']), event),
         "command" => event.push_str(f::PROCESS_COMMAND_LINE, text.trim_start_matches("!exec: ").trim()),
@@ -219,6 +238,13 @@ fn put<'a>(
         "interface" => event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, text.trim_end_matches(['.', ','])),
         "ingress_zone" => event.push_str(f::OBSERVER_INGRESS_ZONE, text),
         "port" => device::push_int(f::DESTINATION_PORT, text, event),
+        "src_port" if text == "0" => {}
+        "src_port" => device::push_int(f::SOURCE_PORT, text, event),
+        "nat" => side(event, f::SOURCE_NAT_IP, f::SOURCE_NAT_IP, f::SOURCE_NAT_PORT),
+        "access_list" => {
+            event.push_str(f::RULE_NAME, text);
+            keys.put(name, Value::Str(text), pairs, arena, event);
+        }
         "mac" => device::push_mac(f::SOURCE_MAC, text.trim_end_matches(['.', ',']), arena, event),
         "vlan" => event.push_str(f::NETWORK_VLAN_ID, text),
         "rule" => event.push_str(f::RULE_NAME, text),
@@ -251,10 +277,10 @@ fn classify(class: &Class, taken: Option<&Taken<'_>>, event: &mut Event<'_>) {
         Verdict::Unsaid => {}
     }
     match said("result").split([' ', '.', ',']).next() {
-        Some("Succeeded" | "succeeded" | "successful" | "passed") => {
+        Some("Succeeded" | "succeeded" | "successful" | "passed" | "Accepted" | "SUCCESS") => {
             event.push(f::EVENT_OUTCOME, Value::Str("success"));
         }
-        Some("Failed" | "failed" | "denied") => event.push(f::EVENT_OUTCOME, Value::Str("failure")),
+        Some("Failed" | "failed" | "denied" | "failure" | "FAILURE" | "FAILED") => event.push(f::EVENT_OUTCOME, Value::Str("failure")),
         _ => {}
     }
 }
