@@ -191,7 +191,10 @@ const INTERFACES: [&str; 46] = [
 pub(crate) fn is_interface(word: &str) -> bool {
     let at = word.bytes().position(|byte| !(byte.is_ascii_alphabetic() || byte == b'-')).unwrap_or(word.len());
     let (name, rest) = word.split_at(at);
-    rest.len() <= 24
+    let name = name.trim_end_matches('-');
+    // `SA:1` is no interface, `PORT:0/1` is.
+    (!rest.starts_with(':') || name.len() >= 4)
+        && rest.len() <= 24
         && rest.bytes().any(|byte| byte.is_ascii_digit())
         && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:/-[]()".contains(&byte))
         && INTERFACES.iter().any(|known| known.eq_ignore_ascii_case(name))
@@ -212,8 +215,8 @@ pub(crate) fn place<'a>(text: &'a str, event: &mut Event<'a>) {
                 put::text(fields::RULE_NAME, next, event);
                 ahead.next();
                 let number = ahead.peek().copied().unwrap_or("");
-                let number = if number.bytes().all(|byte| byte.is_ascii_digit()) { number } else { next };
-                if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+                let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                if let Some(number) = [number, next].into_iter().find(|word| digits(word)) {
                     put::text(fields::RULE_ID, number, event);
                 }
             }
@@ -274,7 +277,7 @@ pub(crate) fn login<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     while let Some(word) = ahead.next() {
         let next = ahead.peek().copied().unwrap_or("");
         let is = |word: &str, list: &[&str]| list.iter().any(|known| known.eq_ignore_ascii_case(word));
-        let named = is(before, &["user", "username", "account", "user-name", "userid", "id"])
+        let named = is(before, &["user", "username", "account", "user-name"])
             || (before == "for" && (lower.contains("password for ") || lower.contains("publickey for ")))
             || (is(before, &["login", "logout", "incorrect", "failed", "by"]) && next == "from")
             // `sato logged in from`, `sato login from`; never the name of a service.

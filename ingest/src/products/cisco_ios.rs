@@ -22,7 +22,7 @@ use crate::device::{self, Verdict, add};
 use crate::keyed::{Keys, Pairs};
 use crate::parser::{Context, Parser, Reason};
 use crate::template::{self, Taken};
-use crate::{community_id, protocols, syslog, time};
+use crate::{community_id, flow_text, protocols, syslog, time};
 
 /// Parser of IOS messages.
 pub struct CiscoIos {
@@ -54,21 +54,28 @@ impl Parser for CiscoIos {
     ) -> Result<(), Reason> {
         let tag = tag(line).ok_or(Reason("no %FACILITY-SEVERITY-MNEMONIC tag"))?;
         header(line[..tag.start].trim_end(), context, arena, event);
-        event.push_str(f::EVENT_CODE, tag.mnemonic);
-        event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.severity)));
-        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.severity & 7)]));
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
         device::observer("Cisco", "IOS", "firewall", event);
         let text = without_process(line[tag.text..].trim());
         event.push_str(f::MESSAGE, text);
+        // What the data plane of IOS XE says stands inside a message of the platform.
+        let (tag, text) = match self::tag(text).filter(|_| tag.mnemonic == "PLATFORM") {
+            Some(inner) => {
+                let text = text[inner.text..].trim();
+                (inner, text)
+            }
+            None => (tag, text),
+        };
+        event.push_str(f::EVENT_CODE, tag.mnemonic);
+        event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.severity)));
+        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.severity & 7)]));
         self.keys.own("facility", Value::Str(tag.facility), event);
         // IOS XE's forwarding engine speaks for access lists.
-        let (facility, mnemonic, text) = match self::tag(text).filter(|_| tag.mnemonic == "PLATFORM") {
-            Some(inner) => (inner.facility, inner.mnemonic, text[inner.text..].trim()),
-            None if tag.facility == "FMANFP" => ("SEC", tag.mnemonic, text),
-            None if tag.facility == "IPV6" => ("IPV6_ACL", tag.mnemonic, text),
-            None => (tag.facility, tag.mnemonic, text),
+        let (facility, mnemonic) = match tag.facility {
+            "FMANFP" => ("SEC", tag.mnemonic),
+            "IPV6" => ("IPV6_ACL", tag.mnemonic),
+            facility => (facility, tag.mnemonic),
         };
         let message = messages::find(facility, mnemonic);
         let taken = message.and_then(|message| template::first(message.templates, text));
@@ -97,10 +104,7 @@ impl Parser for CiscoIos {
 fn tag(line: &str) -> Option<Tag<'_>> {
     for start in memchr::memchr_iter(b'%', line.as_bytes()).take(16) {
         let rest = &line[start + 1..];
-        let end = rest
-            .bytes()
-            .take(96)
-            .position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
+        let end = rest.bytes().take(96).position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
         let Some(name) = end.and_then(|end| rest.get(..end)) else { continue };
         let after = rest[name.len()..].trim_start_matches(' ');
         let Some(after) = after.strip_prefix(':') else { continue };
@@ -240,7 +244,14 @@ fn put<'a>(
         "port" => device::push_int(f::DESTINATION_PORT, text, event),
         "src_port" if text == "0" => {}
         "src_port" => device::push_int(f::SOURCE_PORT, text, event),
-        "nat" => side(event, f::SOURCE_NAT_IP, f::SOURCE_NAT_IP, f::SOURCE_NAT_PORT),
+        "nat" => {
+            if let Some((ip, port)) = flow_text::endpoint(text) {
+                event.push(f::SOURCE_NAT_IP, Value::Ip(ip));
+                if let Some(port) = port {
+                    event.push(f::SOURCE_NAT_PORT, Value::Int(i64::from(port)));
+                }
+            }
+        }
         "access_list" => {
             event.push_str(f::RULE_NAME, text);
             keys.put(name, Value::Str(text), pairs, arena, event);
@@ -280,7 +291,9 @@ fn classify(class: &Class, taken: Option<&Taken<'_>>, event: &mut Event<'_>) {
         Some("Succeeded" | "succeeded" | "successful" | "passed" | "Accepted" | "SUCCESS") => {
             event.push(f::EVENT_OUTCOME, Value::Str("success"));
         }
-        Some("Failed" | "failed" | "denied" | "failure" | "FAILURE" | "FAILED") => event.push(f::EVENT_OUTCOME, Value::Str("failure")),
+        Some("Failed" | "failed" | "denied" | "failure" | "FAILURE" | "FAILED") => {
+            event.push(f::EVENT_OUTCOME, Value::Str("failure"))
+        }
         _ => {}
     }
 }

@@ -81,7 +81,11 @@ impl Parser for YamahaRtx {
             _ if flow_text::packet(rest, event).is_some() => {
                 router::packet_class(event);
                 flow_text::place(rest, event);
-                if rest.contains("IP Commencing") {
+                if function == "IDS" || rest.contains(" IDS: ") {
+                    event.set(fields::EVENT_KIND, Value::Str("alert"));
+                    put::words(fields::EVENT_CATEGORY, &["intrusion_detection"], event);
+                    event.push(fields::EVENT_ACTION, Value::Str("attack-detected"));
+                } else if rest.contains("IP Commencing") {
                     event.push(fields::EVENT_ACTION, Value::Str("ip-commencing"));
                 }
             }

@@ -28,7 +28,7 @@ impl Class {
     pub(super) const INFO: Class = class("", "", &["network"], &["info"]);
 }
 
-const ACL: Class = Class { logsource: "firewall", ..class("", "", &["network"], &["connection"]) };
+const ACL: Class = Class { logsource: "firewall", ..class("", "", &["network"], &["connection", "info"]) };
 const DROPPED: Class = Class { logsource: "firewall", ..class("deny", "", &["network"], &["connection", "denied"]) };
 const LOGIN: Class = sign_in("login", "success", &["start"]);
 const LOGIN_FAILED: Class = sign_in("login", "failure", &["start"]);

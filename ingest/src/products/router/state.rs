@@ -342,7 +342,7 @@ fn command<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
 
 /// `DHCPACK on 192.0.2.9 to 00:00:5e:00:53:01 via vlan1`, `assigned 192.0.2.9 to 00:00:5e:00:53:01`.
 fn lease<'a>(program: &str, words: &Words<'a>, arena: &'a Bump, event: &mut Event<'a>) -> bool {
-    let named = program.to_ascii_lowercase().starts_with("dhcp");
+    let named = program.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("dhcp"));
     let verb = words.iter().find(|word| word.starts_with("DHCP") && word.len() > 6);
     let hardware = words.hardware(arena);
     if !(verb.is_some() || named && hardware.is_some()) {
