@@ -184,6 +184,7 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
     device::push_time(f::TIMESTAMP, stamp, event);
     event.push_str(f::LOG_SYSLOG_HOSTNAME, name);
     event.push_str(f::OBSERVER_NAME, name);
+    device::observer_address(event);
 }
 
 fn read_stamp<'a>(text: &'a str, context: &Context, arena: &'a Bump) -> Option<(Timestamp, usize)> {
@@ -252,6 +253,7 @@ fn put<'a>(
                 }
             }
         }
+        "state" => keys.put(name, Value::Str(text.trim_end_matches([' ', '.'])), pairs, arena, event),
         "access_list" => {
             event.push_str(f::RULE_NAME, text);
             keys.put(name, Value::Str(text), pairs, arena, event);

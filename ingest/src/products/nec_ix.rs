@@ -9,7 +9,7 @@ use stream::{Event, FieldId, Value, fields};
 
 use super::router;
 use crate::parser::{Context, Parser, Reason};
-use crate::{flow_text, put, time};
+use crate::{community_id, device, flow_text, put, time};
 
 /// Parser of UNIVERGE IX's syslog.
 #[derive(Default)]
@@ -69,6 +69,10 @@ impl Parser for NecIx {
             "SA" => router::text("ipsec", body, arena, event),
             _ => router::text(logger, body, arena, event),
         };
+        if category == "firewall" {
+            community_id::push(arena, event);
+        }
+        device::observer_address(event);
         router::finish(CONSTANT, category, event);
         Ok(())
     }

@@ -82,6 +82,7 @@ impl Parser for Pfsense {
             return Ok(());
         }
         device::apply(&syslog::Header { appname: None, ..header }, event);
+        device::observer_address(event);
         event.push_str(f::PROCESS_NAME, name);
         device::push_int(f::PROCESS_PID, header.procid.unwrap_or(""), event);
         device::observer("netgate", "", "firewall", event);

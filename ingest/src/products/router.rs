@@ -12,7 +12,7 @@ use stream::{Event, FieldId, Value, fields};
 use super::dhcpd::mac;
 use crate::parser::{Context, Reason};
 use crate::row::{Row, Table};
-use crate::{flow_text, put, syslog, time};
+use crate::{community_id, flow_text, put, syslog, time};
 
 /// One product of this kind.
 pub(super) struct Device {
@@ -72,6 +72,10 @@ pub(super) fn parse<'a>(
         }
         None => text(program, body, arena, event),
     };
+    if category == "firewall" {
+        community_id::push(arena, event);
+    }
+    crate::device::observer_address(event);
     finish(device.constant, category, event);
     Ok(())
 }
@@ -167,7 +171,8 @@ pub(super) fn text<'a>(program: &'a str, text: &'a str, arena: &'a Bump, event: 
         judged(text, event);
         return "firewall";
     }
-    if state::vpn(program, text, event) {
+    // A packet has its arrow; a tunnel's ends may stand between `from` and `to`.
+    if !(text.contains(" > ") || text.contains(" -> ")) && state::vpn(program, text, event) {
         return "";
     }
     if flow_text::packet(text, event).is_some() || pairs(text, arena, event) {

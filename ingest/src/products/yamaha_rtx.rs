@@ -21,7 +21,7 @@ use stream::{Event, FieldId, Value, fields};
 use super::dhcpd::mac;
 use super::router::{self, state};
 use crate::parser::{Context, Names, Parser, Reason};
-use crate::{flow_text, put, syslog, time};
+use crate::{community_id, device, flow_text, put, syslog, time};
 
 /// Parser of YAMAHA routers' syslog.
 #[derive(Default)]
@@ -93,6 +93,10 @@ impl Parser for YamahaRtx {
             _ if flow_text::login(rest, event) || state::read(function, rest, arena, event) => {}
             _ => put::words(fields::EVENT_TYPE, &["info"], event),
         }
+        if category == "firewall" {
+            community_id::push(arena, event);
+        }
+        device::observer_address(event);
         event.push_str(fields::SEKISHO_LOGSOURCE_CATEGORY, category);
         Ok(())
     }
