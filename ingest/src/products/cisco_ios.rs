@@ -226,12 +226,7 @@ fn put<'a>(
     match name {
         "source" => {
             side(event, f::SOURCE_IP, f::SOURCE_DOMAIN, f::SOURCE_PORT);
-            // `192.0.2.1(1024) (GigabitEthernet0/1 0000.5e00.5301)`: where it came in, and from whom.
-            if let Some((_, inner)) = text.split_once(" (") {
-                let (interface, mac) = inner.trim_end_matches(')').split_once(' ').unwrap_or((inner, ""));
-                event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, interface.trim_end_matches(')'));
-                device::push_mac(f::SOURCE_MAC, mac.trim(), arena, event);
-            }
+            came_in(text, arena, event);
         }
         "destination" => side(event, f::DESTINATION_IP, f::DESTINATION_DOMAIN, f::DESTINATION_PORT),
         // The zone firewall names applications too.
@@ -269,6 +264,15 @@ fn put<'a>(
         "sent" => device::push_int(f::SOURCE_BYTES, text, event),
         "received" => device::push_int(f::DESTINATION_BYTES, text, event),
         name => keys.put(name, Value::Str(text), pairs, arena, event),
+    }
+}
+
+/// `192.0.2.1(1024) (GigabitEthernet0/1 0000.5e00.5301)`: the interface, and from whom.
+fn came_in<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
+    if let Some((_, inner)) = text.split_once(" (") {
+        let (interface, mac) = inner.trim_end_matches(')').split_once(' ').unwrap_or((inner, ""));
+        event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, interface.trim_end_matches(')'));
+        device::push_mac(f::SOURCE_MAC, mac.trim(), arena, event);
     }
 }
 

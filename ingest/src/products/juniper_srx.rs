@@ -56,8 +56,6 @@ static KEYS: &[(&str, To)] = &[
     ("outbound-packets", To::Int(f::SOURCE_PACKETS)),
     ("ssh-connection", To::Held),
     ("profile-name", To::Text(f::RULE_RULESET)),
-    ("source-name", To::Text(f::SOURCE_DOMAIN)),
-    ("destination-name", To::Text(f::DESTINATION_DOMAIN)),
     ("ifName", To::Text(f::OBSERVER_INGRESS_INTERFACE_NAME)),
     ("sub-category", To::Both),
     ("source-zone-name", To::Text(f::OBSERVER_INGRESS_ZONE)),
@@ -226,6 +224,9 @@ fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, eve
     } else if !(tag.is_empty() && flow_text::login(event.get_str(f::MESSAGE).unwrap_or(""), event)) {
         add(f::EVENT_CATEGORY, &["network"], event);
         add(f::EVENT_TYPE, &["info"], event);
+        if program == "kmd" && event.has(f::EVENT_REASON) {
+            event.push(f::EVENT_OUTCOME, Value::Str("failure"));
+        }
     }
     let category = match tag {
         _ if tag.starts_with("WEBFILTER") => "proxy",

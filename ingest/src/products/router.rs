@@ -5,6 +5,7 @@
 //! and what it reads beyond the common.
 
 pub(super) mod state;
+mod vpn;
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
@@ -172,7 +173,7 @@ pub(super) fn text<'a>(program: &'a str, text: &'a str, arena: &'a Bump, event: 
         return "firewall";
     }
     // A packet has its arrow; a tunnel's ends may stand between `from` and `to`.
-    if !(text.contains(" > ") || text.contains(" -> ")) && state::vpn(program, text, event) {
+    if !(text.contains(" > ") || text.contains(" -> ")) && vpn::read(program, text, event) {
         return "";
     }
     if flow_text::packet(text, event).is_some() || pairs(text, arena, event) {

@@ -169,6 +169,32 @@ fn nanos(text: &str) -> Option<i64> {
     Some(nanos)
 }
 
+/// Rule, request and command of a log that has them.
+fn content<'a>(kind: &str, pairs: &Pairs<'a>, event: &mut Event<'a>) {
+    if kind == "alarm" {
+        let message: &'a str = event.get_str(f::MESSAGE).unwrap_or("");
+        event.push_str(f::RULE_DESCRIPTION, message);
+        if !event.has(f::RULE_NAME) {
+            event.push_str(f::RULE_NAME, message);
+        }
+    }
+    if kind == "web" || pairs.get("op") == "GET" || pairs.get("op") == "POST" {
+        event.push_str(f::HTTP_REQUEST_METHOD, pairs.get("op"));
+        device::push_int(f::HTTP_RESPONSE_STATUS_CODE, pairs.get("result"), event);
+        let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
+        event.push_str(f::URL_DOMAIN, host);
+        let (path, query) = pairs.get("arg").split_once('?').unwrap_or((pairs.get("arg"), ""));
+        event.push_str(f::URL_PATH, path);
+        event.push_str(f::URL_QUERY, query);
+    } else {
+        if kind == "ssl" {
+            let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
+            event.push_str(f::URL_DOMAIN, host);
+        }
+        event.push_str(f::PROCESS_COMMAND_LINE, if kind == "server" { pairs.get("arg") } else { "" });
+    }
+}
+
 fn classify<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
     let kind = pairs.get("logtype").trim_start_matches("l_");
     let says = |words: &[&str]| {
@@ -219,28 +245,7 @@ fn classify<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
         None => "",
     };
     event.push_str(f::EVENT_OUTCOME, outcome);
-    if kind == "alarm" {
-        let message: &'a str = event.get_str(f::MESSAGE).unwrap_or("");
-        event.push_str(f::RULE_DESCRIPTION, message);
-        if !event.has(f::RULE_NAME) {
-            event.push_str(f::RULE_NAME, message);
-        }
-    }
-    if kind == "web" || pairs.get("op") == "GET" || pairs.get("op") == "POST" {
-        event.push_str(f::HTTP_REQUEST_METHOD, pairs.get("op"));
-        device::push_int(f::HTTP_RESPONSE_STATUS_CODE, pairs.get("result"), event);
-        let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
-        event.push_str(f::URL_DOMAIN, host);
-        let (path, query) = pairs.get("arg").split_once('?').unwrap_or((pairs.get("arg"), ""));
-        event.push_str(f::URL_PATH, path);
-        event.push_str(f::URL_QUERY, query);
-    } else {
-        if kind == "ssl" {
-            let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
-            event.push_str(f::URL_DOMAIN, host);
-        }
-        event.push_str(f::PROCESS_COMMAND_LINE, if kind == "server" { pairs.get("arg") } else { "" });
-    }
+    content(kind, pairs, event);
     match pairs.get("hash").len() {
         64 => event.push_str(f::FILE_HASH_SHA256, pairs.get("hash")),
         40 => event.push_str(f::FILE_HASH_SHA1, pairs.get("hash")),

@@ -2,7 +2,6 @@
 //!
 //! | Text | What is read |
 //! |---|---|
-//! | `IKE SA established, peer 203.0.113.5`, `initiate phase 1 to 203.0.113.5 (local address 192.0.2.1)` | the ends of a VPN and how it went |
 //! | `Interface GE0.0, changed state to down`, `Tunnel1 up`, `IPCP up` | interface; `link-down`, `tunnel-up` |
 //! | `DHCPACK on 192.0.2.9 to 00:00:5e:00:53:01 via vlan1`, `assigned 192.0.2.9 to 00:00:5e:00:53:01` | client, interface |
 //! | `[sato@192.0.2.50]show log`, `sato(tty1):# show log` | user and command |
@@ -12,8 +11,6 @@
 //!
 //! Words count whole and in either case. Nothing is set that does not stand in the text. Source: the message lists of
 //! UNIVERGE IX, SEIL, AlliedWare Plus, AX and FITELnet.
-
-use std::net::IpAddr;
 
 use bumpalo::Bump;
 use stream::{Event, Value, fields};
@@ -25,13 +22,13 @@ use crate::{flow_text, put};
 const WORDS_MAX: usize = 40;
 
 /// The words of a text.
-struct Words<'a> {
+pub(super) struct Words<'a> {
     words: [&'a str; WORDS_MAX],
     count: usize,
 }
 
 impl<'a> Words<'a> {
-    fn of(text: &'a str) -> Self {
+    pub(super) fn of(text: &'a str) -> Self {
         let mut words = Words { words: [""; WORDS_MAX], count: 0 };
         for word in flow_text::words(text).take(WORDS_MAX) {
             words.words[words.count] = word;
@@ -45,11 +42,11 @@ impl<'a> Words<'a> {
     }
 
     /// The first of its words that is in the list, as the list has it.
-    fn first(&self, list: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn first(&self, list: &[&'static str]) -> Option<&'static str> {
         self.iter().find_map(|word| list.iter().copied().find(|known| known.eq_ignore_ascii_case(word)))
     }
 
-    fn has(&self, list: &[&'static str]) -> bool {
+    pub(super) fn has(&self, list: &[&'static str]) -> bool {
         self.first(list).is_some()
     }
 
@@ -103,7 +100,7 @@ const BAD: &[&str] = &[
     "unsuccessful",
 ];
 
-fn outcome(words: &Words<'_>, event: &mut Event<'_>) {
+pub(super) fn outcome(words: &Words<'_>, event: &mut Event<'_>) {
     let word = if words.has(BAD) {
         "failure"
     } else if words.has(GOOD) {
@@ -114,142 +111,8 @@ fn outcome(words: &Words<'_>, event: &mut Event<'_>) {
     event.set(fields::EVENT_OUTCOME, Value::Str(word));
 }
 
-const VPN: &[&str] = &[
-    "ike",
-    "ike1",
-    "ike2",
-    "ikev1",
-    "ikev2",
-    "ike_sa",
-    "child_sa",
-    "isakmp",
-    "isakmp-sa",
-    "ipsec",
-    "ipsec-sa",
-    "l2tp",
-    "pptp",
-    "sslvpn",
-    "ssl-vpn",
-    "pluto",
-    "charon",
-    "racoon",
-    "iked",
-    "phase1",
-    "phase2",
-    "phase-1",
-    "phase-2",
-    "vpn",
-    "vpnclient",
-    "pppac",
-];
-
-/// Reads a line about a VPN: its ends and how it went; whether it is one.
-pub(crate) fn vpn<'a>(program: &str, text: &'a str, event: &mut Event<'a>) -> bool {
-    let words = Words::of(text);
-    let named = VPN.iter().any(|name| name.eq_ignore_ascii_case(program)) || words.has(VPN);
-    if !named || words.has(&["block", "pass", "deny", "permit", "discard", "login", "logged"]) {
-        return false;
-    }
-    put::words(fields::EVENT_CATEGORY, &["network"], event);
-    put::words(fields::EVENT_TYPE, &["connection"], event);
-    ends(text, event);
-    const ACTIONS: &[&str] = &[
-        "established",
-        "connected",
-        "disconnected",
-        "disconnect",
-        "deleted",
-        "delete",
-        "expired",
-        "failed",
-        "failure",
-        "timeout",
-        "mismatch",
-        "initiate",
-        "initiated",
-        "respond",
-        "retransmit",
-        "rejected",
-        "invalid",
-        "down",
-        "up",
-        "created",
-        "closed",
-        "terminated",
-        "started",
-        "error",
-    ];
-    let action = match words.first(ACTIONS) {
-        Some("failure" | "error") => "failed",
-        Some("disconnect") => "disconnected",
-        Some("delete") => "deleted",
-        Some(word) => word,
-        None => "",
-    };
-    event.push_str(fields::EVENT_ACTION, action);
-    match action {
-        "disconnected" | "deleted" | "expired" | "down" | "closed" | "terminated" => {
-            put::words(fields::EVENT_TYPE, &["end"], event);
-        }
-        "established" | "connected" | "up" | "created" => {
-            put::words(fields::EVENT_TYPE, &["start"], event);
-            outcome(&words, event);
-        }
-        _ => outcome(&words, event),
-    }
-    user(&words, event);
-    interface(&words, event);
-    true
-}
-
-/// The addresses in a text, and what stands before each, up to three different ones.
-fn addresses(text: &str) -> [Option<(IpAddr, &str)>; 3] {
-    let mut found = [None; 3];
-    let mut count = 0;
-    let part = |c: char| c.is_ascii_hexdigit() || c == '.' || c == ':';
-    let mut rest = text;
-    let mut from = 0;
-    while let Some(start) = rest.find(part) {
-        let length = rest[start..].find(|c| !part(c)).unwrap_or(rest.len() - start);
-        let word = rest[start..start + length].trim_matches('.').trim_end_matches(':');
-        let ip = word.parse::<IpAddr>().ok().or_else(|| flow_text::endpoint(word).map(|(ip, _)| ip));
-        if let Some(ip) = ip.filter(|ip| !ip.is_unspecified())
-            && count < found.len()
-            && !found.iter().flatten().any(|(known, _)| *known == ip)
-        {
-            found[count] = Some((ip, &text[..from + start]));
-            count += 1;
-        }
-        from += start + length;
-        rest = &rest[start + length..];
-    }
-    found
-}
-
-/// Sets source and destination by the words before the addresses: `from` and `local` come before a source, `to` before a
-/// destination; where nothing says it, the first is the source.
-fn ends<'a>(text: &'a str, event: &mut Event<'a>) {
-    let [first, second, _] = addresses(text);
-    let Some((one, lead)) = first else { return };
-    let lead = lead.trim_end_matches([' ', '[', '(', '=', ':', '\'', '"']);
-    let last = lead.rsplit([' ', '=', ',', '(']).next().unwrap_or("");
-    let answered = ["from", "respond", "responder"].iter().any(|word| last.eq_ignore_ascii_case(word));
-    match second {
-        None if last.eq_ignore_ascii_case("to") || last.eq_ignore_ascii_case("with") => {
-            event.set(fields::DESTINATION_IP, Value::Ip(one));
-        }
-        None => event.set(fields::SOURCE_IP, Value::Ip(one)),
-        Some((two, between)) => {
-            let local = between[lead.len().min(between.len())..].to_ascii_lowercase();
-            let (source, destination) = if local.contains("local") && !answered { (two, one) } else { (one, two) };
-            event.set(fields::SOURCE_IP, Value::Ip(source));
-            event.set(fields::DESTINATION_IP, Value::Ip(destination));
-        }
-    }
-}
-
 /// `user=sato`, `user 'sato'`, `by sato`.
-fn user<'a>(words: &Words<'a>, event: &mut Event<'a>) {
+pub(super) fn user<'a>(words: &Words<'a>, event: &mut Event<'a>) {
     let name = words.after(&["user", "username", "by"]).unwrap_or("");
     let taken = ["name", "is", "from", "on", "logged", "to", "for"].iter().any(|word| word.eq_ignore_ascii_case(name));
     if name.is_empty() || taken || put::ip(name).is_some() || name.bytes().all(|byte| byte.is_ascii_uppercase()) {
@@ -260,7 +123,7 @@ fn user<'a>(words: &Words<'a>, event: &mut Event<'a>) {
     }
 }
 
-fn interface<'a>(words: &Words<'a>, event: &mut Event<'a>) -> Option<&'a str> {
+pub(super) fn interface<'a>(words: &Words<'a>, event: &mut Event<'a>) -> Option<&'a str> {
     let found = words.iter().find(|word| flow_text::is_interface(word))?;
     put::text(fields::OBSERVER_INGRESS_INTERFACE_NAME, found, event);
     Some(found)
