@@ -58,6 +58,14 @@ pub(crate) fn apply<'a>(header: &syslog::Header<'a>, event: &mut Event<'a>) {
     }
 }
 
+/// A device whose header has its address in place of a name is known by that address.
+pub(crate) fn observer_address(event: &mut Event<'_>) {
+    let name = event.get_str(f::OBSERVER_NAME).unwrap_or("");
+    if let Some(ip) = address(name).filter(|_| !event.has(f::OBSERVER_IP)) {
+        event.push(f::OBSERVER_IP, Value::Ip(ip));
+    }
+}
+
 /// Sets a time unless the field has one.
 pub(crate) fn push_time(field: FieldId, time: Option<Timestamp>, event: &mut Event<'_>) {
     if let Some(time) = time.filter(|_| !event.has(field)) {

@@ -69,8 +69,13 @@ fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> 
         return Some("firewall");
     }
     // The message of a login that was granted does not say so.
-    if text.contains("Login ") && !["incorrect", "refused", "fail"].iter().any(|word| text.contains(word)) {
+    if text.contains("ogin ") && !["incorrect", "refused", "fail"].iter().any(|word| text.contains(word)) {
         event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+    }
+    if text.len() < line.text.len() {
+        // The common reader takes the text without what stood before it.
+        put::text(fields::MESSAGE, line.text, event);
+        return Some(router::text("", text, line.arena, event));
     }
     None
 }
@@ -93,7 +98,13 @@ fn prologue<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> &'a str {
             located = true;
         } else if is_message_id(word) {
             event.push_str(fields::EVENT_CODE, word);
-            return rest;
+            // What follows is more of the code: `1350:0000000000ab`, `00 0000000000ab`.
+            let (more, after) = put::word(rest);
+            if more.len() == 2 && more.bytes().all(|b| b.is_ascii_digit()) {
+                return put::word(after).1;
+            }
+            let is_more = more.contains(':') && more.bytes().all(|b| b.is_ascii_hexdigit() || b == b':');
+            return if is_more { after } else { rest };
         } else if is_switch(word) {
             // The unit of a stack.
         } else if located && !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') {
@@ -201,6 +212,7 @@ fn access_list<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     put::words(fields::EVENT_CATEGORY, &["network"], event);
     put::words(fields::EVENT_TYPE, &["connection", if verb == "denied" { "denied" } else { "allowed" }], event);
     event.push_str(fields::EVENT_ACTION, verb);
+    flow_text::outcome(event);
     let rest = match rest.strip_prefix('(').and_then(|inner| inner.split_once(')')) {
         Some((vlan, rest)) => {
             event.push_str(fields::NETWORK_VLAN_ID, vlan);

@@ -70,9 +70,8 @@ fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> 
         // The common reader takes the packet; only the rule is the product's own.
         let rule = rest.trim_start().strip_prefix("rule ").and_then(|rest| rest.split_once(':'));
         event.push_str(fields::RULE_ID, rule.map_or("", |(rule, _)| rule));
-        return None;
     }
-    command(text, event)
+    None
 }
 
 /// `NEW proto=tcp orig_src=...`: the reply's addresses are the other side of NAT.
@@ -100,6 +99,8 @@ fn connection<'a>(text: &'a str, at: usize, arena: &'a Bump, event: &mut Event<'
     router::packet_class(event);
     let ended = text[..at].contains("END ");
     put::words(fields::EVENT_TYPE, &["allowed", if ended { "end" } else { "start" }], event);
+    flow_text::outcome(event);
+    event.push_str(fields::NETWORK_APPLICATION, row.get(&["application", "app"]));
     event.push(fields::EVENT_ACTION, Value::Str(if ended { "END" } else { "NEW" }));
 }
 
@@ -133,6 +134,7 @@ fn protection<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> Opti
         "drop" => put::words(fields::EVENT_TYPE, &["denied"], event),
         _ => put::words(fields::EVENT_TYPE, &["allowed"], event),
     }
+    flow_text::outcome(event);
     if matches!(event.get_str(fields::RULE_CATEGORY), None | Some("URLFILTER")) {
         put::words(fields::EVENT_CATEGORY, &["web"], event);
     } else {
@@ -148,17 +150,4 @@ fn names<'a>(text: &'a str, event: &mut Event<'a>) {
         event.push_str(fields::RULE_CATEGORY, feature);
         event.push_str(fields::RULE_NAME, message.trim());
     }
-}
-
-/// `[manager@192.0.2.50]configure terminal`.
-fn command<'a>(text: &'a str, event: &mut Event<'a>) -> Option<&'static str> {
-    let (who, command) = text.strip_prefix('[')?.split_once(']')?;
-    let (user, from) = who.split_once('@')?;
-    event.push_str(fields::USER_NAME, user);
-    put::end(&put::SOURCE, from, event);
-    event.push_str(fields::PROCESS_COMMAND_LINE, command.trim());
-    put::words(fields::EVENT_CATEGORY, &["configuration"], event);
-    put::words(fields::EVENT_TYPE, &["access"], event);
-    event.push(fields::EVENT_ACTION, Value::Str("command"));
-    Some("")
 }

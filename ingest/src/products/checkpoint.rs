@@ -316,7 +316,10 @@ fn endpoints<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
 }
 
 fn classify<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
-    let action = pairs.get("action");
+    let action = pairs.any(&["action", "Action"]);
+    if !event.has(f::RULE_ID) {
+        event.push_str(f::RULE_ID, pairs.get("rule"));
+    }
     let product = pairs.any(&["product", "ProductName"]);
     event.push(f::EVENT_KIND, Value::Str("event"));
     add(f::EVENT_CATEGORY, &["network"], event);

@@ -22,7 +22,7 @@ use crate::device::{self, Verdict, add};
 use crate::keyed::{Keys, Pairs};
 use crate::parser::{Context, Parser, Reason};
 use crate::template::{self, Taken};
-use crate::{community_id, protocols, syslog, time};
+use crate::{community_id, flow_text, protocols, syslog, time};
 
 /// Parser of IOS messages.
 pub struct CiscoIos {
@@ -54,18 +54,30 @@ impl Parser for CiscoIos {
     ) -> Result<(), Reason> {
         let tag = tag(line).ok_or(Reason("no %FACILITY-SEVERITY-MNEMONIC tag"))?;
         header(line[..tag.start].trim_end(), context, arena, event);
-        event.push_str(f::EVENT_CODE, tag.mnemonic);
-        event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.severity)));
-        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.severity & 7)]));
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
         device::observer("Cisco", "IOS", "firewall", event);
         let text = without_process(line[tag.text..].trim());
         event.push_str(f::MESSAGE, text);
+        // What the data plane of IOS XE says stands inside a message of the platform.
+        let (tag, text) = match self::tag(text).filter(|_| tag.mnemonic == "PLATFORM") {
+            Some(inner) => {
+                let text = text[inner.text..].trim();
+                (inner, text)
+            }
+            None => (tag, text),
+        };
+        event.push_str(f::EVENT_CODE, tag.mnemonic);
+        event.push(f::EVENT_SEVERITY, Value::Int(i64::from(tag.severity)));
+        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[usize::from(tag.severity & 7)]));
         self.keys.own("facility", Value::Str(tag.facility), event);
         // IOS XE's forwarding engine speaks for access lists.
-        let facility = if tag.facility == "FMANFP" { "SEC" } else { tag.facility };
-        let message = messages::find(facility, tag.mnemonic);
+        let (facility, mnemonic) = match tag.facility {
+            "FMANFP" => ("SEC", tag.mnemonic),
+            "IPV6" => ("IPV6_ACL", tag.mnemonic),
+            facility => (facility, tag.mnemonic),
+        };
+        let message = messages::find(facility, mnemonic);
         let taken = message.and_then(|message| template::first(message.templates, text));
         let class = message.map_or(&Class::INFO, |message| &message.class);
         if let Some(taken) = &taken {
@@ -87,15 +99,13 @@ impl Parser for CiscoIos {
     }
 }
 
-/// Finds the tag; a facility may have dashes in it (`MGBL-SYS`), the severity is a digit alone between two.
+/// Finds the tag; a facility may have dashes (`MGBL-SYS`) and small letters (`OSPFv3`) in it, the severity is a digit alone
+/// between two dashes.
 fn tag(line: &str) -> Option<Tag<'_>> {
     for start in memchr::memchr_iter(b'%', line.as_bytes()).take(16) {
         let rest = &line[start + 1..];
-        let end = rest
-            .bytes()
-            .take(96)
-            .position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-')));
-        let name = rest.get(..end?)?;
+        let end = rest.bytes().take(96).position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')));
+        let Some(name) = end.and_then(|end| rest.get(..end)) else { continue };
         let after = rest[name.len()..].trim_start_matches(' ');
         let Some(after) = after.strip_prefix(':') else { continue };
         let found = (1..name.len().saturating_sub(2)).rev().find(|at| {
@@ -105,7 +115,7 @@ fn tag(line: &str) -> Option<Tag<'_>> {
         let Some(at) = found else { continue };
         let severity = name.as_bytes()[at + 1] - b'0';
         let (facility, mnemonic) = (&name[..at], &name[at + 3..]);
-        if mnemonic.is_empty() {
+        if mnemonic.is_empty() || !facility.starts_with(|first: char| first.is_ascii_uppercase()) {
             continue;
         }
         return Some(Tag { facility, severity, mnemonic, start, text: line.len() - after.len() });
@@ -117,6 +127,8 @@ fn tag(line: &str) -> Option<Tag<'_>> {
 fn without_process(text: &str) -> &str {
     let Some((place, rest)) = text.split_once(": ") else { return text };
     let Some((process, message)) = rest.split_once(": ") else { return text };
+    // `Switch 1 R0/0` in a stack.
+    let place = if place.starts_with("Switch ") { place.rsplit(' ').next().unwrap_or("") } else { place };
     let slot = place.as_bytes();
     let placed = (2..=6).contains(&slot.len())
         && slot[0].is_ascii_uppercase()
@@ -157,6 +169,8 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
         let digits = word.trim_end_matches(':');
         if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The device's own counter stands behind that of the transport.
+            event.remove(f::EVENT_SEQUENCE);
             device::push_int(f::EVENT_SEQUENCE, digits, event);
         } else if let Some((_, inner)) = word.split_once(':').filter(|(node, _)| node.contains("/CPU")) {
             // IOS XR's node has the month behind it.
@@ -170,6 +184,7 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
     device::push_time(f::TIMESTAMP, stamp, event);
     event.push_str(f::LOG_SYSLOG_HOSTNAME, name);
     event.push_str(f::OBSERVER_NAME, name);
+    device::observer_address(event);
 }
 
 fn read_stamp<'a>(text: &'a str, context: &Context, arena: &'a Bump) -> Option<(Timestamp, usize)> {
@@ -209,9 +224,13 @@ fn put<'a>(
         }
     };
     match name {
-        "source" => side(event, f::SOURCE_IP, f::SOURCE_DOMAIN, f::SOURCE_PORT),
+        "source" => {
+            side(event, f::SOURCE_IP, f::SOURCE_DOMAIN, f::SOURCE_PORT);
+            came_in(text, arena, event);
+        }
         "destination" => side(event, f::DESTINATION_IP, f::DESTINATION_DOMAIN, f::DESTINATION_PORT),
-        "protocol" if !protocols::push(text, event) => event.push_str(f::NETWORK_TRANSPORT, device::lower(text, arena)),
+        // The zone firewall names applications too.
+        "protocol" if !protocols::push(text, event) => event.push_str(f::NETWORK_PROTOCOL, device::lower(text, arena)),
         "protocol" | "verdict" | "result" => {}
         "user" => device::push_user(text.trim_matches(['\'', '"']), event),
         "command" => event.push_str(f::PROCESS_COMMAND_LINE, text.trim_start_matches("!exec: ").trim()),
@@ -219,6 +238,21 @@ fn put<'a>(
         "interface" => event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, text.trim_end_matches(['.', ','])),
         "ingress_zone" => event.push_str(f::OBSERVER_INGRESS_ZONE, text),
         "port" => device::push_int(f::DESTINATION_PORT, text, event),
+        "src_port" if text == "0" => {}
+        "src_port" => device::push_int(f::SOURCE_PORT, text, event),
+        "nat" => {
+            if let Some((ip, port)) = flow_text::endpoint(text) {
+                event.push(f::SOURCE_NAT_IP, Value::Ip(ip));
+                if let Some(port) = port {
+                    event.push(f::SOURCE_NAT_PORT, Value::Int(i64::from(port)));
+                }
+            }
+        }
+        "state" => keys.put(name, Value::Str(text.trim_end_matches([' ', '.'])), pairs, arena, event),
+        "access_list" => {
+            event.push_str(f::RULE_NAME, text);
+            keys.put(name, Value::Str(text), pairs, arena, event);
+        }
         "mac" => device::push_mac(f::SOURCE_MAC, text.trim_end_matches(['.', ',']), arena, event),
         "vlan" => event.push_str(f::NETWORK_VLAN_ID, text),
         "rule" => event.push_str(f::RULE_NAME, text),
@@ -230,6 +264,15 @@ fn put<'a>(
         "sent" => device::push_int(f::SOURCE_BYTES, text, event),
         "received" => device::push_int(f::DESTINATION_BYTES, text, event),
         name => keys.put(name, Value::Str(text), pairs, arena, event),
+    }
+}
+
+/// `192.0.2.1(1024) (GigabitEthernet0/1 0000.5e00.5301)`: the interface, and from whom.
+fn came_in<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
+    if let Some((_, inner)) = text.split_once(" (") {
+        let (interface, mac) = inner.trim_end_matches(')').split_once(' ').unwrap_or((inner, ""));
+        event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, interface.trim_end_matches(')'));
+        device::push_mac(f::SOURCE_MAC, mac.trim(), arena, event);
     }
 }
 
@@ -251,10 +294,12 @@ fn classify(class: &Class, taken: Option<&Taken<'_>>, event: &mut Event<'_>) {
         Verdict::Unsaid => {}
     }
     match said("result").split([' ', '.', ',']).next() {
-        Some("Succeeded" | "succeeded" | "successful" | "passed") => {
+        Some("Succeeded" | "succeeded" | "successful" | "passed" | "Accepted" | "SUCCESS") => {
             event.push(f::EVENT_OUTCOME, Value::Str("success"));
         }
-        Some("Failed" | "failed" | "denied") => event.push(f::EVENT_OUTCOME, Value::Str("failure")),
+        Some("Failed" | "failed" | "denied" | "failure" | "FAILURE" | "FAILED") => {
+            event.push(f::EVENT_OUTCOME, Value::Str("failure"))
+        }
         _ => {}
     }
 }

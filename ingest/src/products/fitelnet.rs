@@ -1,7 +1,8 @@
 //! Furukawa Electric: FITELnet-F and -EF routers, RFC 3164 syslog.
 //!
-//! The program or function before the text is `log.logger`. Packets (`a:p > b:p`, `SRC= DST=`) with their verdict and logins
-//! are read; every other line keeps its text as `message`. Source: FITELnet message reference.
+//! The program or function before the text is `log.logger`. Packets (`a:p > b:p`, `SRC= DST=`, `src= dst=`) with their
+//! verdict, list and interface, logins, and what `router/state.rs` knows are read; every other line keeps its text as
+//! `message`. Source: FITELnet message reference.
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, fields};

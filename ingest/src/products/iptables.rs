@@ -110,14 +110,14 @@ impl Iptables {
 
 /// Sets what the administrator's prefix says.
 fn prefix<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
-    let mut text = text.trim();
+    let mut text = text.rsplit_once("kernel:").map_or(text, |(_, rest)| rest).trim();
     // The kernel's clock: `[12345.678901] `.
     if let Some((clock, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
         && clock.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b' '))
     {
         text = rest.trim();
     }
-    let text = text.rsplit_once("kernel:").map_or(text, |(_, rest)| rest).trim().trim_end_matches("DESCR=").trim();
+    let text = text.trim_end_matches("DESCR=").trim();
     if let Some(inner) = text.strip_prefix('[').and_then(|inner| inner.split(']').next()) {
         bracketed(inner.trim(), arena, event);
     } else if let Some(rest) = text.strip_prefix("Shorewall:") {
@@ -153,11 +153,16 @@ fn bracketed<'a>(inner: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
 /// Sets the action, and the verdict if one of the words in it is one.
 fn act<'a>(action: &'a str, event: &mut Event<'a>) {
     event.push_str(f::EVENT_ACTION, action);
-    let mut said = action.split(|letter: char| !letter.is_ascii_alphanumeric()).map(device::verdict);
-    let verdict = said.rfind(|verdict| *verdict != Verdict::Unsaid).unwrap_or(Verdict::Unsaid);
-    if verdict != Verdict::Unsaid {
-        device::push_verdict(verdict, event);
-        add(f::EVENT_TYPE, &["connection"], event);
+    let mut said = action.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let Some(word) = said.rfind(|word| device::verdict(word) != Verdict::Unsaid) else { return };
+    device::push_verdict(device::verdict(word), event);
+    add(f::EVENT_TYPE, &["connection"], event);
+    // The prefix names the rule, one word of it says what the rule did.
+    if word.len() < action.len() {
+        event.set(f::EVENT_ACTION, Value::Str(word));
+        if !event.has(f::RULE_NAME) {
+            event.push_str(f::RULE_NAME, action);
+        }
     }
 }
 

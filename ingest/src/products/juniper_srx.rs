@@ -18,7 +18,7 @@ use stream::{Event, Value, fields as f};
 use crate::device::{self, add};
 use crate::keyed::{Keys, Pairs, To};
 use crate::parser::{Context, Parser, Reason};
-use crate::{community_id, protocols, syslog};
+use crate::{community_id, flow_text, protocols, syslog};
 
 /// Parser of SRX logs.
 pub struct JuniperSrx {
@@ -50,7 +50,14 @@ static KEYS: &[(&str, To)] = &[
     ("protocol", To::Held),
     ("protocol-name", To::Held),
     ("policy-name", To::Text(f::RULE_NAME)),
-    ("rule-name", To::Both),
+    ("rule-name", To::Text(f::RULE_ID)),
+    ("rulebase-name", To::Held),
+    ("inbound-packets", To::Int(f::DESTINATION_PACKETS)),
+    ("outbound-packets", To::Int(f::SOURCE_PACKETS)),
+    ("ssh-connection", To::Held),
+    ("profile-name", To::Text(f::RULE_RULESET)),
+    ("ifName", To::Text(f::OBSERVER_INGRESS_INTERFACE_NAME)),
+    ("sub-category", To::Both),
     ("source-zone-name", To::Text(f::OBSERVER_INGRESS_ZONE)),
     ("source-zone", To::Text(f::OBSERVER_INGRESS_ZONE)),
     ("destination-zone-name", To::Text(f::OBSERVER_EGRESS_ZONE)),
@@ -168,25 +175,28 @@ static CLASSES: &[Class] = &[
     ("APPTRACK_SESSION_", "flow_update", "event", &["network"], &["info", "connection"], ""),
     ("RT_FLOW_", "", "event", &["network"], &["info"], ""),
     ("RT_SCREEN_", "screen_detected", "alert", &["network", "intrusion_detection"], &["info", "denied"], "success"),
-    ("IDP_ATTACK_LOG_EVENT", "security_threat", "alert", &["network", "intrusion_detection"], &["info"], ""),
-    ("IDP_APPDDOS", "application_ddos", "alert", &["network", "intrusion_detection"], &["info"], ""),
-    ("WEBFILTER_URL_BLOCKED", "web_filter", "alert", &["network", "web"], &["info", "denied"], "success"),
-    ("WEBFILTER_URL_PERMITTED", "web_filter", "event", &["network", "web"], &["info", "allowed"], "success"),
+    ("IDP_ATTACK_LOG_EVENT", "security_threat", "alert", &["network", "intrusion_detection"], &["info", "connection"], "success"),
+    ("IDP_APPDDOS_", "application_ddos", "alert", &["network", "intrusion_detection"], &["info", "connection"], "success"),
+    ("WEBFILTER_URL_BLOCKED", "web_filter", "alert", &["network", "web"], &["info", "denied", "connection"], "success"),
+    ("WEBFILTER_URL_PERMITTED", "web_filter", "event", &["network", "web"], &["info", "allowed", "connection"], "success"),
     ("WEBFILTER_URL_REDIRECTED", "web_filter", "event", &["network", "web"], &["info"], "success"),
-    ("ANTISPAM_SPAM_DETECTED", "antispam_filter", "alert", &["network", "email"], &["info", "denied"], "success"),
-    ("CONTENT_FILTERING_BLOCKED", "content_filter", "alert", &["network"], &["info", "denied"], "success"),
-    ("AV_VIRUS_DETECTED_", "virus_detected", "alert", &["network", "malware"], &["info", "denied"], "success"),
+    ("ANTISPAM_SPAM_DETECTED_", "antispam_filter", "alert", &["network", "email"], &["info", "denied", "connection"], "success"),
+    ("CONTENT_FILTERING_BLOCKED_", "content_filter", "alert", &["network"], &["info", "denied", "connection"], "success"),
+    ("AV_VIRUS_DETECTED_", "virus_detected", "alert", &["network", "malware"], &["info", "denied", "connection"], "success"),
     ("AV_FILE_NOT_SCANNED_", "virus_not_scanned", "event", &["network"], &["info"], ""),
     ("AV_", "virus_scan", "event", &["network"], &["info"], ""),
-    ("AAMW_ACTION_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], ""),
-    ("AAMW_MALWARE_EVENT_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], ""),
-    ("AAMW_HOST_INFECTED_EVENT_LOG", "host_infected", "alert", &["network", "malware"], &["info"], ""),
-    ("SECINTEL_ACTION_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], ""),
+    ("AAMW_ACTION_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], "success"),
+    ("AAMW_MALWARE_EVENT_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], "success"),
+    ("AAMW_HOST_INFECTED_EVENT_LOG", "host_infected", "alert", &["network", "malware"], &["info"], "success"),
+    ("SECINTEL_ACTION_LOG", "malware_detected", "alert", &["network", "malware"], &["info"], "success"),
     ("UI_LOGIN_EVENT", "login", "event", &["authentication", "session"], &["start"], "success"),
     ("UI_LOGOUT_EVENT", "logout", "event", &["authentication", "session"], &["end"], "success"),
     ("UI_AUTH_EVENT", "login", "event", &["authentication"], &["start"], "success"),
     ("LOGIN_FAILED", "login", "event", &["authentication"], &["start"], "failure"),
     ("SSHD_LOGIN_FAILED", "login", "event", &["authentication"], &["start"], "failure"),
+    ("LOGIN_INFORMATION", "login", "event", &["authentication", "session"], &["start"], "success"),
+    ("LOGIN_ROOT", "login", "event", &["authentication", "session"], &["start"], "success"),
+    ("LOGIN_", "login", "event", &["authentication"], &["start"], "failure"),
     ("LIBJNX_LOGIN_", "login", "event", &["authentication"], &["start"], ""),
     ("FWAUTH_FTP_USER_AUTH_FAIL", "login", "event", &["authentication"], &["start"], "failure"),
     ("FWAUTH_WEBAUTH_FAIL", "login", "event", &["authentication"], &["start"], "failure"),
@@ -200,16 +210,23 @@ static CLASSES: &[Class] = &[
 ];
 
 fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
-    let class = CLASSES.iter().find(|(name, ..)| tag == *name || name.ends_with('_') && tag.starts_with(*name));
+    let tag = tag.strip_prefix("SRX_").unwrap_or(tag);
+    // `CONTENT_FILTERING_BLOCKED_` and the like stand for the tag without its end, too.
+    let class = CLASSES
+        .iter()
+        .find(|(name, ..)| tag == name.trim_end_matches('_') || name.ends_with('_') && tag.starts_with(*name));
     if let Some((_, action, kind, category, types, outcome)) = class {
         event.push_str(f::EVENT_ACTION, action);
         event.set(f::EVENT_KIND, Value::Str(kind));
         add(f::EVENT_CATEGORY, category, event);
         add(f::EVENT_TYPE, types, event);
         event.push_str(f::EVENT_OUTCOME, outcome);
-    } else {
+    } else if !(tag.is_empty() && flow_text::login(event.get_str(f::MESSAGE).unwrap_or(""), event)) {
         add(f::EVENT_CATEGORY, &["network"], event);
         add(f::EVENT_TYPE, &["info"], event);
+        if program == "kmd" && event.has(f::EVENT_REASON) {
+            event.push(f::EVENT_OUTCOME, Value::Str("failure"));
+        }
     }
     let category = match tag {
         _ if tag.starts_with("WEBFILTER") => "proxy",
@@ -219,8 +236,14 @@ fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, eve
     };
     let service = if tag.starts_with("BGP") || program == "rpd" { "bgp" } else { "" };
     device::logsource("juniper", category, service, event);
-    flow(pairs, arena, event);
+    flow(tag, pairs, arena, event);
     threat(tag, pairs, event);
+    // `10.0.0.5 51000 10.0.0.1 22`: the client and the device.
+    let mut connection = pairs.get("ssh-connection").split(' ');
+    if let (Some(address), Some(port)) = (connection.next(), connection.next()) {
+        device::push_real_ip(f::SOURCE_IP, address, event);
+        device::push_int(f::SOURCE_PORT, port, event);
+    }
     let user = pairs.any(&["username", "user"]);
     if !matches!(user, "N/A" | "unauthenticated-user") {
         device::push_user(user, event);
@@ -229,14 +252,22 @@ fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, eve
     community_id::push(arena, event);
 }
 
-fn flow<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+fn flow<'a>(tag: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let protocol = pairs.any(&["protocol-id", "protocol", "protocol-name"]);
-    if !protocol.is_empty() && !protocols::push(protocol, event) {
+    if let Some(name) = tag.strip_prefix("RT_SCREEN_").filter(|_| protocol.is_empty()) {
+        // The screens of one protocol are named after it.
+        if matches!(name, "TCP" | "UDP" | "ICMP") {
+            protocols::push(name, event);
+        }
+    } else if !protocol.is_empty() && !protocols::push(protocol, event) {
         event.push_str(f::NETWORK_TRANSPORT, device::lower(protocol, arena));
     }
     for key in ["nested-application", "application"] {
         let name = pairs.get(key);
-        if !name.is_empty() && !name.eq_ignore_ascii_case("unknown") && !event.has(f::NETWORK_APPLICATION) {
+        if !name.is_empty()
+            && !["unknown", "none", "n/a"].iter().any(|word| word.eq_ignore_ascii_case(name))
+            && !event.has(f::NETWORK_APPLICATION)
+        {
             event.push_str(f::NETWORK_APPLICATION, device::lower(name, arena));
         }
     }
@@ -247,15 +278,21 @@ fn flow<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
             event.remove(port);
         }
     }
+    // Whether the line's time is the start or the end of it depends on the message.
     if let Some(seconds) = pairs.int("elapsed-time") {
-        if let Some(time) = event.get(f::TIMESTAMP) {
-            event.push(f::EVENT_END, time);
-        }
         device::push_duration(seconds, event);
     }
 }
 
 fn threat<'a>(tag: &str, pairs: &Pairs<'a>, event: &mut Event<'a>) {
+    // Of an intrusion the rulebase is what names the rule, the policy holds it.
+    let rulebase = pairs.get("rulebase-name");
+    if !rulebase.is_empty() {
+        if let Some(policy) = event.get(f::RULE_NAME) {
+            event.push(f::RULE_RULESET, policy);
+        }
+        event.set(f::RULE_NAME, Value::Str(rulebase));
+    }
     event.push_str(f::RULE_DESCRIPTION, pairs.get("attack-name"));
     let level = match pairs.get("threat-severity") {
         "CRITICAL" | "critical" => 1,
@@ -269,6 +306,10 @@ fn threat<'a>(tag: &str, pairs: &Pairs<'a>, event: &mut Event<'a>) {
         event.push(f::EVENT_SEVERITY, Value::Int(level));
     }
     let action = pairs.get("action");
+    if action == "alarm-without-drop" {
+        event.remove(f::EVENT_TYPE);
+        add(f::EVENT_TYPE, &["info"], event);
+    }
     if tag.starts_with("IDP") || tag.starts_with("AAMW") || tag.starts_with("SECINTEL") {
         let word = action.trim_start_matches("IDP_ACTION_").split(['_', ' ', '-']).next().unwrap_or("");
         let verdict = match word {

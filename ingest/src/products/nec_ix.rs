@@ -1,15 +1,15 @@
 //! NEC UNIVERGE IX: its syslog, which has a blank behind the priority and no host name, and may have a time or none.
 //!
 //! `<PRI> 2026/11/20 10:00:00 FLT.006: BLOCK tcp 192.0.2.1:1024 > 198.51.100.1:80, match acl 10, GE0.0 in`. The code before
-//! the colon (`subsystem.number`) is `event.code`, the subsystem `log.logger`. Packets, logins and the peers of IKE are
-//! read; the rest is `message`. Source: UNIVERGE IX series event message list; functional manual, "syslog".
+//! the colon (`subsystem.number`) is `event.code`, the subsystem `log.logger`. Packets, address translation, logins, the
+//! peers of IKE, links, leases and changes are read (see `router/state.rs`); the rest is `message`. Source: UNIVERGE IX series event message list; functional manual, "syslog".
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
 use super::router;
 use crate::parser::{Context, Parser, Reason};
-use crate::{put, time};
+use crate::{community_id, device, flow_text, put, time};
 
 /// Parser of UNIVERGE IX's syslog.
 #[derive(Default)]
@@ -60,15 +60,19 @@ impl Parser for NecIx {
             }
             _ => text,
         };
-        let category = router::text(body, arena, event);
+        let logger = event.get_str(fields::LOG_LOGGER).unwrap_or("");
+        let category = match logger {
+            "NAT" | "NAPT" if translation(body, event) => {
+                put::text(fields::MESSAGE, body, event);
+                "firewall"
+            }
+            "SA" => router::text("ipsec", body, arena, event),
+            _ => router::text(logger, body, arena, event),
+        };
         if category == "firewall" {
-            place(body, event);
-        } else if event.get_str(fields::LOG_LOGGER) == Some("IKE") || event.get_str(fields::LOG_LOGGER) == Some("IKEv2")
-        {
-            let peer = body.split([' ', ',', '(', ')']).find(|word| put::ip(word).is_some());
-            put::end(&put::SOURCE, peer.unwrap_or(""), event);
-            put::words(fields::EVENT_CATEGORY, &["network"], event);
+            community_id::push(arena, event);
         }
+        device::observer_address(event);
         router::finish(CONSTANT, category, event);
         Ok(())
     }
@@ -88,29 +92,40 @@ fn router_time<'a>(text: &'a str, context: &Context) -> Option<(stream::Timestam
     Some((stamp, text.get(length..)?.trim_start()))
 }
 
-/// `FLT.006`, `IKE.042`, `FLT-6`.
+/// `FLT.006`, `IKE.042`, `FLT-6`, `IKE-3-042`.
 fn is_code(text: &str) -> bool {
     text.split_once(['.', '-']).is_some_and(|(name, number)| {
         name.len() >= 2
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
             && name.starts_with(|first: char| first.is_ascii_uppercase())
-            && !number.is_empty()
-            && number.bytes().all(|byte| byte.is_ascii_digit())
+            && number.starts_with(|first: char| first.is_ascii_digit())
+            && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
     })
 }
 
-/// `, match acl 10, GE0.0 in`: the filter and the interface.
-fn place<'a>(text: &'a str, event: &mut Event<'a>) {
-    if let Some((_, rest)) = text.split_once("match ") {
-        let (list, _) = put::word(rest.split(',').next().unwrap_or(""));
-        event.push_str(fields::RULE_NAME, list);
+/// `create tcp 192.0.2.10:50000 <-> 203.0.113.1:61000 <-> 198.51.100.20:443`, `create tcp a > b, nat`: inside, as seen
+/// from outside, destination. Whether it is such a line.
+fn translation<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
+    let mut ends = flow_text::words(text).filter_map(flow_text::endpoint);
+    let (Some(one), Some(two), Some(three)) = (ends.next(), ends.next(), ends.next()) else { return false };
+    let (mapped, destination) = if text.contains(" > ") { (three, two) } else { (two, three) };
+    for (end, ip, port) in [
+        (one, fields::SOURCE_IP, fields::SOURCE_PORT),
+        (mapped, fields::SOURCE_NAT_IP, fields::SOURCE_NAT_PORT),
+        (destination, fields::DESTINATION_IP, fields::DESTINATION_PORT),
+    ] {
+        event.set(ip, Value::Ip(end.0));
+        if let Some(number) = end.1 {
+            event.set(port, Value::Int(i64::from(number)));
+        }
     }
-    let last = text.rsplit(", ").next().unwrap_or("");
-    let (field, direction) = match last.rsplit_once(' ') {
-        Some((interface, "in")) => ((fields::OBSERVER_INGRESS_INTERFACE_NAME, interface), "inbound"),
-        Some((interface, "out")) => ((fields::OBSERVER_EGRESS_INTERFACE_NAME, interface), "outbound"),
-        _ => return,
-    };
-    event.push_str(field.0, field.1);
-    event.push(fields::NETWORK_DIRECTION, Value::Str(direction));
+    const PROTOCOLS: [&str; 3] = ["tcp", "udp", "icmp"];
+    let protocol = flow_text::words(text).find(|word| PROTOCOLS.iter().any(|name| name.eq_ignore_ascii_case(word)));
+    flow_text::transport(protocol.unwrap_or(""), event);
+    router::packet_class(event);
+    let ended = ["delete", "deleted", "expire", "expired", "remove", "removed"];
+    let ended = flow_text::words(text).any(|word| ended.iter().any(|known| known.eq_ignore_ascii_case(word)));
+    put::words(fields::EVENT_TYPE, &[if ended { "end" } else { "start" }], event);
+    event.push(fields::EVENT_ACTION, Value::Str(if ended { "nat-deleted" } else { "nat-created" }));
+    true
 }

@@ -68,7 +68,9 @@ impl Parser for Pfsense {
     ) -> Result<(), Reason> {
         let header = read_header(line, context);
         let name = header.appname.unwrap_or("").rsplit('/').next().unwrap_or("");
-        let known = matches!(name, "filterlog" | "php-fpm" | "openvpn" | "unbound") || name.starts_with("openvpn");
+        let known =
+            matches!(name, "filterlog" | "php-fpm" | "unbound" | "charon" | "sshguard" | "hostapd" | "ppp" | "dpinger")
+                || name.starts_with("openvpn");
         if let Some((_, product)) = GUESTS.iter().find(|(program, _)| *program == name)
             && self.guest(product, line, context, arena, event)
         {
@@ -80,6 +82,7 @@ impl Parser for Pfsense {
             return Ok(());
         }
         device::apply(&syslog::Header { appname: None, ..header }, event);
+        device::observer_address(event);
         event.push_str(f::PROCESS_NAME, name);
         device::push_int(f::PROCESS_PID, header.procid.unwrap_or(""), event);
         device::observer("netgate", "", "firewall", event);
@@ -90,6 +93,20 @@ impl Parser for Pfsense {
             "filterlog" => self.filter(header.message, arena, event)?,
             "php-fpm" => web(header.message, event),
             "unbound" => resolver(header.message, event),
+            "sshguard" if header.message.starts_with("Blocking ") => {
+                event.push_str(f::MESSAGE, header.message);
+                let network = template::take("Blocking \"{network}\" for", header.message);
+                let network = network.as_ref().map_or("", |taken| taken.get("network"));
+                device::push_ip(f::SOURCE_IP, network.split('/').next().unwrap_or(""), event);
+                event.push(f::EVENT_ACTION, Value::Str("host-blocked"));
+                add(f::EVENT_CATEGORY, &["network", "intrusion_detection"], event);
+                add(f::EVENT_TYPE, &["denied", "info"], event);
+            }
+            "charon" | "sshguard" | "hostapd" | "ppp" | "dpinger" => {
+                // `10[IKE] <con1|12> IKE_SA con1[12] established between ...`.
+                super::router::text(name, header.message, arena, event);
+                add(f::EVENT_CATEGORY, &["network"], event);
+            }
             _ => vpn(header.message, event),
         }
         Ok(())
@@ -294,6 +311,7 @@ fn vpn<'a>(text: &'a str, event: &mut Event<'a>) {
         return;
     }
     let Some(taken) = template::take("{source}[{user}] Peer Connection Initiated", text) else {
+        client(text, event);
         return add(f::EVENT_TYPE, &["info"], event);
     };
     add(f::EVENT_CATEGORY, &["session"], event);
@@ -303,4 +321,19 @@ fn vpn<'a>(text: &'a str, event: &mut Event<'a>) {
     let (ip, port) = taken.get("source").rsplit_once(':').unwrap_or((taken.get("source"), ""));
     device::push_ip(f::SOURCE_IP, ip, event);
     device::push_int(f::SOURCE_PORT, port, event);
+}
+
+/// The client before what OpenVPN says of it: `sato/198.51.100.7:1194 MULTI: ...`, `198.51.100.7:1194 TLS Error: ...`.
+fn client<'a>(text: &'a str, event: &mut Event<'a>) {
+    let word = text.split(' ').next().unwrap_or("");
+    let (user, end) = word.rsplit_once('/').unwrap_or(("", word));
+    let Some((ip, port)) = crate::flow_text::endpoint(end) else { return };
+    device::push_user(user, event);
+    event.push(f::SOURCE_IP, Value::Ip(ip));
+    if let Some(port) = port {
+        event.push(f::SOURCE_PORT, Value::Int(i64::from(port)));
+    }
+    if ["Error", "failed", "AUTH_FAILED"].iter().any(|word| text.contains(word)) {
+        event.push(f::EVENT_OUTCOME, Value::Str("failure"));
+    }
 }

@@ -4,13 +4,16 @@
 //! the line in a form that means one thing. A product is a [`Device`]: its constants, the words that begin its own text,
 //! and what it reads beyond the common.
 
+pub(super) mod state;
+mod vpn;
+
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
 use super::dhcpd::mac;
 use crate::parser::{Context, Reason};
 use crate::row::{Row, Table};
-use crate::{flow_text, put, syslog, time};
+use crate::{community_id, flow_text, put, syslog, time};
 
 /// One product of this kind.
 pub(super) struct Device {
@@ -68,8 +71,12 @@ pub(super) fn parse<'a>(
             put::text(fields::MESSAGE, body, event);
             category
         }
-        None => text(body, arena, event),
+        None => text(program, body, arena, event),
     };
+    if category == "firewall" {
+        community_id::push(arena, event);
+    }
+    crate::device::observer_address(event);
     finish(device.constant, category, event);
     Ok(())
 }
@@ -157,25 +164,89 @@ fn is_selector(word: &str) -> bool {
     ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"].contains(&severity)
 }
 
-/// Sets what a text says about a packet, or about a login; whether it says either.
-pub(super) fn text<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> &'static str {
-    event.push_str(fields::MESSAGE, text);
+/// Sets what a text says about a packet, a login, or the state of the device: the logsource category.
+pub(super) fn text<'a>(program: &'a str, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> &'static str {
+    put::text(fields::MESSAGE, text, event);
     if text.contains("SRC=") && text.contains("DST=") {
         netfilter(text, arena, event);
-        flow_text::verdict(text, event);
-        packet_class(event);
+        judged(text, event);
         return "firewall";
     }
-    if flow_text::packet(text, event).is_some() {
-        flow_text::verdict(text, event);
-        packet_class(event);
+    // A packet has its arrow; a tunnel's ends may stand between `from` and `to`.
+    if !(text.contains(" > ") || text.contains(" -> ")) && vpn::read(program, text, event) {
+        return "";
+    }
+    if flow_text::packet(text, event).is_some() || pairs(text, arena, event) {
+        judged(text, event);
         return "firewall";
     }
-    if flow_text::login(text, event) {
+    if state::site(text, event) {
+        return "proxy";
+    }
+    if flow_text::login(text, event) || state::read(program, text, arena, event) {
         return "";
     }
     put::words(fields::EVENT_TYPE, &["info"], event);
     ""
+}
+
+/// What was done with a packet, by which rule, where.
+fn judged<'a>(text: &'a str, event: &mut Event<'a>) {
+    flow_text::verdict(text, event);
+    flow_text::outcome(event);
+    flow_text::place(text, event);
+    packet_class(event);
+}
+
+/// Keys of a packet written as `src=192.0.2.1 dst=198.51.100.1 proto=tcp sport=1024 dport=80`.
+static PAIRS: &Table = &[
+    ("src", fields::SOURCE_IP),
+    ("srcip", fields::SOURCE_IP),
+    ("src_ip", fields::SOURCE_IP),
+    ("source", fields::SOURCE_IP),
+    ("dst", fields::DESTINATION_IP),
+    ("dstip", fields::DESTINATION_IP),
+    ("dst_ip", fields::DESTINATION_IP),
+    ("destination", fields::DESTINATION_IP),
+    ("sport", fields::SOURCE_PORT),
+    ("srcport", fields::SOURCE_PORT),
+    ("src_port", fields::SOURCE_PORT),
+    ("spt", fields::SOURCE_PORT),
+    ("dport", fields::DESTINATION_PORT),
+    ("dstport", fields::DESTINATION_PORT),
+    ("dst_port", fields::DESTINATION_PORT),
+    ("dpt", fields::DESTINATION_PORT),
+    ("in", fields::OBSERVER_INGRESS_INTERFACE_NAME),
+    ("out", fields::OBSERVER_EGRESS_INTERFACE_NAME),
+    ("if", fields::OBSERVER_INGRESS_INTERFACE_NAME),
+    ("interface", fields::OBSERVER_INGRESS_INTERFACE_NAME),
+    ("rule", fields::RULE_NAME),
+    ("user", fields::USER_NAME),
+];
+
+/// Reads a packet written in keys and values; whether both ends are there.
+fn pairs<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> bool {
+    if memchr::memchr(b'=', text.as_bytes()).is_none() {
+        return false;
+    }
+    let row = Row::of_pairs(text, b',', arena);
+    let (source, destination) =
+        (row.get(&["src", "srcip", "src_ip", "source"]), row.get(&["dst", "dstip", "dst_ip", "destination"]));
+    if let (Some(source), Some(destination)) = (flow_text::endpoint(source), flow_text::endpoint(destination)) {
+        for (end, ip, port) in [
+            (source, fields::SOURCE_IP, fields::SOURCE_PORT),
+            (destination, fields::DESTINATION_IP, fields::DESTINATION_PORT),
+        ] {
+            event.set(ip, Value::Ip(end.0));
+            if let Some(number) = end.1 {
+                event.set(port, Value::Int(i64::from(number)));
+            }
+        }
+        row.put(PAIRS, event);
+        flow_text::transport(row.get(&["proto", "protocol", "prot"]), event);
+        return true;
+    }
+    false
 }
 
 /// The class of an event about a packet or a connection.

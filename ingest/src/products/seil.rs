@@ -3,6 +3,7 @@
 //! | Line | Function |
 //! |---|---|
 //! | `pppoe0 @0:3[name] b 198.51.100.7,1234 -> 192.0.2.10,23 PR tcp len 20 60 IN -S` | filter: interface, rule, action, packet |
+//! | `lan1 @ MAP 192.0.2.10,50000 <- -> 203.0.113.1,61000 [198.51.100.20 443]` | NAT session |
 //! | `... 198.51.100.7 -> 192.0.2.10 PR icmp type 8 code 0 len ...` | ICMP |
 //! | `... -> 192.0.2.10,443 AP winny len ...` | application |
 //! | `relaydid=1 action=MAILREJECT mode=smtp sender=... recipient=... host=... code=550` | application gateway |
@@ -50,13 +51,20 @@ fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> 
         relay(line, event);
         return Some("");
     }
-    let (interface, rest) = put::word(line.text);
+    let (first, rest) = put::word(line.text);
+    // `2x` before the interface: so many of the same.
+    let repeated = first.strip_suffix('x').is_some_and(|count| count.bytes().all(|byte| byte.is_ascii_digit()));
+    let (interface, rest) = if repeated { put::word(rest) } else { (first, rest) };
     let (rule, rest) = put::word(rest);
-    let (place, name) = rule.strip_prefix('@')?.split_once('[')?;
+    if rule == "@" {
+        return translation(interface, rest, event);
+    }
+    let rule = rule.strip_prefix('@')?;
+    let (place, name) = rule.split_once('[').unwrap_or((rule, ""));
     let (action, packet) = put::word(rest);
     let after = flow_text::packet(packet, event)?;
     event.push_str(fields::RULE_ID, place);
-    event.push_str(fields::RULE_NAME, name.trim_end_matches(']'));
+    event.push_str(fields::RULE_NAME, if name.is_empty() { place } else { name.trim_end_matches(']') });
     router::packet_class(event);
     let (action, verdict) = match action.as_bytes().first().map(u8::to_ascii_lowercase) {
         Some(b'b' | b'd') => ("block", "denied"),
@@ -64,6 +72,7 @@ fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> 
     };
     event.push(fields::EVENT_ACTION, Value::Str(action));
     put::words(fields::EVENT_TYPE, &[verdict], event);
+    flow_text::outcome(event);
     let mut words = after.split_ascii_whitespace();
     while let Some(word) = words.next() {
         match word {
@@ -80,6 +89,31 @@ fn read<'a>(line: &Line<'a, '_>, event: &mut Event<'a>) -> Option<&'static str> 
             _ => {}
         }
     }
+    Some("firewall")
+}
+
+/// `lan1 @ MAP 192.0.2.10,50000 <- -> 203.0.113.1,61000 [198.51.100.20 443]`: inside, as seen from outside, destination.
+fn translation<'a>(interface: &'a str, text: &'a str, event: &mut Event<'a>) -> Option<&'static str> {
+    let (verb, rest) = put::word(text);
+    let (left, right) = rest.split_once(" <- -> ")?;
+    let (mapped, peer) = put::word(right);
+    let (inside, mapped) = (flow_text::endpoint(left.trim())?, flow_text::endpoint(mapped)?);
+    for (end, ip, port) in
+        [(inside, fields::SOURCE_IP, fields::SOURCE_PORT), (mapped, fields::SOURCE_NAT_IP, fields::SOURCE_NAT_PORT)]
+    {
+        event.push(ip, Value::Ip(end.0));
+        if let Some(number) = end.1 {
+            event.push(port, Value::Int(i64::from(number)));
+        }
+    }
+    let (peer, port) = put::word(peer.trim_start_matches('[').split(']').next().unwrap_or(""));
+    if let Some(ip) = put::ip(peer) {
+        event.push(fields::DESTINATION_IP, Value::Ip(ip));
+        put::port(fields::DESTINATION_PORT, port, event);
+    }
+    event.push_str(fields::OBSERVER_EGRESS_INTERFACE_NAME, interface);
+    event.push_str(fields::EVENT_ACTION, verb);
+    router::packet_class(event);
     Some("firewall")
 }
 

@@ -180,11 +180,21 @@ fn text<'a>(text: &'a str, put: &mut impl FnMut(&'static str, &'a str)) {
     let Some((protocol, ends)) = rest.rsplit_once('{').and_then(|(_, after)| after.split_once('}')) else { return };
     put("proto", protocol);
     let Some((source, destination)) = ends.split_once(" -> ") else { return };
+    let word = |end: &'a str| end.trim().split(' ').next().unwrap_or("");
+    // `2001:db8::7:40000`: whether the last group is a port, the other end may tell.
+    let ported = [source, destination].map(word).iter().any(|end| {
+        end.rsplit_once(':')
+            .is_some_and(|(host, _)| !host.contains(':') || host.ends_with(']') || device::address(end).is_none())
+    });
     for (end, address, port) in [(source, "src_addr", "src_port"), (destination, "dst_addr", "dst_port")] {
-        let end = end.trim().split(' ').next().unwrap_or("");
+        let end = word(end);
         match end.rsplit_once(':') {
             // A bare IPv6 address has no port.
-            Some((host, number)) if !host.contains(':') || host.ends_with(']') || device::address(end).is_none() => {
+            Some((host, number))
+                if ported
+                    && (device::address(host).is_some() || host.ends_with(']'))
+                    && number.parse::<u16>().is_ok() =>
+            {
                 put(address, host);
                 put(port, number);
             }

@@ -55,7 +55,7 @@ static KEYS: &[(&str, To)] = &[
     ("dur", To::Held),
     ("usr", To::Held),
     ("user", To::Held),
-    ("rule", To::Text(f::RULE_NAME)),
+    ("rule", To::Held),
     ("sid", To::Text(f::RULE_ID)),
     ("ipscat", To::Text(f::RULE_CATEGORY)),
     ("ipspri", To::Both),
@@ -176,15 +176,19 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     }
     if let Some(level) = pairs.int("pri").filter(|level| (0..8).contains(level)) {
         event.push(f::EVENT_SEVERITY, Value::Int(level));
-        event.push(f::LOG_LEVEL, Value::Str(device::LEVELS[level as usize & 7]));
+        event.push(f::LOG_LEVEL, Value::Str(LEVELS[level as usize & 7]));
     }
+    // `5 (LAN->WAN)`: a rule has a number and the zones, and no name.
+    event.push_str(f::RULE_ID, pairs.get("rule"));
+    event.push_str(f::RULE_NAME, pairs.get("rule"));
     // `cdur` is in milliseconds, `dur` in seconds.
-    let seconds = pairs.int("cdur").map(|millis| millis / 1000).or(pairs.int("dur"));
-    if let Some(seconds) = seconds {
-        if let Some(time) = event.get(f::TIMESTAMP) {
-            event.push(f::EVENT_END, time);
+    let millis = pairs.int("cdur").or_else(|| pairs.int("dur").and_then(|seconds| seconds.checked_mul(1000)));
+    if let Some(nanos) = millis.and_then(|millis| millis.checked_mul(1_000_000)).filter(|nanos| *nanos >= 0) {
+        event.push(f::EVENT_DURATION, Value::Int(nanos));
+        if let Some(Value::Time(end)) = event.get(f::TIMESTAMP) {
+            event.push(f::EVENT_END, Value::Time(end));
+            event.push(f::EVENT_START, Value::Time(end.plus_nanos(-nanos)));
         }
-        device::push_duration(seconds, event);
     }
     let user = pairs.any(&["usr", "user"]);
     if !user.starts_with("Unknown") {
@@ -196,6 +200,17 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         event.push_str(f::URL_PATH, path);
         event.push_str(f::URL_QUERY, query);
+        // A whole address only where the line says it was a web request.
+        let scheme = match application {
+            "http" | "https" => application,
+            _ => "",
+        };
+        let target = pairs.get("arg");
+        if target.starts_with('/') && !scheme.is_empty() {
+            event.push_str(f::URL_SCHEME, scheme);
+            let url = bumpalo::format!(in arena, "{}://{}{}", scheme, host, target).into_bump_str();
+            event.push_str(f::URL_FULL, url);
+        }
     }
     let method = match pairs.get("op") {
         "1" | "GET" => "GET",
@@ -205,7 +220,19 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     };
     event.push_str(f::HTTP_REQUEST_METHOD, method);
     device::push_totals(event);
+    // Where only one side was counted, that is all there was.
+    for (total, sides) in [
+        (f::NETWORK_BYTES, [f::SOURCE_BYTES, f::DESTINATION_BYTES]),
+        (f::NETWORK_PACKETS, [f::SOURCE_PACKETS, f::DESTINATION_PACKETS]),
+    ] {
+        if let (false, Some(count)) = (event.has(total), sides.into_iter().find_map(|side| event.get_int(side))) {
+            event.push(total, Value::Int(count));
+        }
+    }
 }
+
+/// Words of `pri`.
+const LEVELS: [&str; 8] = ["emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"];
 
 /// Numbers, action, outcome, category, types.
 type Class = (&'static [&'static str], &'static str, &'static str, &'static [&'static str], &'static [&'static str]);
@@ -213,15 +240,18 @@ type Class = (&'static [&'static str], &'static str, &'static str, &'static [&'s
 #[rustfmt::skip]
 static CLASSES: &[Class] = &[
     (&["98"], "connection-opened", "success", &["network"], &["connection", "start", "allowed"]),
+    (&["1235"], "connection-allowed", "success", &["network"], &["connection", "allowed"]),
+    (&["199"], "admin-login", "success", &["authentication", "session"], &["start", "info"]),
+    (&["200"], "admin-login", "failure", &["authentication"], &["start", "info"]),
     (&["537"], "connection-closed", "success", &["network"], &["connection", "end"]),
-    (&["36", "37", "38", "39", "41", "173", "174", "175", "524", "526", "533", "646", "647", "713", "714", "712", "1235"], "connection-denied", "success", &["network"], &["connection", "denied"]),
+    (&["36", "37", "38", "39", "41", "173", "174", "175", "524", "526", "533", "646", "647", "713", "714", "712", "1233"], "connection-denied", "success", &["network"], &["connection", "denied"]),
     (&["14", "16", "1598"], "web-site-blocked", "success", &["network", "web"], &["access", "denied"]),
     (&["97", "15", "1599"], "web-site-accessed", "success", &["network", "web"], &["access", "allowed"]),
-    (&["29", "235", "236", "1231"], "admin-login", "success", &["authentication", "session"], &["start"]),
-    (&["30", "35", "330", "580"], "admin-login", "failure", &["authentication"], &["start"]),
-    (&["31", "237", "238", "239", "1080"], "user-login", "success", &["authentication", "session"], &["start"]),
-    (&["32", "33", "34", "246", "329", "1081", "1117"], "user-login", "failure", &["authentication"], &["start"]),
-    (&["261", "262", "263", "264", "265", "24", "994", "1082"], "logout", "success", &["authentication", "session"], &["end"]),
+    (&["29", "235", "236", "1231"], "admin-login", "success", &["authentication", "session"], &["start", "info"]),
+    (&["30", "35", "330", "580"], "admin-login", "failure", &["authentication"], &["start", "info"]),
+    (&["31", "237", "238", "239", "1080"], "user-login", "success", &["authentication", "session"], &["start", "info"]),
+    (&["32", "33", "34", "246", "329", "1081", "1117"], "user-login", "failure", &["authentication"], &["start", "info"]),
+    (&["261", "262", "263", "264", "265", "24", "994", "1082"], "logout", "success", &["authentication", "session"], &["end", "info"]),
     (&["608", "789"], "intrusion-detected", "", &["network", "intrusion_detection"], &["info", "allowed"]),
     (&["609", "790"], "intrusion-prevented", "success", &["network", "intrusion_detection"], &["info", "denied"]),
     (&["22", "23", "25", "27", "82", "83", "267", "606", "607", "856", "857", "860", "861", "862", "897", "898"], "attack-detected", "", &["network", "intrusion_detection"], &["info"]),
@@ -233,6 +263,39 @@ static CLASSES: &[Class] = &[
     (&["1199", "1200", "1198"], "geoip-blocked", "success", &["network"], &["connection", "denied"]),
     (&["1382", "1336", "1337", "1338"], "configuration-changed", "success", &["configuration"], &["change"]),
 ];
+
+/// What the words of a message say whose number no table has.
+fn by_text(text: &str, event: &mut Event<'_>) {
+    let has = |words: &[&str]| {
+        text.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| words.iter().any(|known| known.eq_ignore_ascii_case(word)))
+    };
+    let failed = has(&["denied", "failed", "failure", "rejected", "incorrect"]);
+    let (action, outcome, category, types): (_, _, &[&str], &[&str]) = if has(&["login", "logon"]) {
+        ("user-login", if failed { "failure" } else { "success" }, &["authentication"], &["start", "info"])
+    } else if has(&["logout"]) || has(&["logged"]) && has(&["out"]) {
+        ("logout", "success", &["authentication", "session"], &["end", "info"])
+    } else if has(&["packet", "connection", "traffic"]) && has(&["dropped", "denied", "blocked", "rejected"]) {
+        ("connection-denied", "success", &["network"], &["connection", "denied"])
+    } else if has(&["packet", "connection", "traffic"]) && has(&["allowed", "opened", "forwarded"]) {
+        ("connection-allowed", "success", &["network"], &["connection", "allowed"])
+    } else if has(&["ike", "ikev2", "ipsec", "vpn", "sa"]) {
+        (
+            "",
+            if failed || has(&["mismatch", "invalid"]) { "failure" } else { "" },
+            &["network"],
+            &["connection", "info"],
+        )
+    } else if has(&["configuration", "settings"]) && has(&["changed", "modified", "added", "deleted", "succeeded"]) {
+        ("configuration-changed", "success", &["configuration"], &["change"])
+    } else {
+        ("", "", &["network"], &["info"])
+    };
+    event.push_str(f::EVENT_ACTION, action);
+    event.push_str(f::EVENT_OUTCOME, outcome);
+    add(f::EVENT_CATEGORY, category, event);
+    add(f::EVENT_TYPE, types, event);
+}
 
 fn classify(pairs: &Pairs<'_>, event: &mut Event<'_>) {
     let number = pairs.get("m");
@@ -250,10 +313,7 @@ fn classify(pairs: &Pairs<'_>, event: &mut Event<'_>) {
                 _ => "",
             };
         }
-        None => {
-            add(f::EVENT_CATEGORY, &["network"], event);
-            add(f::EVENT_TYPE, &["info"], event);
-        }
+        None => by_text(pairs.get("msg"), event),
     }
     match device::verdict(pairs.get("fw_action").trim_matches('"')) {
         Verdict::Denied => add(f::EVENT_TYPE, &["denied"], event),

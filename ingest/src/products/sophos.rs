@@ -90,6 +90,15 @@ static KEYS: &[(&str, To)] = &[
     ("application", To::Text(f::NETWORK_APPLICATION)),
     ("application_name", To::Text(f::NETWORK_APPLICATION)),
     ("app_name", To::Text(f::NETWORK_APPLICATION)),
+    ("policy_type", To::Text(f::RULE_RULESET)),
+    ("client_physical_address", To::Mac(f::SOURCE_MAC)),
+    ("client_host_name", To::Text(f::SOURCE_DOMAIN)),
+    ("src_domainname", To::Text(f::SOURCE_DOMAIN)),
+    ("dst_domainname", To::Text(f::DESTINATION_DOMAIN)),
+    ("remoteinterfaceip", To::Held),
+    ("localinterfaceip", To::Held),
+    ("ipaddress", To::Held),
+    ("name", To::Held),
     ("user_name", To::Held),
     ("username", To::Held),
     ("user", To::Held),
@@ -207,8 +216,35 @@ fn endpoints<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     if let Ok(seconds) = pairs.any(&["con_duration", "duration"]).parse() {
         device::push_duration(seconds, event);
     }
-    device::push_user(pairs.any(&["user_name", "username", "user"]), event);
+    let user = pairs.any(&["user_name", "username", "user", "name"]);
+    if user.contains('\\') {
+        device::push_user(user, event);
+    } else {
+        // `sato@example.jp` is the name by which the firewall knows the user.
+        event.push_str(f::SOURCE_USER_NAME, user);
+        event.push_str(f::USER_NAME, user);
+        let domain = user.rsplit_once('@').map_or("", |(_, domain)| domain);
+        event.push_str(f::SOURCE_USER_DOMAIN, domain);
+        event.push_str(f::USER_DOMAIN, domain);
+    }
     device::push_totals(event);
+    let inside = |zone: Option<&str>| matches!(zone, Some("LAN" | "DMZ" | "VPN" | "WiFi"));
+    let (from, to) = (event.get_str(f::OBSERVER_INGRESS_ZONE), event.get_str(f::OBSERVER_EGRESS_ZONE));
+    let direction = match (from, to) {
+        (Some("WAN"), Some("WAN")) => "external",
+        (Some("WAN"), to) if inside(to) => "inbound",
+        (from, Some("WAN")) if inside(from) => "outbound",
+        (from, to) if inside(from) && inside(to) => "internal",
+        _ => "",
+    };
+    event.push_str(f::NETWORK_DIRECTION, direction);
+    // The ends of a tunnel.
+    if !event.has(f::SOURCE_IP) {
+        device::push_real_ip(f::SOURCE_IP, pairs.any(&["remoteinterfaceip", "ipaddress"]), event);
+    }
+    if !event.has(f::DESTINATION_IP) {
+        device::push_real_ip(f::DESTINATION_IP, pairs.get("localinterfaceip"), event);
+    }
 }
 
 fn content<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
@@ -243,6 +279,13 @@ fn content<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
 fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let (kind, component, subtype) = (pairs.get("log_type"), pairs.get("log_component"), pairs.get("log_subtype"));
     let status = pairs.get("status");
+    // What was recognised in the traffic; of other logs the part that looked at it.
+    let protocol = match kind {
+        "Firewall" => pairs.any(&["application", "application_name", "app_name"]),
+        "Anti-Virus" | "Anti-Spam" | "Content Filtering" => component,
+        _ => "",
+    };
+    event.push_str(f::NETWORK_PROTOCOL, device::lower(protocol, arena));
     let (category, logsource, alert): (&[&'static str], _, _) = match kind {
         "Firewall" => (&["network"], "firewall", false),
         "Content Filtering" | "Web Content Policy" => (&["network", "web"], "proxy", false),
@@ -253,10 +296,15 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         "WAF" | "Web Server Protection" => (&["network", "web"], "webserver", false),
         "SSL" | "Wireless Protection" => (&["network"], "", false),
         "Event"
-            if component.contains("Authentication") || component == "GUI" && pairs.get("message").contains("log") =>
+            if subtype == "Authentication"
+                || component.contains("Authentication")
+                || component == "GUI" && pairs.get("message").contains("log") =>
         {
             (&["authentication"], "", false)
         }
+        "Event" if subtype == "Admin" => (&["configuration"], "", false),
+        "Event" if component.contains("VPN") => (&["network", "session"], "", false),
+        "Event" if component.contains("DHCP") => (&["network"], "", false),
         "Event" => (&["host"], "", false),
         _ => (&["network"], "", false),
     };
@@ -267,7 +315,7 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let outcome = match status {
         "Successful" | "Established" | "Success" => "success",
         "Failed" | "Failure" | "Expired" => "failure",
-        _ if kind == "Firewall" || matches!(subtype, "Allowed" | "Denied") => "success",
+        _ if kind != "Event" && !subtype.is_empty() => "success",
         _ => "",
     };
     event.push_str(f::EVENT_OUTCOME, outcome);
@@ -287,5 +335,12 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         }
     } else {
         add(f::EVENT_TYPE, &["info"], event);
+        match category {
+            ["authentication"] if pairs.get("message").contains("logged out") => add(f::EVENT_TYPE, &["end"], event),
+            ["authentication"] => add(f::EVENT_TYPE, &["start"], event),
+            ["configuration"] => add(f::EVENT_TYPE, &["change"], event),
+            [first, ..] if *first == "network" && kind != "Event" => add(f::EVENT_TYPE, &["connection"], event),
+            _ => {}
+        }
     }
 }

@@ -131,12 +131,17 @@ fn flow<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         }
         event.set(f::DESTINATION_IP, Value::Ip(original));
     }
-    if let Some(seconds) = pairs.get("duration").split('.').next().and_then(|text| text.parse().ok()) {
-        device::push_duration(seconds, event);
+    if let Some(nanos) = nanos(pairs.get("duration")) {
+        event.push(f::EVENT_DURATION, Value::Int(nanos));
+        if let Some(Value::Time(start)) = event.get(f::EVENT_START) {
+            event.push(f::EVENT_END, Value::Time(start.plus_nanos(nanos)));
+        }
     }
     device::push_user(pairs.get("user"), event);
-    if !event.has(f::SOURCE_USER_DOMAIN) && event.has(f::SOURCE_USER_NAME) {
-        event.push_str(f::SOURCE_USER_DOMAIN, pairs.get("domain"));
+    for (name, domain) in [(f::SOURCE_USER_NAME, f::SOURCE_USER_DOMAIN), (f::USER_NAME, f::USER_DOMAIN)] {
+        if !event.has(domain) && event.has(name) {
+            event.push_str(domain, pairs.get("domain"));
+        }
     }
     // An administrator's address.
     if !event.has(f::SOURCE_IP) {
@@ -149,9 +154,66 @@ fn flow<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     device::push_totals(event);
 }
 
+/// `60.12`: seconds with a fraction.
+fn nanos(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut nanos = whole.parse::<i64>().ok().filter(|seconds| *seconds >= 0)?;
+    for place in 0..9 {
+        let digit = match fraction.as_bytes().get(place) {
+            Some(byte @ b'0'..=b'9') => i64::from(byte - b'0'),
+            Some(_) => return None,
+            None => 0,
+        };
+        nanos = nanos.checked_mul(10)?.checked_add(digit)?;
+    }
+    Some(nanos)
+}
+
+/// Rule, request and command of a log that has them.
+fn content<'a>(kind: &str, pairs: &Pairs<'a>, event: &mut Event<'a>) {
+    if kind == "alarm" {
+        let message: &'a str = event.get_str(f::MESSAGE).unwrap_or("");
+        event.push_str(f::RULE_DESCRIPTION, message);
+        if !event.has(f::RULE_NAME) {
+            event.push_str(f::RULE_NAME, message);
+        }
+    }
+    if kind == "web" || pairs.get("op") == "GET" || pairs.get("op") == "POST" {
+        event.push_str(f::HTTP_REQUEST_METHOD, pairs.get("op"));
+        device::push_int(f::HTTP_RESPONSE_STATUS_CODE, pairs.get("result"), event);
+        let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
+        event.push_str(f::URL_DOMAIN, host);
+        let (path, query) = pairs.get("arg").split_once('?').unwrap_or((pairs.get("arg"), ""));
+        event.push_str(f::URL_PATH, path);
+        event.push_str(f::URL_QUERY, query);
+    } else {
+        if kind == "ssl" {
+            let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
+            event.push_str(f::URL_DOMAIN, host);
+        }
+        event.push_str(f::PROCESS_COMMAND_LINE, if kind == "server" { pairs.get("arg") } else { "" });
+    }
+}
+
 fn classify<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
     let kind = pairs.get("logtype").trim_start_matches("l_");
+    let says = |words: &[&str]| {
+        let text = pairs.get("msg");
+        text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| words.iter().any(|w| w.eq_ignore_ascii_case(word)))
+    };
     let (category, types, logsource, alert): (&[&'static str], &[&'static str], _, _) = match kind {
+        // An administrator comes and goes.
+        "server" | "system"
+            if says(&["login", "logged", "authenticated"]) || says(&["session"]) && says(&["opened"]) =>
+        {
+            (&["authentication"], &["start"], "", false)
+        }
+        "server" | "system" if says(&["logout", "quit", "disconnected"]) || says(&["session"]) && says(&["closed"]) => {
+            (&["authentication", "session"], &["end"], "", false)
+        }
+        "ssl" if !pairs.get("cat_site").is_empty() || !pairs.get("dstname").is_empty() => {
+            (&["network", "web"], &["connection"], "proxy", false)
+        }
         "filter" => (&["network"], &["connection"], "firewall", false),
         "connection" | "plugin" => (&["network"], &["connection", "end"], "firewall", false),
         "alarm" => (&["network", "intrusion_detection"], &["info"], "firewall", true),
@@ -178,25 +240,12 @@ fn classify<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
         Some(_) => "failure",
         None if verdict != Verdict::Unsaid => "success",
         // Sign-ins say it in words.
-        None if kind == "auth" && pairs.get("msg").contains("ailed") => "failure",
+        None if kind == "auth" && says(&["failed", "failure", "bad", "denied", "invalid", "refused"]) => "failure",
+        None if category.first() == Some(&"authentication") && !says(&["failed"]) => "success",
         None => "",
     };
     event.push_str(f::EVENT_OUTCOME, outcome);
-    if kind == "alarm" {
-        let message: &'a str = event.get_str(f::MESSAGE).unwrap_or("");
-        event.push_str(f::RULE_DESCRIPTION, message);
-    }
-    if kind == "web" || pairs.get("op") == "GET" || pairs.get("op") == "POST" {
-        event.push_str(f::HTTP_REQUEST_METHOD, pairs.get("op"));
-        device::push_int(f::HTTP_RESPONSE_STATUS_CODE, pairs.get("result"), event);
-        let host: &'a str = event.get_str(f::DESTINATION_DOMAIN).unwrap_or("");
-        event.push_str(f::URL_DOMAIN, host);
-        let (path, query) = pairs.get("arg").split_once('?').unwrap_or((pairs.get("arg"), ""));
-        event.push_str(f::URL_PATH, path);
-        event.push_str(f::URL_QUERY, query);
-    } else {
-        event.push_str(f::PROCESS_COMMAND_LINE, if kind == "server" { pairs.get("arg") } else { "" });
-    }
+    content(kind, pairs, event);
     match pairs.get("hash").len() {
         64 => event.push_str(f::FILE_HASH_SHA256, pairs.get("hash")),
         40 => event.push_str(f::FILE_HASH_SHA1, pairs.get("hash")),

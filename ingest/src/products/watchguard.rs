@@ -56,6 +56,9 @@ static KEYS: &[(&str, To)] = &[
     ("query_type", To::Text(f::DNS_QUESTION_TYPE)),
     ("question", To::Text(f::DNS_QUESTION_NAME)),
     ("sni", To::Text(f::TLS_CLIENT_SERVER_NAME)),
+    ("src_ip", To::Ip(f::SOURCE_IP)),
+    ("dst_ip", To::Ip(f::DESTINATION_IP)),
+    ("tls_version", To::Text(f::TLS_VERSION)),
     ("src_ip_nat", To::Ip(f::SOURCE_NAT_IP)),
     ("src_port_nat", To::Int(f::SOURCE_NAT_PORT)),
     ("dst_ip_nat", To::Ip(f::DESTINATION_NAT_IP)),
@@ -73,7 +76,8 @@ impl Parser for Watchguard {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
-        let body = line.find("msg_id=").ok_or(Reason("no msg_id=: not a Firebox log"))?;
+        const NOT: Reason = Reason("no msg_id= and no traffic: not a Firebox log");
+        let body = line.find("msg_id=").or_else(|| without_id(line)).ok_or(NOT)?;
         header(line[..body].trim_end(), context, event);
         device::observer("WatchGuard", "Firebox", "firewall", event);
         event.push(f::EVENT_MODULE, Value::Str("watchguard"));
@@ -81,8 +85,10 @@ impl Parser for Watchguard {
         let mut pairs = Pairs::new_in(arena);
         let mut scan = kv::pairs(&line[body..]);
         // The words of a traffic log stand between the id and the next key.
-        let mut words = "";
-        if let Some(first) = scan.next() {
+        let mut words = &line[body..];
+        if words.starts_with("msg_id=")
+            && let Some(first) = scan.next()
+        {
             self.keys.put(first.key, Value::Str(first.value), &mut pairs, arena, event);
             words = scan.rest();
         }
@@ -91,13 +97,19 @@ impl Parser for Watchguard {
         }
         let text = words.trim();
         if !traffic(text, &pairs, arena, event) {
-            event.push_str(f::MESSAGE, text);
-            other(text, event);
+            other(text, arena, event);
         }
         device::push_totals(event);
         community_id::push(arena, event);
         Ok(())
     }
+}
+
+/// Where the text of a line begins that carries no message id: behind the program, with a verdict.
+fn without_id(line: &str) -> Option<usize> {
+    const VERDICTS: [&str; 4] = ["Allow ", "Deny ", "Proxy", "blocked "];
+    let at = line.match_indices(": ").map(|(at, _)| at + 2).take(8);
+    at.into_iter().find(|at| VERDICTS.iter().any(|word| line[*at..].starts_with(word)))
 }
 
 /// Time, host, serial number and program.
@@ -175,6 +187,24 @@ fn traffic<'a>(text: &'a str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Ev
 fn proxied<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
     let program = event.get_str(f::PROCESS_NAME).unwrap_or("");
     let category = if program.starts_with("http") { "proxy" } else { "firewall" };
+    const PROXIES: [(&str, &str); 8] = [
+        ("https-", "https"),
+        ("http-", "http"),
+        ("dns-", "dns"),
+        ("smtp-", "smtp"),
+        ("pop3-", "pop3"),
+        ("imap-", "imap"),
+        ("ftp-", "ftp"),
+        ("sip-", "sip"),
+    ];
+    if let Some((_, name)) = PROXIES.iter().find(|(start, _)| program.starts_with(start))
+        && !event.has(f::NETWORK_PROTOCOL)
+    {
+        event.push(f::NETWORK_PROTOCOL, Value::Str(name));
+    }
+    if program.starts_with("http") {
+        add(f::EVENT_CATEGORY, &["web"], event);
+    }
     if !pairs.get("virus").is_empty() {
         add(f::EVENT_CATEGORY, &["malware"], event);
     }
@@ -196,7 +226,7 @@ fn proxied<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
 }
 
 /// Sign-ins, and whatever else.
-fn other<'a>(text: &'a str, event: &mut Event<'a>) {
+fn other<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     const TEMPLATES: &[(&str, &str, &str)] = &[
         ("Authentication of {} user [{user}] from {source} was {result}", "login", ""),
         ("Authentication of {} user [{user}] from {source} {result}", "login", ""),
@@ -218,11 +248,22 @@ fn other<'a>(text: &'a str, event: &mut Event<'a>) {
             "" if result.starts_with("rejected") => "failure",
             known => known,
         };
+        event.push_str(f::MESSAGE, text);
         event.push_str(f::EVENT_OUTCOME, outcome);
         event.push(f::EVENT_ACTION, Value::Str(action));
         add(f::EVENT_CATEGORY, &["authentication"], event);
         return add(f::EVENT_TYPE, &[if *action == "logout" { "end" } else { "start" }], event);
     }
-    add(f::EVENT_CATEGORY, &["network"], event);
-    add(f::EVENT_TYPE, &["info"], event);
+    if let Some(address) = text.strip_prefix("Temporarily blocking host ") {
+        event.push_str(f::MESSAGE, text);
+        device::push_ip(f::SOURCE_IP, address.split(' ').next().unwrap_or(""), event);
+        event.push(f::EVENT_ACTION, Value::Str("host-blocked"));
+        add(f::EVENT_CATEGORY, &["network", "intrusion_detection"], event);
+        return add(f::EVENT_TYPE, &["denied", "info"], event);
+    }
+    let program: &'a str = event.get_str(f::PROCESS_NAME).unwrap_or("");
+    super::router::text(program, text, arena, event);
+    if !event.has(f::EVENT_CATEGORY) {
+        add(f::EVENT_CATEGORY, &["network"], event);
+    }
 }

@@ -8,7 +8,8 @@
 //! | `LAN2 Rejected at IN(11) filter: TCP v6.port > v6.port` | static filter, IPv6: the port stands behind a full stop |
 //! | `LAN1(port1) Rejected at IN(9) filter: mac > mac IP` | Ethernet filter |
 //! | `[DHCPD] LAN1(port2) Allocates 192.0.2.9: 00:00:5e:00:53:01` | DHCP server |
-//! | `[IKE] ...`, `[L2TP] ...`, `[PPP] ...`, `IP Tunnel[1] Up` | VPN |
+//! | `[IKE] ...`, `[L2TP] ...`, `IP Tunnel[1] Up`, `PP[01] PPP/IPCP up (Local: a, Remote: b)`, `PPPOE[01] ...` | VPN, PPP |
+//! | `PP[01] IP Commencing: UDP a:p > b:p` | the packet that opened a line |
 //! | `Login succeeded for TELNET: 192.0.2.9 user`, `'administrator' succeeded for HTTP: 192.0.2.9` | logins to the router |
 //! | `[SWCTL] lan1:6(x): ...`, `LAN1: PORT2 link up` | switches and links |
 //!
@@ -18,8 +19,9 @@ use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
 use super::dhcpd::mac;
+use super::router::{self, state};
 use crate::parser::{Context, Names, Parser, Reason};
-use crate::{flow_text, put, syslog, time};
+use crate::{community_id, device, flow_text, put, syslog, time};
 
 /// Parser of YAMAHA routers' syslog.
 #[derive(Default)]
@@ -67,16 +69,34 @@ impl Parser for YamahaRtx {
             "DHCPD" => dhcp(rest, arena, event),
             "SWCTL" => {
                 put::words(fields::EVENT_CATEGORY, &["network"], event);
-                put::words(fields::EVENT_TYPE, &["info"], event);
+                // `lan1:6(SW1): lan1:2 link up (100-fdx)`: the switch, then its port.
+                let (place, said) = rest.split_once(": ").unwrap_or(("", rest));
+                self.own("switch", place, event);
+                if !state::read("", said, arena, event) {
+                    put::words(fields::EVENT_TYPE, &["info"], event);
+                }
             }
             _ if filter(rest, arena, event) => category = "firewall",
             _ if access(rest, event) => {}
             _ if flow_text::packet(rest, event).is_some() => {
-                put::words(fields::EVENT_CATEGORY, &["network"], event);
-                put::words(fields::EVENT_TYPE, &["connection"], event);
+                router::packet_class(event);
+                flow_text::place(rest, event);
+                if function == "IDS" || rest.contains(" IDS: ") {
+                    event.set(fields::EVENT_KIND, Value::Str("alert"));
+                    put::words(fields::EVENT_CATEGORY, &["intrusion_detection"], event);
+                    event.push(fields::EVENT_ACTION, Value::Str("attack-detected"));
+                } else if rest.contains("IP Commencing") {
+                    event.push(fields::EVENT_ACTION, Value::Str("ip-commencing"));
+                }
             }
-            _ => vpn_or_link(function, rest, event),
+            _ if vpn(function, rest, event) => {}
+            _ if flow_text::login(rest, event) || state::read(function, rest, arena, event) => {}
+            _ => put::words(fields::EVENT_TYPE, &["info"], event),
         }
+        if category == "firewall" {
+            community_id::push(arena, event);
+        }
+        device::observer_address(event);
         event.push_str(fields::SEKISHO_LOGSOURCE_CATEGORY, category);
         Ok(())
     }
@@ -132,14 +152,16 @@ impl YamahaRtx {
         put::words(fields::EVENT_CATEGORY, &["network", "session"], event);
         put::words(fields::EVENT_TYPE, &["connection", "allowed", "end"], event);
         event.set(fields::EVENT_ACTION, Value::Str("inspect"));
+        flow_text::outcome(event);
         let (place, rest) = put::word(text);
         for (mark, direction) in [("[out]", "out"), ("[in]", "in")] {
             if let Some((interface, rule)) = place.split_once(mark) {
                 way(interface, direction, event);
-                event.push_str(fields::RULE_ID, rule.trim_matches(['[', ']']));
+                push_rule(rule.trim_matches(['[', ']']), event);
             }
         }
         flow_text::packet(rest, event);
+        service(put::word(rest).0, event);
         let stamp = rest.rsplit_once('(').and_then(|(_, stamp)| time::iso(stamp.trim_end_matches(')'), &context.zone));
         if let Some(stamp) = stamp {
             event.push(fields::EVENT_START, Value::Time(stamp));
@@ -148,6 +170,35 @@ impl YamahaRtx {
                 event.push(fields::TIMESTAMP, Value::Time(stamp));
             }
         }
+    }
+}
+
+/// A filter has a number and no name.
+fn push_rule<'a>(rule: &'a str, event: &mut Event<'a>) {
+    event.push_str(fields::RULE_ID, rule);
+    event.push_str(fields::RULE_NAME, rule);
+}
+
+/// The services that dynamic filters name in place of a protocol, and what they run over.
+const SERVICES: [(&str, &str, &str); 12] = [
+    ("FTP", "ftp", "tcp"),
+    ("TFTP", "tftp", "udp"),
+    ("DOMAIN", "dns", "udp"),
+    ("WWW", "http", "tcp"),
+    ("HTTP", "http", "tcp"),
+    ("HTTPS", "https", "tcp"),
+    ("SMTP", "smtp", "tcp"),
+    ("POP3", "pop3", "tcp"),
+    ("TELNET", "telnet", "tcp"),
+    ("SUBMISSION", "submission", "tcp"),
+    ("SSH", "ssh", "tcp"),
+    ("NETMEETING", "h323", "tcp"),
+];
+
+fn service(word: &str, event: &mut Event<'_>) {
+    if let Some((_, name, transport)) = SERVICES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(word)) {
+        event.push(fields::NETWORK_PROTOCOL, Value::Str(name));
+        flow_text::transport(transport, event);
     }
 }
 
@@ -171,11 +222,22 @@ fn filter<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> bool {
     let Some((place, packet)) = rest.split_once(" filter: ").or_else(|| rest.split_once(": ")) else { return false };
     let (direction, rule) = place.split_once('(').unwrap_or((place, ""));
     way(interface.rsplit(' ').next().unwrap_or(""), direction, event);
-    event.push_str(fields::RULE_ID, rule.trim_end_matches(')'));
+    push_rule(rule.split(')').next().unwrap_or(""), event);
     event.set(fields::EVENT_ACTION, Value::Str(if verb == "Passed" { "passed" } else { "rejected" }));
     put::words(fields::EVENT_CATEGORY, &["network"], event);
     put::words(fields::EVENT_TYPE, &["connection", if verb == "Passed" { "allowed" } else { "denied" }], event);
-    if flow_text::packet(packet, event).is_some() {
+    flow_text::outcome(event);
+    if flow_text::packet(packet, event).is_some() || state::site(packet, event) {
+        return true;
+    }
+    // A line that was cut behind the source.
+    let (protocol, rest) = put::word(packet);
+    if let Some((ip, port)) = flow_text::endpoint(put::word(rest).0) {
+        flow_text::transport(protocol, event);
+        event.push(fields::SOURCE_IP, Value::Ip(ip));
+        if let Some(port) = port {
+            event.push(fields::SOURCE_PORT, Value::Int(i64::from(port)));
+        }
         return true;
     }
     // An Ethernet filter: `mac > mac IP`.
@@ -220,7 +282,10 @@ fn dhcp<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     if let Some(mac) = mac(hardware, arena) {
         event.push(fields::SOURCE_MAC, Value::Str(mac));
     }
-    let granted = matches!(verb, "Allocates" | "Extends" | "Reserves");
+    let granted = matches!(verb, "Allocates" | "Extends" | "Reserves" | "Assigns");
+    if granted {
+        event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+    }
     put::words(fields::EVENT_TYPE, if granted { &["connection", "allowed"] } else { &["connection", "info"] }, event);
 }
 
@@ -228,20 +293,23 @@ fn dhcp<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
 fn access<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     let administrator = text.starts_with("'administrator'");
     let Some((what, rest)) = text.split_once(" for ").or_else(|| text.split_once(" from ")) else { return false };
-    let ended = what.starts_with("Logout");
-    if !(administrator || ended || what.starts_with("Login ")) {
+    let starts = |word: &str| what.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let ended = starts("Logout");
+    if !(administrator || ended || starts("Login ")) {
         return false;
     }
-    let (service, rest) = rest.split_once(':').unwrap_or((rest, ""));
+    // `TELNET: 192.0.2.9 user`, `Serial user`.
+    let (service, rest) = rest.split_once(':').unwrap_or_else(|| put::word(rest));
     event.push_str(fields::NETWORK_APPLICATION, service.trim());
     let (address, user) = put::word(rest);
+    let (address, user) = if put::ip(address).is_some() { (address, user) } else { ("", rest) };
     put::end(&put::SOURCE, address, event);
     let user = user.trim().trim_matches(['\'', '(', ')']);
     event.push_str(fields::USER_NAME, if user.is_empty() && administrator { "administrator" } else { user });
     if administrator {
         event.push(fields::USER_EFFECTIVE_NAME, Value::Str("administrator"));
     }
-    put::words(fields::EVENT_CATEGORY, &[if ended { "session" } else { "authentication" }], event);
+    put::words(fields::EVENT_CATEGORY, if ended { &["session", "authentication"] } else { &["authentication"] }, event);
     put::words(fields::EVENT_TYPE, &[if ended { "end" } else { "start" }], event);
     event.set(fields::EVENT_ACTION, Value::Str(if ended { "logout" } else { "login" }));
     if what.contains("succeeded") {
@@ -252,39 +320,75 @@ fn access<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     true
 }
 
-/// IKE, L2TP, PPP and tunnels; links; everything else.
-fn vpn_or_link<'a>(function: &str, text: &'a str, event: &mut Event<'a>) {
-    let vpn = function.starts_with("IKE") || matches!(function, "L2TP" | "PPP" | "PPPoE" | "PPTP" | "IPSEC");
+/// IKE, L2TP, PPP and tunnels; whether it is such a line.
+fn vpn<'a>(function: &str, text: &'a str, event: &mut Event<'a>) -> bool {
+    let named = function.starts_with("IKE") || matches!(function, "L2TP" | "PPP" | "PPPoE" | "PPTP" | "IPSEC");
     let tunnel = text.starts_with("IP Tunnel[") || text.starts_with("TUNNEL[");
-    let link = ["LAN", "PP[", "WAN", "VLAN", "lan"].iter().any(|lead| text.starts_with(lead));
-    if vpn || tunnel || link {
-        put::words(fields::EVENT_CATEGORY, &["network"], event);
+    let line = ["PP[", "PPPOE[", "PPPoE["].iter().any(|lead| text.starts_with(lead));
+    if !(named || tunnel || line) {
+        return false;
     }
-    if vpn || tunnel {
-        let peer = text
-            .split(' ')
-            .map(|word| word.trim_matches([',', ':', '(', ')', '.']))
-            .find(|word| put::ip(word).is_some());
-        if let Some(peer) = peer {
-            let end = if text.contains("connected from") || text.contains("respond") {
-                put::SOURCE
-            } else {
-                put::DESTINATION
-            };
-            put::end(&end, peer, event);
-        }
-        put::words(fields::EVENT_TYPE, &["connection"], event);
+    put::words(fields::EVENT_CATEGORY, &["network"], event);
+    put::words(fields::EVENT_TYPE, &["connection"], event);
+    if let Some(interface) = flow_text::words(text).find(|word| flow_text::is_interface(word)) {
+        event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, interface);
+    }
+    vpn_ends(text, event);
+    if let Some(user) = put::between(text, "user '", "'") {
+        event.push_str(fields::USER_NAME, user);
     }
     let says = |words: &[&str]| {
         text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| words.iter().any(|w| w.eq_ignore_ascii_case(word)))
     };
-    let action = if says(&["down", "disconnect", "disconnected", "deleted", "terminated"]) {
-        "down"
+    let (down, up) = if tunnel && !named { ("tunnel-down", "tunnel-up") } else { ("down", "up") };
+    let action = if says(&["down", "disconnect", "disconnected", "disconnecting", "deleted", "delete", "terminated"]) {
+        down
     } else if says(&["up", "connect", "connected", "established"]) {
-        "up"
+        up
     } else {
         ""
     };
     event.push_str(fields::EVENT_ACTION, action);
-    put::words(fields::EVENT_TYPE, &["info"], event);
+    if says(&["failure", "failed", "fail", "error", "timeout", "invalid", "mismatch", "unknown"])
+        || text.contains("no response")
+    {
+        event.push(fields::EVENT_OUTCOME, Value::Str("failure"));
+    } else if action == up {
+        event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+    }
+    put::words(
+        fields::EVENT_TYPE,
+        &[if action == down {
+            "end"
+        } else if action == up {
+            "start"
+        } else {
+            "info"
+        }],
+        event,
+    );
+    true
+}
+
+/// The ends that a line about a VPN names: `(local address a)`, `(Local: a, Remote: b)`, or the peer alone.
+fn vpn_ends<'a>(text: &'a str, event: &mut Event<'a>) {
+    let address = |text: &'a str| {
+        text.split([' ', '(', ')', ',', ':', '[', ']'])
+            .map(|word| word.trim_end_matches('.'))
+            .find(|word| put::ip(word).is_some())
+    };
+    if let Some((local, remote)) = put::between(text, "(Local: ", ")").and_then(|ends| ends.split_once(", Remote: ")) {
+        for (end, text) in [(put::SOURCE, local), (put::DESTINATION, remote)] {
+            if put::ip(text).is_some() {
+                put::end(&end, text, event);
+            }
+        }
+        return;
+    }
+    let local = put::between(text, "(local address ", ")").unwrap_or("");
+    let peer = address(text.split("(local address").next().unwrap_or(""));
+    let answered = text.contains("connected from") || text.contains("respond") || text.contains(" from ");
+    let (from, to) = if answered { (put::SOURCE, put::DESTINATION) } else { (put::DESTINATION, put::SOURCE) };
+    put::end(&from, peer.unwrap_or(""), event);
+    put::end(&to, local, event);
 }

@@ -54,6 +54,7 @@ pub(super) static KEYS: &[(&str, To)] = &[
     ("ProductName", To::Text(f::OBSERVER_PRODUCT)),
     ("loguid", To::Text(f::EVENT_ID)),
     ("action", To::Held),
+    ("Action", To::Held),
     ("time", To::Held),
     ("start_time", To::Held),
     ("lastupdatetime", To::Held),
