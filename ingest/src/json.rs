@@ -7,6 +7,7 @@
 //! Bounds: depth [`DEPTH_MAX`], [`VALUES_MAX`] values reported, paths of [`PATH_BYTES_MAX`] bytes; values beyond the
 //! last two are read over and not reported. [`PATHS_MAX`] paths get a number. Source: RFC 8259.
 
+mod marks;
 mod ndjson;
 mod paths;
 mod shallow;
@@ -16,6 +17,7 @@ mod walk;
 use bumpalo::Bump;
 use stream::Value;
 
+use self::marks::Marks;
 pub use self::ndjson::Ndjson;
 pub use self::paths::PATHS_MAX;
 use self::paths::{Paths, ROOT};
@@ -79,8 +81,9 @@ pub struct Path<'p> {
 #[derive(Default)]
 pub struct Walker {
     paths: Paths,
+    marks: Marks,
     spill: String,
-    plain: String,
+    plain: Vec<u8>,
 }
 
 impl Walker {
@@ -131,8 +134,9 @@ impl Walker {
         visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
     ) -> Result<usize, Reason> {
         self.spill.clear();
-        let (paths, spill, plain) = (&mut self.paths, &mut self.spill, &mut self.plain);
-        let mut walk = Walk::new(text, arena, paths, spill, plain);
+        self.marks.clear();
+        let Walker { paths, marks, spill, plain } = self;
+        let mut walk = Walk::new(text, arena, paths, marks, spill, plain);
         walk.value(visit, Place::Known(ROOT), 0)?;
         Ok(walk.at)
     }

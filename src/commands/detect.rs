@@ -21,7 +21,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use detect::Engine;
 
-use self::order::Order;
+use self::judge::Keep;
+use self::order::{Buffers, Order};
 use self::setup::Setup;
 use self::sink::Sink;
 use self::threads::Blocks;
@@ -47,9 +48,14 @@ pub fn run(args: &Detect) -> Result<u8> {
     let sink = Sink::new(args.emit, out, &setup.rules, setup.lanes.len() > 1, setup.window)?;
     let tenants = setup.tenants.ids().next().is_some().then_some(&setup.tenants);
     std::thread::scope(|scope| {
-        let blocks = Blocks::start(scope, threads, &setup.lanes, setup.feeds, &engine, tenants)?;
-        let plain = args.emit == Emit::Matches && engine.matches_are_plain();
-        Order { blocks, lanes: Arc::clone(&setup.lanes), engine, sink, plain, received: None }.run()
+        let keep = match args.emit {
+            Emit::Matches if engine.matches_are_plain() => Keep::Id,
+            Emit::Alerts if engine.alerts_are_plain() => Keep::Words,
+            _ => Keep::Event,
+        };
+        let blocks = Blocks::start(scope, threads, &setup.lanes, setup.feeds, &engine, tenants, keep)?;
+        let (lanes, buffers) = (Arc::clone(&setup.lanes), Buffers::default());
+        Order { blocks, lanes, engine, sink, keep, buffers, received: None }.run()
     })?;
     Ok(DONE)
 }

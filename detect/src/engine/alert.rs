@@ -20,7 +20,7 @@ use crate::rules::RuleInfo;
 use crate::silence::Silent;
 
 /// The fields of the anchoring event that an alert carries.
-const ANCHOR_FIELDS: [FieldId; 9] = [
+pub(super) const ANCHOR_FIELDS: [FieldId; 9] = [
     fields::SOURCE_IP,
     fields::SOURCE_PORT,
     fields::DESTINATION_IP,
@@ -97,7 +97,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         *self.mark.get_or_init(|| Fingerprint(mark(&[meta.source.as_bytes(), meta.raw, &meta.id.sub.to_le_bytes()])))
     }
 
-    fn print(&self) -> Fingerprint {
+    pub(super) fn print(&self) -> Fingerprint {
         let meta = self.meta;
         *self.print.get_or_init(|| print_of(meta.tenant, meta.source, meta.raw, meta.id))
     }
@@ -265,7 +265,7 @@ fn short(value: Value<'_>) -> Option<Fingerprint> {
     Some(Fingerprint(packed))
 }
 
-fn json(value: Value<'_>) -> serde_json::Value {
+pub(super) fn json(value: Value<'_>) -> serde_json::Value {
     match value {
         Value::Int(number) => number.into(),
         Value::Float(number) => number.into(),
@@ -274,7 +274,7 @@ fn json(value: Value<'_>) -> serde_json::Value {
     }
 }
 
-fn rule_of(info: &RuleInfo) -> AlertRule {
+pub(super) fn rule_of(info: &RuleInfo) -> AlertRule {
     AlertRule { id: info.id.clone(), name: info.title_ja.clone(), version: info.version.clone() }
 }
 

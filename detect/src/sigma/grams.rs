@@ -5,12 +5,17 @@
 //! looked up in a bitmap that stays in the first-level cache; only where the bitmap knows it are literals compared.
 //! Unlike an automaton, no step waits for the one before it. Each literal of five bytes or more is filed under two
 //! neighbouring grams, or four when all are long, and only every second or fourth place is read. Literals of fewer bytes
-//! have tables by one, two or three bytes, or are compared directly where they are bound to the start or the end.
+//! have tables by one, two or three bytes. What is bound to the start or the end is looked up by the bytes that stand there
+//! ([`sides`]), or compared directly when it is shorter than four bytes.
 //!
-//! Texts are ASCII as they are, or else folded ([`super::text::fold_into`]); literals are folded.
+//! Texts in which only ASCII letters have a case are read as they are, others folded ([`super::text::fold_into`]);
+//! literals are folded.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+mod sides;
+
 use std::sync::LazyLock;
+
+use self::sides::{Filed, Sides};
 
 /// Where in a text a literal must stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,14 +32,14 @@ pub(super) struct Grams {
     texts: Vec<u8>,
     needles: Vec<Needle>,
     numbers: Vec<u32>,
-    /// By length of the literals: one, two, three or four, more bytes.
-    tables: [Option<Box<Table>>; 4],
-    /// Literals bound to a side and too short for a gram of four.
+    /// By length of the literals: more than four, three or four, two bytes, one; those there are.
+    tables: Vec<Table>,
+    /// Literals bound to a side.
+    sides: Sides,
+    /// Those of them that are too short to be looked up.
     short: Vec<u32>,
     /// Bit n: a text of n bytes, or of 63 and more, may hold one of them.
     lengths: u64,
-    /// Of the literals, to know them again.
-    print: u64,
 }
 
 #[derive(Debug)]
@@ -45,16 +50,18 @@ struct Needle {
     anchor: Anchor,
 }
 
-/// Words of the bitmaps, and from how many grams on a table has the larger one: at most one place in forty is set.
-const HUGE_WORDS: usize = 4096;
-const HUGE_GRAMS: usize = 2048;
-const LARGE_WORDS: usize = 1024;
-const LARGE_GRAMS: usize = 48;
-const SMALL_WORDS: usize = 32;
+/// Bits of a bitmap per gram: at most one place in forty is set. Small ones leave room in the first-level cache.
+const BITS_PER_GRAM: usize = 40;
+const WORDS_MIN: usize = 32;
+const WORDS_MAX: usize = 4096;
 
 #[derive(Debug)]
 struct Table {
-    bits: Bits,
+    /// A power of two of words; a gram's bit is at the top bits of its [`spread`].
+    bits: Box<[u64]>,
+    bits_shift: u32,
+    /// Bytes of a gram.
+    length: u8,
     /// Per bucket, where its needles start; one more at the end.
     heads: Vec<u32>,
     /// By bucket: the gram, the needle's number and where in the needle the gram stands.
@@ -62,13 +69,6 @@ struct Table {
     bucket_shift: u32,
     /// Every so many bytes a gram is read.
     stride: u16,
-}
-
-#[derive(Debug)]
-enum Bits {
-    Huge(Box<[u64; HUGE_WORDS]>),
-    Large(Box<[u64; LARGE_WORDS]>),
-    Small(Box<[u64; SMALL_WORDS]>),
 }
 
 /// The table of literals of so many bytes; in each, grams are one byte longer than in the one before.
@@ -86,21 +86,15 @@ fn gram_of(bytes: &[u8]) -> u32 {
 impl Grams {
     /// From literals with what each stands for; the same literal may come several times.
     pub(super) fn new(literals: Vec<(Anchor, &str, u32)>) -> Grams {
-        Grams::renewed(Grams::default(), literals)
+        Grams::of(literals, None)
     }
 
-    /// The same, or `old` when that is of the same literals.
-    pub(super) fn renewed(old: Grams, mut literals: Vec<(Anchor, &str, u32)>) -> Grams {
+    /// The same, filed by what texts like these really hold.
+    pub(super) fn of(mut literals: Vec<(Anchor, &str, u32)>, seen: Option<&Seen>) -> Grams {
         literals.sort_unstable();
         literals.dedup();
-        let mut hasher = DefaultHasher::new();
-        literals.hash(&mut hasher);
-        let print = hasher.finish();
-        if old.print == print && !old.is_empty() {
-            return old;
-        }
-        let mut grams = Grams { print, ..Grams::default() };
-        let mut by_length: [Vec<u32>; 4] = Default::default();
+        let mut grams = Grams::default();
+        let (mut by_length, mut filed): ([Vec<u32>; 4], Filed) = Default::default();
         let mut at = 0;
         while at < literals.len() {
             let (anchor, text, _) = literals[at];
@@ -119,15 +113,19 @@ impl Grams {
             grams.texts.extend_from_slice(bytes);
             let (length, whole) = (bytes.len().min(63), anchor == Anchor::Whole);
             grams.lengths |= if whole { 1 << length } else { u64::MAX << length };
-            if bytes.len() < 4 && (anchor != Anchor::Anywhere || bytes.is_empty()) {
+            if anchor == Anchor::Anywhere && !bytes.is_empty() {
+                by_length[TABLE_OF[bytes.len().min(5)]].push(number);
+            } else if bytes.len() < Filed::LEAST {
                 grams.short.push(number);
             } else {
-                by_length[TABLE_OF[bytes.len().min(5)]].push(number);
+                filed.add(bytes, anchor == Anchor::Start, number);
             }
         }
-        for (at, members) in by_length.into_iter().enumerate() {
+        grams.sides = Sides::new(filed);
+        for (at, members) in by_length.into_iter().enumerate().rev() {
             if !members.is_empty() {
-                grams.tables[at] = Some(Box::new(Table::new(&members, &grams, at + 1)));
+                let table = Table::new(&members, &grams, at + 1, seen);
+                grams.tables.push(table);
             }
         }
         grams
@@ -142,6 +140,11 @@ impl Grams {
         self.needles.is_empty()
     }
 
+    /// Bit n: a text of n bytes, or of 63 and more, may hold one of them.
+    pub(super) fn lengths(&self) -> u64 {
+        self.lengths
+    }
+
     /// Whether a text of so many bytes may hold one of them.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         self.lengths >> bytes.min(63) & 1 != 0
@@ -149,41 +152,40 @@ impl Grams {
 
     /// Bytes of memory held.
     pub(super) fn bytes(&self) -> usize {
-        let tables = self.tables.iter().flatten().map(|table| table.bytes());
-        self.texts.len() + self.needles.len() * size_of::<Needle>() + self.numbers.len() * 4 + tables.sum::<usize>()
+        let tables = self.tables.iter().map(Table::bytes);
+        let sides = self.sides.bytes();
+        sides
+            + self.texts.len()
+            + self.needles.len() * size_of::<Needle>()
+            + self.numbers.len() * 4
+            + tables.sum::<usize>()
     }
 
-    /// Hands over the numbers of every literal that stands in `text`, which is ASCII or folded; some several times.
+    /// Hands over the numbers of every literal that stands in `text`, which is folded but for ASCII letters; some several
+    /// times.
     #[inline]
-    pub(super) fn scan(&self, text: &[u8], found: &mut impl FnMut(&[u32])) {
+    pub(super) fn scan(&self, text: &[u8], found: &mut dyn FnMut(&[u32])) {
         if self.fits(text.len()) {
             self.scan_all(text, found);
         }
     }
 
-    fn scan_all(&self, text: &[u8], found: &mut impl FnMut(&[u32])) {
-        for needle in &self.short {
-            let needle = &self.needles[*needle as usize];
-            let length = needle.len as usize;
-            let start = if needle.anchor == Anchor::End { text.len().wrapping_sub(length) } else { 0 };
+    /// As [`Grams::scan`] for a text whose length is known to fit.
+    pub(super) fn scan_all(&self, text: &[u8], found: &mut dyn FnMut(&[u32])) {
+        let mut bound = |needle: u32| {
+            let needle = &self.needles[needle as usize];
+            let at_end = text.len().wrapping_sub(needle.len as usize);
+            let start = if needle.anchor == Anchor::End { at_end } else { 0 };
             self.verify(needle, text, start, found);
-        }
-        let [one, two, four, more] = &self.tables;
-        if let Some(table) = more {
-            table.scan::<4>(self, text, found);
-        }
-        if let Some(table) = four {
-            table.scan::<3>(self, text, found);
-        }
-        if let Some(table) = two {
-            table.scan::<2>(self, text, found);
-        }
-        if let Some(table) = one {
-            table.scan::<1>(self, text, found);
+        };
+        self.short.iter().copied().for_each(&mut bound);
+        self.sides.look(text, bound);
+        for table in &self.tables {
+            table.scan(self, text, found);
         }
     }
 
-    fn verify(&self, needle: &Needle, text: &[u8], start: usize, found: &mut impl FnMut(&[u32])) {
+    fn verify(&self, needle: &Needle, text: &[u8], start: usize, found: &mut dyn FnMut(&[u32])) {
         let length = needle.len as usize;
         let Some(held) = start.checked_add(length).and_then(|end| text.get(start..end)) else { return };
         let placed = match needle.anchor {
@@ -199,7 +201,7 @@ impl Grams {
 }
 
 impl Table {
-    fn new(members: &[u32], grams: &Grams, length: usize) -> Table {
+    fn new(members: &[u32], grams: &Grams, length: usize, seen: Option<&Seen>) -> Table {
         let text = |number: u32| grams.text(&grams.needles[number as usize]);
         let shortest = members.iter().map(|number| text(*number).len()).min().unwrap_or(0);
         // Of so many neighbouring grams one stands at a place that is read.
@@ -211,7 +213,7 @@ impl Table {
         let mut order: Vec<(u32, u32, u16)> = Vec::with_capacity(members.len() * usize::from(stride));
         for number in members {
             let bytes = text(*number);
-            let place = choose(bytes, length, usize::from(stride));
+            let place = choose(bytes, length, usize::from(stride), seen);
             let places = (place..).take(usize::from(stride));
             order.extend(places.map(|at| (gram_of(&bytes[at..at + length]), *number, at as u16)));
         }
@@ -226,71 +228,65 @@ impl Table {
         for at in 1..heads.len() {
             heads[at] += heads[at - 1];
         }
-        let mut bits = match order.len() {
-            HUGE_GRAMS.. => Bits::Huge(Box::new([0; HUGE_WORDS])),
-            LARGE_GRAMS.. => Bits::Large(Box::new([0; LARGE_WORDS])),
-            _ => Bits::Small(Box::new([0; SMALL_WORDS])),
-        };
+        let words = (order.len() * BITS_PER_GRAM / 64).next_power_of_two().clamp(WORDS_MIN, WORDS_MAX);
+        let (mut bits, bits_shift) = (vec![0_u64; words], 32 - (words * 64).trailing_zeros());
         for (gram, ..) in &order {
-            match &mut bits {
-                Bits::Huge(bits) => set(&mut bits[..], spread(*gram)),
-                Bits::Large(bits) => set(&mut bits[..], spread(*gram)),
-                Bits::Small(bits) => set(&mut bits[..], spread(*gram)),
-            }
+            let bit = spread(*gram) >> bits_shift;
+            bits[(bit >> 6) as usize] |= 1 << (bit & 63);
         }
-        Table { bits, heads, order, bucket_shift, stride }
+        Table { bits: bits.into(), bits_shift, length: length as u8, heads, order, bucket_shift, stride }
     }
 
     fn bytes(&self) -> usize {
-        let bits = match self.bits {
-            Bits::Huge(_) => HUGE_WORDS,
-            Bits::Large(_) => LARGE_WORDS,
-            Bits::Small(_) => SMALL_WORDS,
-        };
-        bits * 8 + self.heads.len() * 4 + self.order.len() * 12
+        self.bits.len() * 8 + self.heads.len() * 4 + self.order.len() * 12 + size_of::<Table>()
     }
 
-    fn scan<const N: usize>(&self, grams: &Grams, text: &[u8], found: &mut impl FnMut(&[u32])) {
-        match &self.bits {
-            Bits::Huge(bits) => self.scan_strides::<N, HUGE_WORDS>(bits, grams, text, found),
-            Bits::Large(bits) => self.scan_strides::<N, LARGE_WORDS>(bits, grams, text, found),
-            Bits::Small(bits) => self.scan_strides::<N, SMALL_WORDS>(bits, grams, text, found),
+    fn scan(&self, grams: &Grams, text: &[u8], found: &mut dyn FnMut(&[u32])) {
+        match (self.length, self.stride) {
+            (4, 1) => self.scan_every::<4, 1>(grams, text, found),
+            (4, 2) => self.scan_every::<4, 2>(grams, text, found),
+            (4, _) => self.scan_every::<4, 4>(grams, text, found),
+            (3, 1) => self.scan_every::<3, 1>(grams, text, found),
+            (3, _) => self.scan_every::<3, 2>(grams, text, found),
+            (2, _) => self.scan_every::<2, 1>(grams, text, found),
+            _ => self.scan_every::<1, 1>(grams, text, found),
         }
     }
 
-    fn scan_strides<const N: usize, const WORDS: usize>(
+    fn scan_every<const N: usize, const STRIDE: usize>(
         &self,
-        bits: &[u64; WORDS],
         grams: &Grams,
         text: &[u8],
-        found: &mut impl FnMut(&[u32]),
+        found: &mut dyn FnMut(&[u32]),
     ) {
-        match self.stride {
-            1 => self.scan_bits::<N, 1, WORDS>(bits, grams, text, found),
-            2 => self.scan_bits::<N, 2, WORDS>(bits, grams, text, found),
-            _ => self.scan_bits::<N, 4, WORDS>(bits, grams, text, found),
-        }
-    }
-
-    fn scan_bits<const N: usize, const STRIDE: usize, const WORDS: usize>(
-        &self,
-        bits: &[u64; WORDS],
-        grams: &Grams,
-        text: &[u8],
-        found: &mut impl FnMut(&[u32]),
-    ) {
-        let shift = 32 - (WORDS * 64).trailing_zeros();
-        for (step, window) in text.array_windows::<N>().step_by(STRIDE).enumerate() {
-            let gram = fast_gram(window);
+        let (bits, shift) = (&*self.bits, self.bits_shift);
+        let known = |gram: u32| {
             let bit = spread(gram) >> shift;
-            if bits[(bit >> 6) as usize & (WORDS - 1)] >> (bit & 63) & 1 != 0 {
-                self.look(grams, gram, text, step * STRIDE, found);
+            bits.get((bit >> 6) as usize).map_or(0, |word| (word >> (bit & 63)) as u32 & 1)
+        };
+        let mut at = 0;
+        // Four places a step, so that there is one branch for them.
+        while let Some(window) = text.get(at..at + 3 * STRIDE + N) {
+            let grams_here: [u32; 4] = std::array::from_fn(|place| fast_gram(&window[place * STRIDE..][..N]));
+            let mut hits = (0..4).fold(0, |hits, place| hits | known(grams_here[place]) << place);
+            while hits != 0 {
+                let place = hits.trailing_zeros() as usize;
+                self.look(grams, grams_here[place], text, at + place * STRIDE, found);
+                hits &= hits - 1;
             }
+            at += 4 * STRIDE;
+        }
+        while let Some(window) = text.get(at..at + N) {
+            let gram = fast_gram(window);
+            if known(gram) != 0 {
+                self.look(grams, gram, text, at, found);
+            }
+            at += STRIDE;
         }
     }
 
     #[inline(never)]
-    fn look(&self, grams: &Grams, gram: u32, text: &[u8], at: usize, found: &mut impl FnMut(&[u32])) {
+    fn look(&self, grams: &Grams, gram: u32, text: &[u8], at: usize, found: &mut dyn FnMut(&[u32])) {
         let bucket = (spread(gram) >> self.bucket_shift) as usize;
         for (held, number, place) in &self.order[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
             if *held == gram
@@ -303,28 +299,25 @@ impl Table {
 }
 
 /// As [`gram_of`], in one load where the length is four.
-fn fast_gram<const N: usize>(window: &[u8; N]) -> u32 {
-    match window[..] {
+#[inline(always)]
+fn fast_gram(window: &[u8]) -> u32 {
+    match *window {
         [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) | 0x2020_2020,
         [a, b, c] => u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020,
         _ => gram_of(window),
     }
 }
 
-fn set(bits: &mut [u64], hash: u32) {
-    let bit = hash >> (32 - (bits.len() * 64).trailing_zeros());
-    bits[(bit >> 6) as usize] |= 1 << (bit & 63);
-}
-
 /// Where in a literal its rarest grams of this length stand, so many in a row.
-fn choose(bytes: &[u8], length: usize, stride: usize) -> usize {
+fn choose(bytes: &[u8], length: usize, stride: usize, seen: Option<&Seen>) -> usize {
     if bytes.len() < 5 {
         return 0;
     }
     let common = &*COMMON;
     let (mut best, mut sum, mut recent) = ((u32::MAX, 0), 0, [0; 4]);
     for (at, window) in bytes.windows(length).take(usize::from(u16::MAX)).enumerate() {
-        let count = common.count(gram_of(window));
+        let gram = gram_of(window);
+        let count = common.count(gram) + seen.map_or(0, |seen| seen.count(gram, length));
         sum = sum + count - std::mem::replace(&mut recent[at % stride], count);
         if at + 1 >= stride && sum < best.0 {
             best = (sum, at + 1 - stride);
@@ -388,6 +381,41 @@ impl Common {
     fn count(&self, gram: u32) -> u32 {
         let letters: u32 = gram.to_le_bytes().iter().map(|byte| u32::from(FREQUENT[usize::from(*byte)])).sum();
         u32::from(self.0[Self::slot(gram)]) * 8 + letters
+    }
+}
+
+/// The grams of texts that were met, by which literals are filed under what is rare in such texts.
+#[derive(Debug)]
+pub(super) struct Seen {
+    counts: Box<[u8; Seen::SLOTS]>,
+}
+
+impl Seen {
+    const SLOTS: usize = 1 << 14;
+    /// What one text counts beside [`Common`].
+    const WEIGHT: u32 = 64;
+
+    /// Of no text.
+    pub(super) fn new() -> Seen {
+        Seen { counts: Box::new([0; Seen::SLOTS]) }
+    }
+
+    /// Adds a folded text.
+    pub(super) fn add(&mut self, text: &[u8]) {
+        for length in [3, 4] {
+            for window in text.windows(length) {
+                let count = &mut self.counts[Self::slot(gram_of(window), length)];
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
+    fn slot(gram: u32, length: usize) -> usize {
+        (spread(gram ^ length as u32) >> (32 - Self::SLOTS.trailing_zeros())) as usize
+    }
+
+    fn count(&self, gram: u32, length: usize) -> u32 {
+        if length < 3 { 0 } else { u32::from(self.counts[Self::slot(gram, length)]) * Self::WEIGHT }
     }
 }
 

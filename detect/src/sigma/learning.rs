@@ -1,12 +1,13 @@
 //! Choosing the witnesses of a partition by what its events really say.
 //!
 //! After [`EVENTS`] events, and again after eight and 64 times as many, the rules that were walked most often get, of
-//! the witnesses that their condition offers, the one that spoke in the fewest of [`SAMPLES`] sampled events. That moves
-//! time only: what matches does not depend on it.
+//! the witnesses that their condition offers, the one that spoke in the fewest of [`SAMPLES`] sampled events, and a second
+//! one where both together spoke in far fewer. That moves time only: what matches does not depend on it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::grams::{Anchor, Grams};
+use super::grams::{Anchor, Grams, Seen};
 use super::partition::whole;
 use super::predicate::Slot;
 use super::program::Program;
@@ -14,7 +15,7 @@ use super::view::{Shape, View};
 use super::witness::{Key, alternatives, cost};
 
 /// The events before the first choice.
-const EVENTS: u64 = 512;
+const EVENTS: u64 = 128;
 /// Events of which the texts are kept to choose by: as many as a mask has bits.
 const SAMPLES: u64 = 64;
 /// The longest text kept.
@@ -34,13 +35,20 @@ pub(super) struct Learning {
     sampled: u64,
     /// Folded texts and numbers, with the number of their sample.
     texts: Vec<(u32, Slot, String, Option<i64>)>,
-    chosen: HashMap<u32, Option<Box<[Key<'static>]>>>,
+    chosen: HashMap<u32, Arc<Chosen>>,
+}
+
+/// The witnesses of a rule: it need be walked only when each of them speaks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) first: Box<[Key<'static>]>,
+    pub(super) second: Option<Box<[Key<'static>]>>,
 }
 
 impl Learning {
-    /// The witness chosen for a rule.
-    pub(super) fn chosen(&self, entry: u32) -> Option<&[Key<'static>]> {
-        self.chosen.get(&entry)?.as_deref()
+    /// The witnesses chosen, by rule.
+    pub(super) fn chosen(&self) -> &HashMap<u32, Arc<Chosen>> {
+        &self.chosen
     }
 
     /// Whether there is more to learn.
@@ -48,7 +56,7 @@ impl Learning {
         self.rounds < 3
     }
 
-    /// Takes note of an event and of the rules walked for it; tells whether a choice changed.
+    /// Takes note of an event and of the rules walked for it; tells whether an index is to be made anew.
     pub(super) fn note(&mut self, program: &Program, shape: &Shape, view: &mut View<'_, '_>, walked: &[u32]) -> bool {
         self.events += 1;
         self.walks += walked.len() as u64;
@@ -67,9 +75,23 @@ impl Learning {
         let changed = self.walks > end / 2 && self.choose(program);
         self.rounds += 1;
         (self.walks, self.sampled) = (0, 0);
-        self.texts = Vec::new();
         self.walked = Vec::new();
-        changed
+        let sampled = !self.texts.is_empty();
+        changed || sampled
+    }
+
+    /// The grams of the sampled values, by field.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (Slot, Arc<Seen>)> {
+        let mut seen: HashMap<Slot, Seen> = HashMap::new();
+        for (_, slot, text, _) in &self.texts {
+            seen.entry(*slot).or_insert_with(Seen::new).add(text.as_bytes());
+        }
+        seen.into_iter().map(|(slot, seen)| (slot, Arc::new(seen)))
+    }
+
+    /// Forgets the sampled values.
+    pub(super) fn forget(&mut self) {
+        self.texts = Vec::new();
     }
 
     fn sample(&mut self, shape: &Shape, view: &mut View<'_, '_>) {
@@ -104,19 +126,19 @@ impl Learning {
         let masks = self.answers(&keys);
         let (mut next, mut changed) = (0, false);
         for (entry, all) in &offers {
-            let mut best: Option<(u32, u64, &Vec<Key<'_>>)> = None;
+            let mut offers = Vec::new();
             for keys in all {
                 let answered = masks[next..next + keys.len()].iter().fold(0, |all, mask| all | mask);
                 next += keys.len();
-                let offer = (answered.count_ones(), cost(keys), keys);
-                if best.as_ref().is_none_or(|best| (offer.0, offer.1) < (best.0, best.1)) {
-                    best = Some(offer);
-                }
+                offers.push(Offer { answered, cost: cost(keys), keys });
             }
-            if let Some((_, _, keys)) = best
-                && self.chosen(*entry).or_else(|| program.witness(*entry)) != Some(keys.as_slice())
-            {
-                self.chosen.insert(*entry, Some(keys.iter().map(Key::to_owned_key).collect()));
+            let Some(chosen) = best(&offers) else { continue };
+            let same = match self.chosen.get(entry) {
+                Some(before) => **before == chosen,
+                None => chosen.second.is_none() && program.witness(*entry) == Some(&chosen.first),
+            };
+            if !same {
+                self.chosen.insert(*entry, Arc::new(chosen));
                 changed = true;
             }
         }
@@ -156,5 +178,43 @@ impl Learning {
             }
         }
         masks
+    }
+}
+
+/// A witness, with the samples in which it speaks.
+struct Offer<'o> {
+    answered: u64,
+    cost: u64,
+    keys: &'o [Key<'o>],
+}
+
+/// The witness that spoke most rarely, with another that leaves at most half of its samples, if there is one.
+fn best(offers: &[Offer<'_>]) -> Option<Chosen> {
+    let first = offers.iter().min_by_key(|offer| (offer.answered.count_ones(), offer.cost))?;
+    let left = |offer: &Offer<'_>| (offer.answered & first.answered).count_ones();
+    let second = offers.iter().min_by_key(|offer| (left(offer), offer.cost));
+    let second = second.filter(|offer| left(offer) * 2 <= first.answered.count_ones() && first.answered != 0);
+    let owned = |offer: &Offer<'_>| offer.keys.iter().map(Key::to_owned_key).collect();
+    Some(Chosen { first: owned(first), second: second.map(owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_witnesses_where_each_alone_speaks_often() {
+        let keys: Vec<[Key<'_>; 1]> = (0..3).map(|slot| [Key::Present(slot)]).collect();
+        let offers = |masks: [u64; 3]| {
+            let of = |(keys, answered)| Offer { answered, cost: 1, keys };
+            best(&keys.iter().map(|keys| keys.as_slice()).zip(masks).map(of).collect::<Vec<_>>()).unwrap()
+        };
+        let slots = |chosen: &Chosen| {
+            let slot = |keys: &[Key<'_>]| if let Key::Present(slot) = keys[0] { slot } else { u16::MAX };
+            (slot(&chosen.first), chosen.second.as_deref().map(slot))
+        };
+        assert_eq!(slots(&offers([0b1111, 0b110000, u64::MAX])), (1, Some(0)));
+        assert_eq!(slots(&offers([0, 0b110000, u64::MAX])), (0, None));
+        assert_eq!(slots(&offers([0b1111, 0b11111, 0b111111])), (0, None));
     }
 }

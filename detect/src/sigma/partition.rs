@@ -8,16 +8,24 @@
 //!
 //! Which witness is rare is first guessed, later chosen by what events really say ([`super::learning`]).
 //!
+//! All judges of a program share its indexes: the judge that met a logsource first builds its index, chooses its
+//! witnesses and puts a better index in the place of the first; the others take what is there.
+//!
 //! Bounds: [`PARTITIONS_MAX`] indexes of [`BYTES_MAX`] bytes in all, and [`SAID_MAX`] remembered combinations of what
 //! events say of their logsource; past them they are made anew as needed.
 
+mod said;
+
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aho_corasick::packed::Searcher;
 use stream::{Event, Value};
 
-use super::grams::{Anchor, Grams};
-use super::learning::Learning;
+use self::said::{is_said, place_of, said};
+use super::grams::{Anchor, Grams, Seen};
+use super::learning::{Chosen, Learning};
 use super::logsource::Sources;
 use super::predicate::Slot;
 use super::program::Program;
@@ -30,7 +38,61 @@ const PARTITIONS_MAX: usize = 256;
 const BYTES_MAX: usize = 64 << 20;
 /// The most different texts of what events say of their logsource that are remembered.
 const SAID_MAX: usize = 4096;
-/// The indexes made so far.
+
+/// The indexes of a program, for all that judge by it.
+#[derive(Debug, Default)]
+pub(super) struct Indexes {
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    places: HashMap<String, Arc<Place>>,
+    bytes: usize,
+    /// Grows when all of them are given up.
+    epoch: u64,
+}
+
+/// Where the index of a logsource is found.
+#[derive(Debug, Default)]
+struct Place {
+    index: Mutex<Option<Arc<Index>>>,
+    /// Grows when the index is exchanged.
+    version: AtomicU32,
+}
+
+impl Indexes {
+    /// The place of a logsource, whether it was made just now, and the epoch.
+    fn place(&self, meaning: &str) -> (Arc<Place>, bool, u64) {
+        let mut held = lock(&self.held);
+        if let Some(place) = held.places.get(meaning) {
+            return (Arc::clone(place), false, held.epoch);
+        }
+        if held.places.len() >= PARTITIONS_MAX || held.bytes > BYTES_MAX {
+            *held = Held { epoch: held.epoch + 1, ..Held::default() };
+        }
+        let place = Arc::new(Place::default());
+        held.places.insert(meaning.to_owned(), Arc::clone(&place));
+        (place, true, held.epoch)
+    }
+
+    fn count(&self, bytes: usize) {
+        lock(&self.held).bytes += bytes;
+    }
+
+    /// An index goes.
+    fn discount(&self, bytes: usize) {
+        let mut held = lock(&self.held);
+        held.bytes = held.bytes.saturating_sub(bytes);
+    }
+}
+
+/// A lock of something that is whole at any time, so that it does not matter who else failed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The partitions that one judge has met.
 #[derive(Debug, Default)]
 pub(super) struct Partitions {
     /// By what the event says; of two that fall into the same place the later one stays.
@@ -38,46 +100,27 @@ pub(super) struct Partitions {
     /// By what that means.
     known: HashMap<String, usize>,
     list: Vec<Partition>,
-    bytes: usize,
-    key: Vec<u8>,
+    epoch: u64,
 }
 
 impl Partitions {
     /// The partition of an event, made when it is the first of its logsource.
     pub(super) fn of(&mut self, program: &Program, shape: &Shape, event: &Event<'_>) -> &mut Partition {
-        self.key.clear();
-        for (hint, value) in shape.hints(event) {
-            match value {
-                Value::Str(text) => {
-                    self.key.push(hint as u8);
-                    self.key.extend_from_slice(text.as_bytes());
-                    // No byte of text, so that the end of one is not the start of another.
-                    self.key.push(0xff);
-                }
-                Value::Int(number) => {
-                    self.key.push(hint as u8 | 0x80);
-                    self.key.extend_from_slice(&number.to_le_bytes());
-                }
-                other => {
-                    self.key.push(hint as u8 | 0x40);
-                    self.key.extend_from_slice(other.text().as_bytes());
-                    self.key.push(0xff);
-                }
-            }
-        }
         if self.said.is_empty() {
             self.said.resize_with(SAID_MAX, || None);
         }
-        let place = place_of(&self.key);
+        let place = place_of(shape.hints(event).map(|(_, value)| value));
         let at = match &self.said[place] {
-            Some((key, at)) if **key == *self.key => *at,
+            Some((key, at)) if is_said(key, shape.hints(event)) => *at,
             _ => {
                 let at = self.add(program, &Sources::new(shape.hints(event)));
-                self.said[place] = Some((self.key.clone().into(), at));
+                self.said[place] = Some((said(shape.hints(event)), at));
                 at
             }
         };
-        &mut self.list[at]
+        let partition = &mut self.list[at];
+        partition.refresh();
+        partition
     }
 
     fn add(&mut self, program: &Program, sources: &Sources) -> usize {
@@ -85,27 +128,16 @@ impl Partitions {
         if let Some(at) = self.known.get(&meaning) {
             return *at;
         }
-        if self.list.len() >= PARTITIONS_MAX || self.bytes > BYTES_MAX {
-            (self.known, self.list, self.bytes) = Default::default();
+        let (place, made, epoch) = program.indexes.place(&meaning);
+        // What the program gave up goes here, too.
+        if epoch != self.epoch {
+            (self.known, self.list, self.epoch) = (HashMap::new(), Vec::new(), epoch);
             self.said.fill_with(|| None);
         }
-        let entries = 0..program.rules.len() as u32;
-        let entries = entries.filter(|entry| sources.agree(&program.rules[*entry as usize].logsource));
-        let partition = Partition::new(program, entries.collect());
-        self.bytes += partition.bytes();
-        self.list.push(partition);
+        self.list.push(Partition::open(program, sources, place, made));
         self.known.insert(meaning, self.list.len() - 1);
         self.list.len() - 1
     }
-}
-
-fn place_of(key: &[u8]) -> usize {
-    let mut hash = key.len() as u64;
-    let mut mix = |word: u64| hash = (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let (words, rest) = key.as_chunks::<8>();
-    words.iter().for_each(|word| mix(u64::from_le_bytes(*word)));
-    rest.iter().for_each(|byte| mix(u64::from(*byte)));
-    (hash >> 40) as usize % SAID_MAX
 }
 
 /// Whether an event with these logsource values may be judged by such a rule; for absence rules.
@@ -114,16 +146,49 @@ pub(crate) fn may_judge(event: &Event<'_>, logsource: &super::program::Logsource
     Sources::new(hints).agree(logsource)
 }
 
+/// The rules of one logsource, as one judge sees them.
+#[derive(Debug)]
+pub(super) struct Partition {
+    place: Arc<Place>,
+    index: Arc<Index>,
+    version: u32,
+    plans: Vec<Plan>,
+    /// Only of the judge that made the index.
+    learning: Option<Learning>,
+}
+
 /// The index of one logsource.
 #[derive(Debug, Default)]
-pub(super) struct Partition {
-    entries: Box<[u32]>,
+struct Index {
+    entries: Arc<[u32]>,
     always: Vec<u32>,
     /// By slot.
     slots: Vec<Option<Box<SlotIndex>>>,
     keywords: Keywords,
-    plans: Vec<Plan>,
-    learning: Learning,
+    /// The rules whose witnesses were learned.
+    chosen: HashMap<u32, Arc<Chosen>>,
+    /// What of it is counted in [`Held`].
+    bytes: AtomicUsize,
+}
+
+/// A rule's number in the program, and which of its witnesses speaks: what a key is filed with.
+pub(super) struct Call;
+
+impl Call {
+    pub(super) const FIRST: u32 = 1;
+    pub(super) const SECOND: u32 = 2;
+    /// Both, or the only one.
+    pub(super) const BOTH: u32 = 3;
+    const BITS: u32 = 2;
+
+    fn of(entry: u32, witnesses: u32) -> u32 {
+        entry << Self::BITS | witnesses
+    }
+
+    /// The rule and the witnesses.
+    pub(super) fn read(call: u32) -> (u32, u32) {
+        (call >> Self::BITS, call & Self::BOTH)
+    }
 }
 
 /// What of a shape this partition reads.
@@ -132,8 +197,19 @@ struct Plan {
     shape: u64,
     /// Rules to walk for the mere presence of fields.
     present: Box<[u32]>,
-    /// Values and the slots whose literals and numbers they are asked for.
-    values: Box<[(u16, Slot)]>,
+    values: Box<[Reading]>,
+}
+
+/// A value that is asked for literals or numbers.
+#[derive(Debug)]
+struct Reading {
+    value: u16,
+    slot: Slot,
+    /// Whether it is asked for numbers.
+    numbers: bool,
+    /// As [`Grams::lengths`], at hand: most texts are of a length that no literal fits, or hold none.
+    lengths: u64,
+    grams: Option<Arc<Grams>>,
 }
 
 /// The most shapes of which a partition remembers what it reads.
@@ -144,7 +220,12 @@ struct SlotIndex {
     present: Vec<u32>,
     /// By number.
     numbers: Vec<(i64, Vec<u32>)>,
-    grams: Grams,
+    /// Its literals: the call of each, and its place among the keys of that witness.
+    filed: Vec<(u32, u32)>,
+    /// Made when an event has a value here: most fields that rules ask for never come.
+    grams: OnceLock<Arc<Grams>>,
+    /// What its values hold, once they were sampled.
+    seen: Option<Arc<Seen>>,
 }
 
 /// Literals looked for in every field.
@@ -159,8 +240,8 @@ struct Keywords {
 }
 
 impl Keywords {
-    /// The most literals that are looked for in one step.
-    const FEW: usize = 48;
+    /// The most literals that are looked for in one step: more than that, the searcher does not take.
+    const FEW: usize = 64;
 
     fn few(keywords: &[(Anchor, &str, u32)]) -> Option<Searcher> {
         let mut literals: Vec<&str> = keywords.iter().map(|(_, literal, _)| *literal).collect();
@@ -175,52 +256,53 @@ impl Keywords {
     }
 }
 
-impl Partition {
-    fn new(program: &Program, entries: Box<[u32]>) -> Partition {
-        let mut partition = Partition { entries, ..Partition::default() };
-        partition.build(program);
-        partition
-    }
-
+impl Index {
     /// Files every rule under its witness.
-    fn build(&mut self, program: &Program) {
-        self.always.clear();
-        self.plans.clear();
+    fn new<'p>(program: &'p Program, entries: Arc<[u32]>, learning: Option<&'p Learning>) -> Index {
+        let chosen = learning.map(|learning| learning.chosen().clone()).unwrap_or_default();
+        let mut index = Index { entries, chosen, ..Index::default() };
         let mut slots: Vec<Option<Box<SlotIndex>>> = Vec::new();
         slots.resize_with(program.slots, || None);
-        let mut filed: Vec<(Slot, Anchor, &str, u32)> = Vec::new();
         let mut keywords: Vec<(Anchor, &str, u32)> = Vec::new();
-        for &entry in &self.entries {
-            let keys = self.learning.chosen(entry).or_else(|| program.witness(entry));
-            let Some(keys) = keys else {
-                self.always.push(entry);
-                continue;
-            };
-            for key in keys {
+        let mut file = |keys: &'p [Key<'static>], call: u32| {
+            for (place, key) in keys.iter().enumerate() {
                 match key {
-                    Key::Present(slot) => slots[usize::from(*slot)].get_or_insert_default().present.push(entry),
+                    Key::Present(slot) => slots[usize::from(*slot)].get_or_insert_default().present.push(call),
                     Key::Number(slot, number) => {
-                        let index = slots[usize::from(*slot)].get_or_insert_default();
-                        match index.numbers.binary_search_by_key(number, |(held, _)| *held) {
-                            Ok(at) => index.numbers[at].1.push(entry),
-                            Err(at) => index.numbers.insert(at, (*number, vec![entry])),
+                        let of_slot = slots[usize::from(*slot)].get_or_insert_default();
+                        match of_slot.numbers.binary_search_by_key(number, |(held, _)| *held) {
+                            Ok(at) => of_slot.numbers[at].1.push(call),
+                            Err(at) => of_slot.numbers.insert(at, (*number, vec![call])),
                         }
                     }
-                    Key::Text(slot, anchor, text) => filed.push((*slot, *anchor, text, entry)),
+                    Key::Text(slot, ..) => {
+                        slots[usize::from(*slot)].get_or_insert_default().filed.push((call, place as u32));
+                    }
                     // Values are joined before they are looked through, so that only the text counts.
-                    Key::Keyword(_, text) => keywords.push((Anchor::Anywhere, text, entry)),
+                    Key::Keyword(_, text) => keywords.push((Anchor::Anywhere, text, call)),
                 }
             }
+        };
+        for &entry in &*index.entries {
+            match learning.and_then(|learning| learning.chosen().get(&entry)).map(|chosen| &**chosen) {
+                Some(Chosen { first, second: Some(second) }) => {
+                    file(first, Call::of(entry, Call::FIRST));
+                    file(second, Call::of(entry, Call::SECOND));
+                }
+                Some(Chosen { first, second: None }) => file(first, Call::of(entry, Call::BOTH)),
+                None => match program.witness(entry) {
+                    Some(keys) => file(keys, Call::of(entry, Call::BOTH)),
+                    None => index.always.push(Call::of(entry, Call::BOTH)),
+                },
+            }
         }
-        filed.sort_unstable_by_key(|(slot, ..)| *slot);
-        for group in filed.chunk_by(|a, b| a.0 == b.0) {
-            let literals = group.iter().map(|(_, anchor, text, entry)| (*anchor, *text, *entry)).collect();
-            let slot = usize::from(group[0].0);
-            let old = self.slots.get_mut(slot).and_then(Option::as_mut).map(|old| std::mem::take(&mut old.grams));
-            slots[slot].get_or_insert_default().grams = Grams::renewed(old.unwrap_or_default(), literals);
+        for (slot, seen) in learning.into_iter().flat_map(Learning::seen) {
+            if let Some(index) = &mut slots[usize::from(slot)] {
+                index.seen = Some(seen);
+            }
         }
-        self.slots = slots;
-        self.keywords = Keywords {
+        index.slots = slots;
+        index.keywords = Keywords {
             in_integers: keywords.iter().any(|(_, text, _)| only(text, "0123456789-")),
             in_others: keywords
                 .iter()
@@ -228,27 +310,96 @@ impl Partition {
             few: Keywords::few(&keywords),
             grams: Grams::new(keywords),
         };
+        let bytes = index.measure();
+        index.bytes.store(bytes, Ordering::Relaxed);
+        program.indexes.count(bytes);
+        index
     }
 
-    fn bytes(&self) -> usize {
+    /// Makes the literals of a slot ready to be looked for.
+    fn prepare<'s>(&self, program: &Program, slot: &'s SlotIndex) -> &'s Arc<Grams> {
+        slot.grams.get_or_init(|| {
+            let literal = |(call, place): &(u32, u32)| match self.keys(program, *call).get(*place as usize) {
+                Some(Key::Text(_, anchor, text)) => Some((*anchor, &**text, *call)),
+                _ => None,
+            };
+            let grams = Grams::of(slot.filed.iter().filter_map(literal).collect(), slot.seen.as_deref());
+            self.bytes.fetch_add(grams.bytes(), Ordering::Relaxed);
+            program.indexes.count(grams.bytes());
+            Arc::new(grams)
+        })
+    }
+
+    /// The keys that call a rule so.
+    fn keys<'p>(&'p self, program: &'p Program, call: u32) -> &'p [Key<'static>] {
+        let (entry, witnesses) = Call::read(call);
+        match self.chosen.get(&entry) {
+            Some(chosen) if witnesses == Call::SECOND => chosen.second.as_deref().unwrap_or(&[]),
+            Some(chosen) => &chosen.first,
+            None => program.witness(entry).unwrap_or(&[]),
+        }
+    }
+
+    fn measure(&self) -> usize {
         let of = |index: &SlotIndex| {
-            index.grams.bytes() + index.present.len() * 4 + index.numbers.len() * 64 + size_of::<SlotIndex>()
+            index.present.len() * 4 + index.numbers.len() * 64 + index.filed.len() * 8 + size_of::<SlotIndex>()
         };
         let slots = self.slots.iter().flatten().map(|index| of(index)).sum::<usize>();
         slots + self.slots.len() * 8 + self.keywords.grams.bytes() + self.entries.len() * 4
     }
+}
+
+impl Partition {
+    /// The partition of a logsource, with the index that another judge made, or one of its own.
+    fn open(program: &Program, sources: &Sources, place: Arc<Place>, made: bool) -> Partition {
+        let mut held = lock(&place.index);
+        let index = held.get_or_insert_with(|| {
+            let entries = 0..program.rules.len() as u32;
+            let entries = entries.filter(|entry| sources.agree(&program.rules[*entry as usize].logsource));
+            Arc::new(Index::new(program, entries.collect(), None))
+        });
+        let (index, version) = (Arc::clone(index), place.version.load(Ordering::Acquire));
+        drop(held);
+        Partition { place, index, version, plans: Vec::new(), learning: made.then(Learning::default) }
+    }
+
+    /// Takes the index that another judge put in the place of the one at hand.
+    #[inline]
+    fn refresh(&mut self) {
+        if self.place.version.load(Ordering::Relaxed) != self.version {
+            self.take_newer();
+        }
+    }
+
+    #[cold]
+    fn take_newer(&mut self) {
+        let held = lock(&self.place.index);
+        self.version = self.place.version.load(Ordering::Acquire);
+        if let Some(index) = &*held {
+            self.index = Arc::clone(index);
+        }
+        self.plans.clear();
+    }
 
     /// Which of its plans is for this shape.
-    fn plan(&mut self, shape: &Shape) -> usize {
+    fn plan(&mut self, program: &Program, shape: &Shape) -> usize {
         if let Some(at) = self.plans.iter().position(|plan| plan.shape == shape.number()) {
             return at;
         }
         let (mut present, mut values) = (Vec::new(), Vec::new());
         for slot in shape.used() {
-            let Some(index) = &self.slots[usize::from(*slot)] else { continue };
+            let Some(index) = &self.index.slots[usize::from(*slot)] else { continue };
             present.extend_from_slice(&index.present);
-            if !(index.numbers.is_empty() && index.grams.is_empty()) {
-                values.extend(shape.of_slot(*slot).map(|value| (value, *slot)));
+            let grams = (!index.filed.is_empty()).then(|| self.index.prepare(program, index));
+            let numbers = !index.numbers.is_empty();
+            if numbers || grams.is_some() {
+                values.extend(shape.of_slot(*slot).map(|value| Reading {
+                    value,
+                    slot: *slot,
+                    numbers,
+                    lengths: grams.map_or(0, |grams| grams.lengths()),
+                    grams: grams.cloned(),
+                }));
             }
         }
         if self.plans.len() >= PLANS_MAX {
@@ -258,49 +409,67 @@ impl Partition {
         self.plans.len() - 1
     }
 
-    /// Names every rule that might match; some several times.
-    pub(super) fn candidates(&mut self, shape: &Shape, view: &mut View<'_, '_>, mut found: impl FnMut(u32)) {
-        let plan = self.plan(shape);
-        let plan = &self.plans[plan];
+    /// Calls every rule that might match ([`Call`]); some several times. A rule of two witnesses might match when both were called.
+    pub(super) fn candidates(
+        &mut self,
+        program: &Program,
+        shape: &Shape,
+        view: &mut View<'_, '_>,
+        mut found: impl FnMut(u32),
+    ) {
+        let plan = self.plan(program, shape);
+        let (plan, of_all) = (&self.plans[plan], &*self.index);
         let mut several = |list: &[u32]| list.iter().copied().for_each(&mut found);
-        several(&self.always);
+        several(&of_all.always);
         several(&plan.present);
-        for (value, slot) in &plan.values {
-            let Some(index) = &self.slots[usize::from(*slot)] else { continue };
-            let value = usize::from(*value);
-            if !index.numbers.is_empty()
+        for reading in &plan.values {
+            let value = usize::from(reading.value);
+            if reading.numbers
+                && let Some(index) = &of_all.slots[usize::from(reading.slot)]
                 && let Some(number) = whole(view.value(value))
                 && let Ok(at) = index.numbers.binary_search_by_key(&number, |(held, _)| *held)
             {
                 several(&index.numbers[at].1);
             }
-            if !index.grams.is_empty() {
-                index.grams.scan(view.scanned(value), &mut several);
+            if let Some(grams) = &reading.grams {
+                let text = view.scanned(value);
+                if reading.lengths >> text.len().min(63) & 1 != 0 {
+                    grams.scan_all(text, &mut several);
+                }
             }
         }
-        if !self.keywords.grams.is_empty() {
+        let keywords = &of_all.keywords;
+        if !keywords.grams.is_empty() {
             let joined = view.joined(|value| match value {
                 // In lower case it may be longer, unless it is ASCII.
-                Value::Str(text) => self.keywords.grams.fits(text.len()) || !text.is_ascii(),
-                Value::Int(_) => self.keywords.in_integers,
-                _ => self.keywords.in_others,
+                Value::Str(text) => keywords.grams.fits(text.len()) || !text.is_ascii(),
+                Value::Int(_) => keywords.in_integers,
+                _ => keywords.in_others,
             });
-            if self.keywords.may_stand_in(joined) {
-                self.keywords.grams.scan(joined, &mut several);
+            if keywords.may_stand_in(joined) {
+                keywords.grams.scan(joined, &mut several);
             }
         }
     }
 
     /// Takes note of an event and of the rules walked for it, and chooses witnesses anew when it is time.
     pub(super) fn learn(&mut self, program: &Program, shape: &Shape, view: &mut View<'_, '_>, walked: &[u32]) {
-        if self.learning.note(program, shape, view, walked) {
-            self.build(program);
+        let Some(learning) = &mut self.learning else { return };
+        if !learning.note(program, shape, view, walked) {
+            return;
         }
+        let index = Index::new(program, Arc::clone(&self.index.entries), Some(learning));
+        learning.forget();
+        program.indexes.discount(self.index.bytes.load(Ordering::Relaxed));
+        self.index = Arc::new(index);
+        self.plans.clear();
+        *lock(&self.place.index) = Some(Arc::clone(&self.index));
+        self.version = self.place.version.fetch_add(1, Ordering::Release) + 1;
     }
 
     /// Whether [`Partition::learn`] still wants to be told.
     pub(super) fn learns(&self) -> bool {
-        self.learning.goes_on()
+        self.learning.as_ref().is_some_and(Learning::goes_on)
     }
 }
 

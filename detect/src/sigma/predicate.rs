@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use regex::Regex;
 use stream::{Timestamp, Value};
 
-use super::text::Glob;
+use super::text::{Glob, has_ascii_case_only};
 use super::view::View;
 
 /// A field used by some rule, numbered from 0.
@@ -102,6 +102,30 @@ impl Text {
             Text::StartsWith(literal) => text.starts_with(&**literal),
             Text::EndsWith(literal) => text.ends_with(&**literal),
             Text::Glob(glob) => glob.matches(text),
+        }
+    }
+
+    /// The answer of [`Text::test`] for the lower case of `text`, where that need not be made: most literals are bound to
+    /// a side, and only as many bytes are looked at as they have.
+    fn test_folded(&self, text: &str) -> Option<bool> {
+        let bytes = text.as_bytes();
+        let (literal, held) = match self {
+            Text::Equals(literal) => (literal, (bytes.len() == literal.len()).then_some(bytes)),
+            Text::StartsWith(literal) => (literal, bytes.get(..literal.len())),
+            Text::EndsWith(literal) => {
+                (literal, bytes.len().checked_sub(literal.len()).and_then(|start| bytes.get(start..)))
+            }
+            _ => return None,
+        };
+        match held {
+            // These bytes alone become the bytes that are compared: lower case goes character by character.
+            Some(held) if held.is_ascii() => Some(held.eq_ignore_ascii_case(literal.as_bytes())),
+            // Lower case may be longer or shorter, unless it is ASCII.
+            None if bytes.is_ascii() => Some(false),
+            _ if has_ascii_case_only(text) => {
+                Some(held.is_some_and(|held| held.eq_ignore_ascii_case(literal.as_bytes())))
+            }
+            _ => None,
         }
     }
 }
@@ -235,6 +259,16 @@ pub(crate) struct Predicate {
 }
 
 impl Predicate {
+    /// Whether the answer is found by looking at a few bytes.
+    #[inline]
+    pub(super) fn is_cheap(&self) -> bool {
+        match &self.op {
+            Op::Null | Op::Exists(_) | Op::Number { .. } | Op::Bool(_) => true,
+            Op::Text { text: Text::Equals(_) | Text::StartsWith(_) | Text::EndsWith(_), dashes: false, .. } => true,
+            _ => false,
+        }
+    }
+
     /// Decides the question for the event in view.
     pub(super) fn test(&self, view: &mut View<'_, '_>) -> bool {
         match (&self.place, &self.op) {
@@ -258,6 +292,13 @@ impl Predicate {
 impl Op {
     fn test(&self, view: &mut View<'_, '_>, index: usize) -> bool {
         match self {
+            Op::Text { text, folded: true, dashes: false } => {
+                let told = match view.value(index) {
+                    Value::Str(held) => text.test_folded(held),
+                    _ => None,
+                };
+                told.unwrap_or_else(|| text.test(view.folded(index)))
+            }
             Op::Text { text, folded, dashes } => text.test(view.form(index, *folded, *dashes)),
             Op::Regex(regex) => regex.is_match(view.text(index)),
             Op::Cidr(network) => view.value(index).ip().is_some_and(|ip| in_network(network, ip)),
@@ -305,6 +346,22 @@ fn field_ref(view: &mut View<'_, '_>, index: usize, other: &[Slot], shape: Shape
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_needs_no_lower_case_is_answered_the_same(
+            literal in "[aks\\\\.é®語]{0,4}|[ak\u{df}\u{2c65}]{1,2}",
+            text in "[aAkKsS\\\\.éÉ®語]{0,6}|[ak\u{212a}\u{17f}\u{1e9e}\u{23a}]{0,4}",
+        ) {
+            let literal: Box<str> = crate::sigma::text::fold(&literal).into();
+            let folded = crate::sigma::text::fold(&text);
+            for test in [Text::Equals(literal.clone()), Text::StartsWith(literal.clone()), Text::EndsWith(literal)] {
+                if let Some(told) = test.test_folded(&text) {
+                    proptest::prop_assert_eq!(told, test.test(&folded), "{:?} {}", test, text);
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_ascii_form_of_a_pattern_answers_as_the_whole() {

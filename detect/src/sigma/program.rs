@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use stream::Event;
 
-use super::partition::Partitions;
+use super::partition::{Call, Indexes, Partitions};
 use super::predicate::{Predicate, Slot};
 use super::view::{Scratch, Shapes, View};
 use super::witness::{Key, witness};
@@ -73,12 +73,14 @@ pub(crate) struct Program {
     pub(crate) rules: Vec<Entry>,
     /// Per rule, its witness; found when a partition first asks.
     witnesses: Vec<OnceLock<Option<Box<[Key<'static>]>>>>,
+    /// Found and made as events come; they never change what matches.
+    pub(super) indexes: Indexes,
 }
 
 impl Program {
     pub(crate) fn new(predicates: Vec<Predicate>, (slot_of, slots): (Vec<u16>, usize), rules: Vec<Entry>) -> Program {
         let witnesses = rules.iter().map(|_| OnceLock::new()).collect();
-        Program { predicates, slot_of, slots, rules, witnesses }
+        Program { predicates, slot_of, slots, rules, witnesses, indexes: Indexes::default() }
     }
 
     /// The rule's witness; none when it may match without one.
@@ -109,6 +111,7 @@ pub(crate) struct Judge {
     memo: Vec<u64>,
     generation: u64,
     candidates: Vec<u32>,
+    /// Per rule: generation x 4 + the witnesses that spoke.
     marked: Vec<u64>,
     /// Per rule, the part of its condition that did not hold last time: it is asked first, as events are alike.
     failed: Vec<u16>,
@@ -126,11 +129,16 @@ impl Judge {
         let mut view = View::new(&mut self.scratch, shape, event);
         self.candidates.clear();
         let (candidates, marked, generation) = (&mut self.candidates, &mut self.marked, self.generation);
-        partition.candidates(shape, &mut view, |entry| {
+        partition.candidates(program, shape, &mut view, |call| {
+            let (entry, witnesses) = Call::read(call);
             let mark = &mut marked[entry as usize];
-            if *mark != generation {
-                *mark = generation;
-                candidates.push(entry);
+            let spoke = if *mark >> 2 == generation { *mark & 3 } else { 0 };
+            let speak = spoke | u64::from(witnesses);
+            if speak != spoke {
+                *mark = generation << 2 | speak;
+                if speak == u64::from(Call::BOTH) {
+                    candidates.push(entry);
+                }
             }
         });
         let mut walk = Walk { predicates: &program.predicates, memo: &mut self.memo, generation, view: &mut view };
@@ -189,6 +197,10 @@ impl Walk<'_, '_, '_> {
 
     fn is(&mut self, predicate: u32) -> bool {
         let at = predicate as usize;
+        // Asking some again is cheaper than looking up what they answered.
+        if self.predicates[at].is_cheap() {
+            return self.predicates[at].test(self.view);
+        }
         if self.memo[at] >> 1 != self.generation {
             let answer = self.predicates[at].test(self.view);
             self.memo[at] = self.generation << 1 | u64::from(answer);

@@ -11,6 +11,7 @@
 //!
 //! The plain interpreter ([`plain`]) has none of these reservations. Whole folders of rules: `tests/differential.rs`.
 
+mod learned;
 mod modifiers;
 mod names;
 mod plain;

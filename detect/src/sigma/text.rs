@@ -21,6 +21,16 @@ fn fold_char(c: char) -> char {
     }
 }
 
+/// Whether lower case is the text with its ASCII letters in lower case, told by the first bytes of its characters: ASCII,
+/// Latin signs, kana, kanji and most of hangul. False where more would have to be looked at.
+pub(super) fn has_ascii_case_only(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.is_ascii()
+        || bytes
+            .iter()
+            .fold(true, |only, byte| only & (*byte < 0xc0 || matches!(byte, 0xc2 | 0xe3..=0xe9 | 0xeb | 0xec)))
+}
+
 /// How many bytes of ASCII stand at the start.
 fn ascii_bytes(bytes: &[u8]) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
@@ -160,6 +170,21 @@ mod tests {
         ] {
             assert_eq!(glob(pattern).matches(text), expected, "{pattern} on {text}");
         }
+    }
+
+    #[test]
+    fn what_has_ascii_case_only_is_folded_so() {
+        for c in '\0'..=char::MAX {
+            let text = c.to_string();
+            if has_ascii_case_only(&text) {
+                assert_eq!(fold(&text), text.to_ascii_lowercase());
+            }
+        }
+        assert!(
+            has_ascii_case_only("Microsoft® 庁内 かな 나")
+                && !has_ascii_case_only("\u{212a}")
+                && !has_ascii_case_only("É")
+        );
     }
 
     #[test]

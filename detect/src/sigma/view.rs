@@ -5,7 +5,7 @@ use stream::{Event, FieldId, Value};
 use super::logsource::Hint;
 use super::predicate::Slot;
 use super::program::Program;
-use super::text::{dash_into, fold_into};
+use super::text::{dash_into, fold_into, has_ascii_case_only};
 
 const NONE: u16 = u16::MAX;
 /// A field whose slot was not asked for yet.
@@ -268,10 +268,10 @@ impl<'s, 'a> View<'s, 'a> {
         &self.scratch.buffer[start as usize..end as usize]
     }
 
-    /// The value's text as the index reads it: as it is when it is ASCII, else in lower case.
+    /// The value's text as the index reads it: as it is when only its ASCII letters have a case, else in lower case.
     pub(super) fn scanned(&mut self, index: usize) -> &[u8] {
         match self.values[index] {
-            Value::Str(text) if text.is_ascii() => text.as_bytes(),
+            Value::Str(text) if has_ascii_case_only(text) => text.as_bytes(),
             _ => self.folded(index).as_bytes(),
         }
     }
@@ -291,7 +291,7 @@ impl<'s, 'a> View<'s, 'a> {
             self.scratch.buffer.push('\n');
         }
         let joined = &mut self.scratch.buffer[start..];
-        if joined.is_ascii() {
+        if has_ascii_case_only(joined) {
             joined.make_ascii_lowercase();
             return &self.scratch.buffer.as_bytes()[start..];
         }

@@ -45,10 +45,17 @@ const TIMES: &[&str] = &[
 /// Reads lines into events; keeps what each path means from one line to the next.
 pub struct Ndjson {
     walker: Walker,
-    /// By the walker's numbers.
-    keys: Vec<Option<Key>>,
+    keys: Keys,
     zone: Zone,
     utc: Zone,
+}
+
+/// What the paths mean, by the walker's numbers.
+#[derive(Default)]
+struct Keys {
+    all: Vec<Option<Key>>,
+    /// [`Key::plain`], close together: it is asked for nearly every value.
+    plain: Vec<Option<FieldId>>,
 }
 
 /// What a path means.
@@ -73,7 +80,7 @@ const NO_TIME: u8 = u8::MAX;
 impl Ndjson {
     /// A reader for files whose times, where they name no zone, are of this one.
     pub fn new(zone: Zone) -> Ndjson {
-        Ndjson { walker: Walker::default(), keys: Vec::new(), zone, utc: Zone::utc() }
+        Ndjson { walker: Walker::default(), keys: Keys::default(), zone, utc: Zone::utc() }
     }
 
     /// Reads one line; `received` is its time when it names none.
@@ -111,13 +118,14 @@ impl Ndjson {
         }
         let (keys, zone, utc) = (&mut self.keys, &self.zone, &self.utc);
         self.walker.walk_numbered(text, arena, |path, scalar| {
-            let key = key(keys, path);
-            if let (Scalar::Str(text), Some(field)) = (scalar, key.plain)
+            if let (Scalar::Str(text), Some(number)) = (scalar, path.number)
+                && let Some(Some(field)) = keys.plain.get(number as usize)
                 && event.len() < VALUES_MAX
             {
-                event.push(field, Value::Str(text));
+                event.push(*field, Value::Str(text));
                 return;
             }
+            let key = keys.of(path);
             let Some(value) = scalar.value() else { return };
             if key.rank != NO_TIME && time.is_none_or(|(best, _)| key.rank < best) {
                 let zone = if is_utc(path.name) { utc } else { zone };
@@ -142,19 +150,22 @@ impl Ndjson {
     }
 }
 
-/// What the path means, remembered by its number.
-#[inline]
-fn key(keys: &mut Vec<Option<Key>>, path: Path<'_>) -> Key {
-    let Some(number) = path.number else { return Key::of(path.name) };
-    if let Some(Some(key)) = keys.get(number as usize) {
-        return *key;
+impl Keys {
+    /// What the path means, remembered by its number.
+    #[inline]
+    fn of(&mut self, path: Path<'_>) -> Key {
+        let Some(number) = path.number else { return Key::of(path.name) };
+        if let Some(Some(key)) = self.all.get(number as usize) {
+            return *key;
+        }
+        let key = Key::of(path.name);
+        if self.all.len() <= number as usize {
+            self.all.resize(number as usize + 1, None);
+            self.plain.resize(number as usize + 1, None);
+        }
+        (self.all[number as usize], self.plain[number as usize]) = (Some(key), key.plain);
+        key
     }
-    let key = Key::of(path.name);
-    if keys.len() <= number as usize {
-        keys.resize(number as usize + 1, None);
-    }
-    keys[number as usize] = Some(key);
-    key
 }
 
 impl Key {

@@ -9,31 +9,35 @@ use std::collections::HashMap;
 
 /// The most paths that get a number.
 pub const PATHS_MAX: usize = 4096;
+const _: () = assert!(PATHS_MAX < NONE as usize, "a path's number takes two bytes");
 /// How many keys are remembered as followers of one key.
 const NEXT_MAX: usize = 4;
 /// The path of the text itself.
 pub(super) const ROOT: u32 = 0;
-const NONE: u32 = u32::MAX;
+const NONE: u16 = u16::MAX;
 
 /// See the module.
 pub(super) struct Paths {
     nodes: Vec<Node>,
     names: Vec<Box<str>>,
+    /// Each key as it stands in a text, with the quote and the colon behind it; empty when it needs escapes.
+    keys: Vec<Box<[u8]>>,
     children: Vec<HashMap<Box<str>, u32>>,
 }
 
+/// What is looked at for every member of every text: half a line of the cache.
 struct Node {
-    parent: u32,
-    next: [u32; NEXT_MAX],
-    /// Which of `next` is given up for a new one.
-    oldest: u8,
-    /// The key as it stands in a text, with the quote and the colon behind it; empty when it needs escapes.
-    key: Box<[u8]>,
-    /// The first eight bytes of `key` as a number, and which bits of it are the key's.
+    /// The first eight bytes of the key as a number, zeros behind a shorter one.
     head: u64,
-    mask: u64,
     /// The last eight bytes of a longer key.
     tail: u64,
+    /// The paths whose keys followed this one.
+    next: [u16; NEXT_MAX],
+    parent: u16,
+    /// Bytes of the key, with the quote and the colon behind it.
+    length: u16,
+    /// Which of `next` is given up for a new one.
+    oldest: u8,
 }
 
 /// The bytes of a word, as [`Node`] holds the head of a key.
@@ -41,21 +45,18 @@ const HEAD_BYTES: usize = 8;
 
 impl Default for Paths {
     fn default() -> Self {
-        let mut paths = Paths { nodes: Vec::new(), names: Vec::new(), children: Vec::new() };
-        paths.push(NONE, "", "".into());
+        let mut paths = Paths { nodes: Vec::new(), names: Vec::new(), keys: Vec::new(), children: Vec::new() };
+        paths.push(u32::from(NONE), "", "".into());
         paths
     }
 }
 
 impl Node {
-    /// Whether what is behind the head of the key stands in `text`, too.
+    /// The bits of a text's first eight bytes that are the key's.
     #[inline]
-    fn ends_at(&self, text: &[u8], length: usize) -> bool {
-        if length > 2 * HEAD_BYTES {
-            return text.get(HEAD_BYTES..length) == Some(&self.key[HEAD_BYTES..]);
-        }
-        let last = text.get(length - HEAD_BYTES..).and_then(<[u8]>::first_chunk::<HEAD_BYTES>);
-        last.is_some_and(|last| u64::from_le_bytes(*last) == self.tail)
+    fn mask(&self) -> u64 {
+        let bytes = usize::from(self.length).min(HEAD_BYTES);
+        u64::MAX.checked_shr((u8::BITS as usize * (HEAD_BYTES - bytes)) as u32).unwrap_or(0)
     }
 }
 
@@ -72,15 +73,25 @@ impl Paths {
     pub(super) fn expected(&self, last: u32, parent: u32, text: &[u8]) -> Option<(u32, usize)> {
         let head = u64::from_le_bytes(*text.first_chunk::<HEAD_BYTES>()?);
         for &number in &self.nodes[last as usize].next {
-            let node = self.nodes.get(number as usize)?;
-            if head & node.mask == node.head && node.parent == parent {
-                let length = node.key.len();
-                if length <= HEAD_BYTES || node.ends_at(text, length) {
-                    return Some((number, length));
+            let node = self.nodes.get(usize::from(number))?;
+            if head & node.mask() == node.head && u32::from(node.parent) == parent {
+                let length = usize::from(node.length);
+                if length <= HEAD_BYTES || self.ends_at(number, node, text, length) {
+                    return Some((u32::from(number), length));
                 }
             }
         }
         None
+    }
+
+    /// Whether what is behind the head of the key stands in `text`, too.
+    #[inline]
+    fn ends_at(&self, number: u16, node: &Node, text: &[u8], length: usize) -> bool {
+        if length > 2 * HEAD_BYTES {
+            return text.get(HEAD_BYTES..length) == Some(&self.keys[usize::from(number)][HEAD_BYTES..]);
+        }
+        let last = text.get(length - HEAD_BYTES..).and_then(<[u8]>::first_chunk::<HEAD_BYTES>);
+        last.is_some_and(|last| u64::from_le_bytes(*last) == node.tail)
     }
 
     /// The number of the key below `parent`, which from now on is expected after `last`; none when there is no room.
@@ -96,12 +107,12 @@ impl Paths {
                 number
             }
         };
-        if !self.nodes[number as usize].key.is_empty() {
+        if self.nodes[number as usize].length > 0 {
             let node = &mut self.nodes[last as usize];
             match node.next.iter_mut().find(|next| **next == NONE) {
-                Some(next) => *next = number,
+                Some(next) => *next = number as u16,
                 None => {
-                    node.next[usize::from(node.oldest)] = number;
+                    node.next[usize::from(node.oldest)] = number as u16;
                     node.oldest = (node.oldest + 1) % NEXT_MAX as u8;
                 }
             }
@@ -112,13 +123,18 @@ impl Paths {
     fn push(&mut self, parent: u32, key: &str, name: Box<str>) -> u32 {
         let plain = !key.bytes().any(|byte| matches!(byte, b'"' | b'\\'));
         let key: Box<[u8]> = if plain { format!("{key}\":").into_bytes().into() } else { Box::default() };
-        let (mut head, mut mask) = ([0; HEAD_BYTES], [0; HEAD_BYTES]);
-        for (at, byte) in key.iter().take(HEAD_BYTES).enumerate() {
-            (head[at], mask[at]) = (*byte, u8::MAX);
-        }
-        let (head, mask) = (u64::from_le_bytes(head), u64::from_le_bytes(mask));
+        let mut head = [0; HEAD_BYTES];
+        head.iter_mut().zip(&key).for_each(|(to, byte)| *to = *byte);
         let tail = key.last_chunk::<HEAD_BYTES>().map_or(0, |tail| u64::from_le_bytes(*tail));
-        self.nodes.push(Node { parent, next: [NONE; NEXT_MAX], oldest: 0, key, head, mask, tail });
+        self.nodes.push(Node {
+            head: u64::from_le_bytes(head),
+            tail,
+            next: [NONE; NEXT_MAX],
+            parent: parent as u16,
+            length: key.len() as u16,
+            oldest: 0,
+        });
+        self.keys.push(key);
         self.names.push(name);
         self.children.push(HashMap::new());
         self.nodes.len() as u32 - 1

@@ -2,27 +2,6 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::String as BumpString;
-use memchr::memchr2;
-
-/// Where the first quote or backslash stands. Most texts are short: the first words are looked at here, without a call.
-#[inline]
-pub(super) fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    const WORD: usize = 8;
-    const LOW: u64 = u64::from_le_bytes([1; WORD]);
-    const HIGH: u64 = LOW << 7;
-    for at in [0, WORD, 2 * WORD, 3 * WORD] {
-        let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>) else { break };
-        let word = u64::from_le_bytes(*word);
-        let (quote, escape) = (word ^ (LOW * b'"' as u64), word ^ (LOW * b'\\' as u64));
-        // A byte that became zero borrows from its top bit; above the lowest such byte the borrow may lie.
-        let zeros = (quote.wrapping_sub(LOW) & !quote | escape.wrapping_sub(LOW) & !escape) & HIGH;
-        if zeros != 0 {
-            return Some(at + (zeros.trailing_zeros() / u8::BITS) as usize);
-        }
-    }
-    let looked = if bytes.len() < 4 * WORD { bytes.len() / WORD * WORD } else { 4 * WORD };
-    memchr2(b'"', b'\\', &bytes[looked..]).map(|found| looked + found)
-}
 
 /// Takes the escapes of RFC 8259 §7 back; an unknown escape stays as written.
 pub fn unescape<'a>(raw: &'a str, arena: &'a Bump) -> &'a str {
@@ -70,19 +49,5 @@ fn unicode_escape(bytes: &[u8]) -> Option<(char, usize)> {
             Some((char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12))
         }
         _ => Some((char::REPLACEMENT_CHARACTER, 6)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    proptest::proptest! {
-        #[test]
-        fn quotes_and_escapes_are_found(bytes in proptest::collection::vec(proptest::prelude::prop_oneof![
-            8 => proptest::prelude::any::<u8>(), 1 => proptest::prelude::Just(b'"'), 1 => proptest::prelude::Just(b'\\'),
-        ], 0..60)) {
-            proptest::prop_assert_eq!(quote_or_escape(&bytes), memchr2(b'"', b'\\', &bytes));
-        }
     }
 }

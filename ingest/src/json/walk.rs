@@ -2,13 +2,16 @@
 
 use bumpalo::Bump;
 
+use super::marks::Marks;
 use super::paths::{Paths, ROOT};
-use super::text::{escape_at, quote_or_escape};
+use super::text::escape_at;
 use super::{DEPTH_MAX, PATH_BYTES_MAX, Path, Scalar, VALUES_MAX};
 use crate::parser::Reason;
 
 /// Digits that are sure to fit an integer.
 const INT_DIGITS: usize = 18;
+/// The bytes copied at once of what stands between two escapes.
+const STRETCH_BYTES: usize = 16;
 const NOT_CLOSED: Reason = Reason("JSON string not closed");
 
 /// Where the walk stands.
@@ -27,10 +30,11 @@ pub(super) struct Walk<'a, 'p> {
     pub(super) at: usize,
     arena: &'a Bump,
     paths: &'p mut Paths,
+    marks: &'p mut Marks,
     /// The path of [`Place::Spilled`].
     spill: &'p mut String,
     /// A text while its escapes are taken back.
-    plain: &'p mut String,
+    plain: &'p mut Vec<u8>,
     /// The path of the last key.
     last: u32,
     values: usize,
@@ -41,10 +45,11 @@ impl<'a, 'p> Walk<'a, 'p> {
         text: &'a str,
         arena: &'a Bump,
         paths: &'p mut Paths,
+        marks: &'p mut Marks,
         spill: &'p mut String,
-        plain: &'p mut String,
+        plain: &'p mut Vec<u8>,
     ) -> Self {
-        Walk { text, at: 0, arena, paths, spill, plain, last: ROOT, values: 0 }
+        Walk { text, at: 0, arena, paths, marks, spill, plain, last: ROOT, values: 0 }
     }
 
     fn bytes(&self) -> &'a [u8] {
@@ -212,8 +217,7 @@ impl<'a, 'p> Walk<'a, 'p> {
     #[inline]
     fn string(&mut self) -> Result<&'a str, Reason> {
         let start = self.at + 1;
-        let found = quote_or_escape(&self.bytes()[start..]).ok_or(NOT_CLOSED)?;
-        let index = start + found;
+        let index = self.marks.next(self.text.as_bytes(), start).ok_or(NOT_CLOSED)?;
         if self.bytes()[index] == b'\\' {
             return self.escaped(start, index);
         }
@@ -221,34 +225,49 @@ impl<'a, 'p> Walk<'a, 'p> {
         Ok(&self.text[start..index])
     }
 
-    /// The same for a text whose first escape stands at `escape`.
+    /// The same for a text whose first escape stands at `escape`. Stretches between escapes are short: they are copied
+    /// [`STRETCH_BYTES`] bytes at a time, of which what is too much is written over.
     fn escaped(&mut self, start: usize, escape: usize) -> Result<&'a str, Reason> {
         let bytes = self.bytes();
-        self.plain.clear();
-        let (mut from, mut index) = (start, escape);
+        let (mut from, mut index, mut length) = (start, escape, 0);
         loop {
-            match bytes.get(index + 1) {
+            length = self.stretch(from, index, length);
+            match bytes.get(index) {
                 // The escaped character stands for itself: it begins the next stretch.
-                Some(b'\\' | b'"' | b'/') => {
-                    self.plain.push_str(&self.text[from..index]);
+                Some(b'\\') if matches!(bytes.get(index + 1), Some(b'\\' | b'"' | b'/')) => {
                     from = index + 1;
                     index += 2;
                 }
-                _ => {
-                    self.plain.push_str(&self.text[from..index]);
-                    let (character, length) = escape_at(&bytes[index..]);
-                    self.plain.push(character);
-                    from = index + length;
-                    index = from;
+                Some(b'\\') => {
+                    let (character, taken) = escape_at(&bytes[index..]);
+                    let end = length + character.len_utf8();
+                    character.encode_utf8(&mut self.plain[length..end]);
+                    (from, index, length) = (index + taken, index + taken, end);
                 }
+                _ => break,
             }
-            index += quote_or_escape(bytes.get(index..).unwrap_or(&[])).ok_or(NOT_CLOSED)?;
-            if bytes[index] == b'"' {
-                self.plain.push_str(&self.text[from..index]);
-                self.at = index + 1;
-                return Ok(self.arena.alloc_str(self.plain));
-            }
+            index = self.marks.next(bytes, index).ok_or(NOT_CLOSED)?;
         }
+        self.at = index + 1;
+        let plain = self.arena.alloc_slice_copy(&self.plain[..length]);
+        // Always text: what is copied was, and escapes are taken back to whole characters.
+        std::str::from_utf8(plain).map_err(|_| Reason("JSON string is not text"))
+    }
+
+    /// Copies a stretch of the text to `length` in the plain form, and tells where it ends there.
+    #[inline]
+    fn stretch(&mut self, from: usize, to: usize, length: usize) -> usize {
+        let bytes = self.bytes();
+        let end = length + (to - from);
+        if self.plain.len() < end + STRETCH_BYTES {
+            self.plain.resize(end + STRETCH_BYTES + to - from, 0);
+        }
+        let whole = to - from <= STRETCH_BYTES;
+        match bytes.get(from..).and_then(<[u8]>::first_chunk::<STRETCH_BYTES>) {
+            Some(chunk) if whole => self.plain[length..length + STRETCH_BYTES].copy_from_slice(chunk),
+            _ => self.plain[length..end].copy_from_slice(&bytes[from..to]),
+        }
+        end
     }
 
     fn number(&mut self) -> Result<Scalar<'a>, Reason> {

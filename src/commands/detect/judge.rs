@@ -1,16 +1,17 @@
 //! The part of the work that needs no order: a block's records are read, judged by zones and flows, and matched.
 //!
-//! What matched something is kept in the stream's compact form, so that the ordered part need not parse it again.
+//! Of what matched something, that is kept which the ordered part needs ([`Keep`]): the event in the stream's compact
+//! form, so that it need not be parsed again, or, where no rule asks what came before, only what is written of it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Result;
 use bumpalo::Bump;
-use detect::{Matcher, Tenants};
+use detect::{Matcher, Meta, RuleSet, Said, Tenants};
 use ingest::json::Ndjson;
 use ingest::{Decoder, SourceConfig, Sources};
-use stream::{Event, RecordKind, RecordRef, Timestamp, Value, fields};
+use stream::{Event, EventId, FieldId, RecordKind, RecordRef, Timestamp, Value, fields};
 
 use super::block::{Block, line_end};
 
@@ -38,6 +39,17 @@ pub(super) enum Form {
     Stored(Arc<Sources>),
 }
 
+/// What is kept of an event that matched something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// The event, for rules that ask what came before.
+    Event,
+    /// Its own id as it is written in a match.
+    Id,
+    /// What its alerts say of it.
+    Words,
+}
+
 enum Reading {
     Ndjson(Box<Ndjson>),
     Product(Box<Decoder>),
@@ -51,6 +63,10 @@ pub(super) struct Judge {
     /// None when there are no tenants whose zones would be asked.
     tenants: Option<Arc<Tenants>>,
     matcher: Matcher,
+    rules: Arc<RuleSet>,
+    keep: Keep,
+    /// The field of an event's own id, once one was met.
+    id: Option<FieldId>,
     arena: Bump,
 }
 
@@ -60,7 +76,10 @@ pub(super) struct Judged {
     pub(super) block: Block,
     pub(super) rows: Vec<Row>,
     matched: Vec<u32>,
+    /// Events or their ids, one after the other.
     events: Vec<u8>,
+    /// Of the rows that matched something, in their order.
+    pub(super) said: Said,
 }
 
 /// One record: blank lines have none.
@@ -70,10 +89,14 @@ pub(super) struct Row {
     pub(super) raw: Range<usize>,
     /// The event's time; none for a line without a time of its own, which stays among its neighbours.
     pub(super) time: Option<Timestamp>,
+    /// The time it is told under.
+    pub(super) told: Timestamp,
     pub(super) kind: RecordKind,
     /// Ends of the row's part in `matched` and `events`.
     matched_end: usize,
     events_end: usize,
+    /// How many were said up to here.
+    said_end: usize,
 }
 
 impl Judged {
@@ -88,25 +111,42 @@ impl Judged {
         &self.matched[start..self.rows[row].matched_end]
     }
 
-    /// The event of a row that matched something, as it was judged.
+    /// The event of a row that matched something, as it was judged ([`Keep::Event`]).
     pub(super) fn event<'a>(&'a self, row: usize, arena: &'a Bump) -> Result<Event<'a>> {
-        let start = row.checked_sub(1).map_or(0, |before| self.rows[before].events_end);
         let raw = &self.block.bytes[self.rows[row].raw.clone()];
         let original = std::str::from_utf8(raw).unwrap_or("");
-        Ok(Event::decode_here(&self.events[start..self.rows[row].events_end], original, arena)?)
+        Ok(Event::decode_here(self.kept(row), original, arena)?)
+    }
+
+    /// The bytes kept of a row: its event, or its own id as [`put_id`] wrote it.
+    pub(super) fn kept(&self, row: usize) -> &[u8] {
+        let start = row.checked_sub(1).map_or(0, |before| self.rows[before].events_end);
+        &self.events[start..self.rows[row].events_end]
+    }
+
+    /// The number of what a row that matched something said.
+    pub(super) fn said_at(&self, row: usize) -> usize {
+        self.rows[row].said_end.saturating_sub(1)
     }
 
     fn clear(&mut self) {
         self.rows.clear();
         self.matched.clear();
         self.events.clear();
+        self.said.clear();
     }
 }
 
 impl Judge {
-    pub(super) fn new(lanes: Arc<[Lane]>, tenants: Option<Arc<Tenants>>, matcher: Matcher) -> Judge {
+    pub(super) fn new(
+        lanes: Arc<[Lane]>,
+        tenants: Option<Arc<Tenants>>,
+        matcher: Matcher,
+        rules: Arc<RuleSet>,
+        keep: Keep,
+    ) -> Judge {
         let readings = lanes.iter().map(|_| None).collect();
-        Judge { lanes, readings, tenants, matcher, arena: Bump::new() }
+        Judge { lanes, readings, tenants, matcher, rules, keep, id: None, arena: Bump::new() }
     }
 
     /// Judges the records of the block in `judged`.
@@ -123,7 +163,7 @@ impl Judge {
                 let (record, raw) = (head.record(&block.bytes), head.start..head.end);
                 match head.kind {
                     RecordKind::Data => self.record(lane, &record, at, raw, judged)?,
-                    kind => judged.push(at, raw, Some(head.received), kind),
+                    kind => judged.push(at, raw, Some(head.received), head.received, kind),
                 }
             }
         }
@@ -177,12 +217,26 @@ impl Judge {
         let had = judged.matched.len();
         self.matcher.matched(&event, &mut judged.matched);
         if judged.matched.len() > had {
-            let original = std::str::from_utf8(record.raw).unwrap_or("");
-            event.encode_here(original, &mut judged.events);
+            match self.keep {
+                Keep::Event => {
+                    let original = std::str::from_utf8(record.raw).unwrap_or("");
+                    event.encode_here(original, &mut judged.events);
+                }
+                Keep::Id => {
+                    self.id = self.id.or_else(|| fields::lookup(OWN_ID));
+                    put_id(&event, self.id, &mut judged.events)?;
+                }
+                Keep::Words => {
+                    let RecordRef { tenant, source, received, raw, .. } = *record;
+                    let meta = Meta { id: EventId::default(), tenant, source, received, raw };
+                    judged.said.add(&self.rules, &meta, &event, &judged.matched[had..]);
+                }
+            }
         }
-        let time = (!event.has(fields::SEKISHO_PARSE_REASON)).then(|| event.time());
+        let told = event.time();
+        let time = (!event.has(fields::SEKISHO_PARSE_REASON)).then_some(told);
         drop(event);
-        judged.push(at, raw, time, RecordKind::Data);
+        judged.push(at, raw, time, told, RecordKind::Data);
         if self.arena.allocated_bytes() > ARENA_BYTES_KEPT {
             self.arena = Bump::new();
         }
@@ -192,17 +246,30 @@ impl Judge {
 }
 
 impl Judged {
-    fn push(&mut self, at: usize, raw: Range<usize>, time: Option<Timestamp>, kind: RecordKind) {
-        let (matched_end, events_end) = (self.matched.len(), self.events.len());
-        self.rows.push(Row { at, raw, time, kind, matched_end, events_end });
+    fn push(&mut self, at: usize, raw: Range<usize>, time: Option<Timestamp>, told: Timestamp, kind: RecordKind) {
+        let (matched_end, events_end, said_end) = (self.matched.len(), self.events.len(), self.said.len());
+        self.rows.push(Row { at, raw, time, told, kind, matched_end, events_end, said_end });
     }
 
     /// Blank lines at the end count as lines of the block.
     fn blank_tail(&mut self, lines: usize) {
         if self.lines() < lines {
-            self.push(lines - 1, 0..0, None, RecordKind::Control);
+            self.push(lines - 1, 0..0, None, Timestamp::default(), RecordKind::Control);
         }
     }
+}
+
+/// The name of an event's own id.
+pub(super) const OWN_ID: &str = "_id";
+
+/// Writes the event's own id as a member of a match; nothing when it has none.
+pub(super) fn put_id(event: &Event<'_>, field: Option<FieldId>, out: &mut Vec<u8>) -> Result<()> {
+    if let Some(id) = field.and_then(|field| event.get(field)) {
+        out.extend_from_slice(b"\"event_id\":");
+        serde_json::to_writer(&mut *out, &id.text())?;
+        out.push(b',');
+    }
+    Ok(())
 }
 
 impl Reading {

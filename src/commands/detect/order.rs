@@ -12,7 +12,7 @@ use bumpalo::Bump;
 use detect::{Engine, Meta, Outcome};
 use stream::{Event, EventId, RecordKind, Timestamp, Value, fields};
 
-use super::judge::{Judged, Lane, Row};
+use super::judge::{Judged, Keep, Lane, OWN_ID, Row, put_id};
 use super::sink::Sink;
 use super::threads::Blocks;
 
@@ -22,11 +22,22 @@ pub(super) struct Order<'s> {
     pub(super) lanes: Arc<[Lane]>,
     pub(super) engine: Engine,
     pub(super) sink: Sink,
-    /// Whether only matches are asked for and each rests on its event alone: nothing is kept between events then.
-    pub(super) plain: bool,
+    /// What was kept of events. Anything but the events themselves only where what is told rests on each event alone:
+    /// nothing is kept between events then.
+    pub(super) keep: Keep,
+    /// Buffers of one event, kept for the next.
+    pub(super) buffers: Buffers,
     /// The newest receipt of a stored record. A stored stream does not end with what is stored of it: the sources are not
     /// silent after that.
     pub(super) received: Option<Timestamp>,
+}
+
+/// See [`Order::buffers`].
+#[derive(Default)]
+pub(super) struct Buffers {
+    rules: Vec<usize>,
+    raised: Vec<(usize, u32)>,
+    id: Vec<u8>,
 }
 
 /// Where a lane stands.
@@ -131,13 +142,11 @@ impl Order<'_> {
             },
         };
         let matched = judged.matched(head.row);
-        if self.plain {
-            if !matched.is_empty() {
-                let mut rules = Vec::with_capacity(matched.len());
-                self.engine.plain_matches(meta.tenant, matched, &mut rules);
-                self.sink.matches(&meta, number + 1, &judged.event(head.row, arena)?, &rules)?;
+        if self.keep != Keep::Event {
+            if matched.is_empty() {
+                return Ok(());
             }
-            return Ok(());
+            return self.buffers.tell(&mut self.engine, &mut self.sink, self.keep, &meta, number + 1, head);
         }
         if matched.is_empty() {
             let mut event = unmatched(row, head.time, arena);
@@ -145,10 +154,39 @@ impl Order<'_> {
         } else {
             let mut event = judged.event(head.row, arena)?;
             self.engine.observe_matched(&meta, &mut event, matched, outcomes);
-            self.sink.matches(&meta, number + 1, &event, self.engine.matches())?;
+            if self.sink.writes_matches() {
+                let id = &mut self.buffers.id;
+                id.clear();
+                put_id(&event, fields::lookup(OWN_ID), id)?;
+                self.sink.matches(&meta, number + 1, event.time(), id, self.engine.matches())?;
+            }
         }
         self.sink.outcomes(outcomes);
         Ok(())
+    }
+}
+
+impl Buffers {
+    /// Tells of a row that matched something, where no rule asks what came before.
+    fn tell(
+        &mut self,
+        engine: &mut Engine,
+        sink: &mut Sink,
+        keep: Keep,
+        meta: &Meta<'_>,
+        line: u64,
+        head: &Head,
+    ) -> Result<()> {
+        let (judged, matched) = (&head.judged, head.judged.matched(head.row));
+        if keep == Keep::Words {
+            self.raised.clear();
+            engine.plain_alerts(meta.tenant, matched, |at, rule| self.raised.push((at, rule)));
+            sink.raised(meta.id, &judged.said, judged.said_at(head.row), &self.raised);
+            return Ok(());
+        }
+        self.rules.clear();
+        engine.plain_matches(meta.tenant, matched, &mut self.rules);
+        sink.matches(meta, line, judged.rows[head.row].told, judged.kept(head.row), &self.rules)
     }
 }
 

@@ -1,12 +1,14 @@
 //! What `detect` writes: a line per match as it is found, or a line per alert at the end, in the order of event time.
 //!
-//! Memory, for alerts: one entry per alert, at most [`stream::Alert::EVIDENCE_MAX`] lines in each.
+//! Memory, for alerts: one entry per alert, at most [`stream::Alert::EVIDENCE_MAX`] lines in each; see also
+//! [`detect::PlainBook`].
 
 use std::io::Write;
+use std::sync::Arc;
 
 use anyhow::Result;
-use detect::{AlertBook, Meta, Outcome, RuleSet};
-use stream::{Event, Timestamp};
+use detect::{AlertBook, Meta, Outcome, PlainBook, RuleSet, Said};
+use stream::{EventId, Timestamp};
 
 use crate::cli::Emit;
 
@@ -22,6 +24,7 @@ pub(super) struct Sink {
     from: Timestamp,
     to: Timestamp,
     alerts: AlertBook,
+    plain: PlainBook,
     line: Vec<u8>,
 }
 
@@ -29,18 +32,31 @@ impl Sink {
     pub(super) fn new(
         emit: Emit,
         out: Box<dyn Write>,
-        rules: &RuleSet,
+        rules: &Arc<RuleSet>,
         several: bool,
         (from, to): (Timestamp, Timestamp),
     ) -> Result<Sink> {
         let name = |id: &str| Ok(format!("\"rule_id\":{}}}\n", serde_json::to_string(id)?));
+        let plain = PlainBook::new(Arc::clone(rules));
         let rules = rules.rules().iter().map(|rule| name(&rule.id)).collect::<Result<_>>()?;
-        Ok(Sink { emit, out, rules, several, from, to, alerts: AlertBook::default(), line: Vec::new() })
+        Ok(Sink { emit, out, rules, several, from, to, alerts: AlertBook::default(), plain, line: Vec::new() })
     }
 
-    /// Writes the rules that an event matches.
-    pub(super) fn matches(&mut self, meta: &Meta<'_>, line: u64, event: &Event<'_>, rules: &[usize]) -> Result<()> {
-        if self.emit != Emit::Matches || rules.is_empty() || !self.tells(event.time()) {
+    /// Whether matches are written, not alerts.
+    pub(super) fn writes_matches(&self) -> bool {
+        self.emit == Emit::Matches
+    }
+
+    /// Writes the rules that an event matches; `id` is its own id as `judge::put_id` writes it.
+    pub(super) fn matches(
+        &mut self,
+        meta: &Meta<'_>,
+        line: u64,
+        time: Timestamp,
+        id: &[u8],
+        rules: &[usize],
+    ) -> Result<()> {
+        if !self.writes_matches() || rules.is_empty() || !self.tells(time) {
             return Ok(());
         }
         self.line.clear();
@@ -51,14 +67,19 @@ impl Sink {
             self.line.push(b'{');
         }
         write!(self.line, "\"line\":{line},")?;
-        if let Some(id) = stream::fields::lookup("_id").and_then(|field| event.get(field)) {
-            write!(self.line, "\"event_id\":{},", serde_json::to_string(&id.text())?)?;
-        }
+        self.line.extend_from_slice(id);
         for rule in rules {
             self.out.write_all(&self.line)?;
             self.out.write_all(self.rules[*rule].as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Takes the alerts that an event raised by itself.
+    pub(super) fn raised(&mut self, id: EventId, said: &Said, at: usize, raised: &[(usize, u32)]) {
+        if self.emit == Emit::Alerts {
+            self.plain.take(id, said, at, raised);
+        }
     }
 
     /// Takes what detection tells.
@@ -75,8 +96,10 @@ impl Sink {
 
     /// Writes the alerts.
     pub(super) fn finish(mut self) -> Result<()> {
+        let told = self.from..self.to;
+        self.plain.write(|time| told.contains(&time), &mut *self.out)?;
         for alert in std::mem::take(&mut self.alerts).into_alerts() {
-            if self.tells(alert.timestamp) {
+            if told.contains(&alert.timestamp) {
                 self.line.clear();
                 serde_json::to_writer(&mut self.line, &alert)?;
                 self.line.push(b'\n');

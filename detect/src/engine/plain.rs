@@ -1,0 +1,481 @@
+//! Alerts that each rest on one event, put into words where the event is judged: the fast way to what [`Engine`] and
+//! [`AlertBook`](super::AlertBook) give for a set of rules that keep nothing between events.
+//!
+//! What an event's alerts say of it (its line, its addresses) is written once as JSON, on the thread that judged it; ids
+//! are hashed there too. The ordered part only numbers events and takes alerts of one id together. The output is the
+//! same bytes as that of [`stream::Alert`] through serde.
+//!
+//! Memory: the written parts of every event that raised an alert, in pieces of [`PIECE_BYTES`] bytes or more; at most
+//! [`Alert::EVIDENCE_MAX`] events per alert.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use stream::{Alert, Event, EventId, Timestamp, Value, alert_id, fields};
+
+use super::alert::{ANCHOR_FIELDS, Facts, json, rule_of};
+use super::{Engine, Meta};
+use crate::rules::{Compiled, RuleSet};
+
+/// The least size of a piece of memory that written parts are kept in.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Hex digits of an alert's id.
+const ID_BYTES: usize = 32;
+
+type Id = [u8; ID_BYTES];
+
+impl Engine {
+    /// Whether every alert rests on its event alone and is never added to: no rule of the set keeps anything.
+    pub fn alerts_are_plain(&self) -> bool {
+        self.rules.compiled.iter().all(|rule| match rule {
+            Compiled::Broken => true,
+            Compiled::Rule(rule) => rule.suppress.is_none() && rule.beyond.is_none() && rule.absence.is_none(),
+            Compiled::Correlation(_) => false,
+        })
+    }
+
+    /// Hands over which of the rules that matched an event raise alerts for this tenant, by their place in `matched`.
+    pub fn plain_alerts(&mut self, tenant: &str, matched: &[u32], mut found: impl FnMut(usize, u32)) {
+        self.exclude(tenant);
+        let excluded = self.excluded.get(tenant);
+        for (at, index) in matched.iter().enumerate() {
+            let place = *index as usize;
+            if self.rules.rules[place].alerts && !excluded.is_some_and(|excluded| excluded[place]) {
+                found(at, *index);
+            }
+        }
+    }
+}
+
+/// What the events of a block that matched something have to say, written by [`Said::add`].
+#[derive(Debug, Default)]
+pub struct Said {
+    bytes: Vec<u8>,
+    events: Vec<Words>,
+    ids: Vec<Id>,
+}
+
+/// What one event has to say.
+#[derive(Clone, Copy, Debug, Default)]
+struct Words {
+    time: Timestamp,
+    /// Where in the bytes its parts start.
+    start: usize,
+    lengths: Lengths,
+    /// The number of its first id.
+    ids: usize,
+}
+
+/// The written parts of an event, one after the other.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lengths {
+    /// `"tenant"` as JSON text.
+    tenant: u32,
+    /// `,"flow":{...}`, or nothing.
+    flow: u32,
+    /// One entry of `evidence`.
+    evidence: u32,
+    /// Every field of the anchor, each behind a comma.
+    anchor: u32,
+}
+
+impl Lengths {
+    fn total(self) -> usize {
+        [self.tenant, self.flow, self.evidence, self.anchor].iter().map(|length| *length as usize).sum()
+    }
+}
+
+impl Said {
+    /// Forgets everything but the allocations.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.events.clear();
+        self.ids.clear();
+    }
+
+    /// How many events were added.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Adds an event that matches these rules. Of `meta`, the id's offset may still be unknown.
+    pub fn add(&mut self, rules: &RuleSet, meta: &Meta<'_>, event: &Event<'_>, matched: &[u32]) {
+        let facts = Facts::new(meta, event);
+        let (start, ids) = (self.bytes.len(), self.ids.len());
+        let out = &mut self.bytes;
+        let mut from = start;
+        let mut length = |out: &Vec<u8>| {
+            let length = (out.len() - from) as u32;
+            from = out.len();
+            length
+        };
+        put_text(meta.tenant, out);
+        let tenant = length(out);
+        if let Some(verdict) = event.get_str(fields::SEKISHO_FLOW_VERDICT) {
+            out.extend_from_slice(b",\"flow\":{\"verdict\":");
+            put_text(verdict, out);
+            out.push(b'}');
+        }
+        let flow = length(out);
+        let evidence = facts.evidence();
+        out.extend_from_slice(b"{\"source\":");
+        put_text(&evidence.source, out);
+        out.extend_from_slice(b",\"line\":");
+        put_text(&evidence.line, out);
+        out.push(b'}');
+        let evidence = length(out);
+        put_anchor(event, out);
+        let anchor = length(out);
+        for index in matched {
+            let id = alert_id(&rules.rules[*index as usize].id, meta.tenant, &Default::default(), &[facts.print()]);
+            self.ids.push(id_of(&id));
+        }
+        let lengths = Lengths { tenant, flow, evidence, anchor };
+        self.events.push(Words { time: facts.time(), start, lengths, ids });
+    }
+}
+
+/// Alerts by id, with the events that support them; the counterpart of [`AlertBook`](super::AlertBook).
+#[derive(Debug)]
+pub struct PlainBook {
+    rules: Arc<RuleSet>,
+    pieces: Vec<Vec<u8>>,
+    alerts: Vec<Held>,
+    known: HashMap<Id, u32>,
+    /// Further events of alerts: the alert's number, and the event.
+    more: Vec<(u32, EventId)>,
+}
+
+#[derive(Debug)]
+struct Held {
+    id: Id,
+    time: Timestamp,
+    event: EventId,
+    rule: u32,
+    /// How many events support it, as far as they are kept.
+    events: u32,
+    piece: u32,
+    start: u32,
+    lengths: Lengths,
+}
+
+impl PlainBook {
+    /// A book of alerts of these rules.
+    pub fn new(rules: Arc<RuleSet>) -> PlainBook {
+        PlainBook { rules, pieces: Vec::new(), alerts: Vec::new(), known: HashMap::new(), more: Vec::new() }
+    }
+
+    /// Takes the alerts of the `at`th event that was said: `raised` names rules by their place among those that matched.
+    pub fn take(&mut self, id: EventId, said: &Said, at: usize, raised: &[(usize, u32)]) {
+        let words = said.events[at];
+        let mut place = None;
+        for (matched, rule) in raised {
+            let alert_id = said.ids[words.ids + matched];
+            if let Some(number) = self.known.get(&alert_id) {
+                let held = &mut self.alerts[*number as usize];
+                held.time = held.time.min(words.time);
+                if (held.events as usize) < Alert::EVIDENCE_MAX {
+                    held.events += 1;
+                    self.more.push((*number, id));
+                }
+                continue;
+            }
+            let bytes = &said.bytes[words.start..words.start + words.lengths.total()];
+            let (piece, start) = *place.get_or_insert_with(|| keep(&mut self.pieces, bytes));
+            self.known.insert(alert_id, self.alerts.len() as u32);
+            self.alerts.push(Held {
+                id: alert_id,
+                time: words.time,
+                event: id,
+                rule: *rule,
+                events: 1,
+                piece,
+                start,
+                lengths: words.lengths,
+            });
+        }
+    }
+
+    /// Writes the alerts whose time is `told` in the order of event time, a line each.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn write(mut self, told: impl Fn(Timestamp) -> bool, out: &mut dyn Write) -> io::Result<()> {
+        let heads: Vec<Head> = self.rules.rules.iter().map(Head::new).collect::<io::Result<_>>()?;
+        self.more.sort_by_key(|(alert, _)| *alert);
+        let mut order: Vec<u32> = (0..self.alerts.len() as u32).collect();
+        order.sort_unstable_by_key(|at| (self.alerts[*at as usize].time, self.alerts[*at as usize].id));
+        let (mut line, mut time) = (Vec::new(), (Timestamp::MIN, String::new()));
+        for at in order {
+            let alert = &self.alerts[at as usize];
+            if !told(alert.time) {
+                continue;
+            }
+            if time.0 != alert.time || time.1.is_empty() {
+                time = (alert.time, alert.time.to_string());
+            }
+            let first = self.more.partition_point(|(alert, _)| *alert < at);
+            let more = self.more[first..].iter().take_while(|(alert, _)| *alert == at).map(|(_, event)| *event);
+            line.clear();
+            self.line(alert, &heads[alert.rule as usize], &time.1, more, &mut line)?;
+            out.write_all(&line)?;
+        }
+        Ok(())
+    }
+
+    fn line(
+        &self,
+        alert: &Held,
+        head: &Head,
+        time: &str,
+        more: impl Iterator<Item = EventId> + Clone,
+        line: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let part = |from: usize, length: u32| {
+            let start = alert.start as usize + from;
+            &self.pieces[alert.piece as usize][start..start + length as usize]
+        };
+        let Lengths { tenant, flow, evidence, anchor } = alert.lengths;
+        let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| line.extend_from_slice(part));
+        put(&[b"{\"id\":\"", &alert.id, b"\",\"@timestamp\":\"", time.as_bytes(), b"\",\"tenant\":"]);
+        put(&[part(0, tenant), &head.rule, part(tenant as usize, flow), &head.rest]);
+        write!(line, "\"{}\"", alert.event)?;
+        for event in more.clone() {
+            write!(line, ",\"{event}\"")?;
+        }
+        line.extend_from_slice(b"],\"evidence\":[");
+        let before = (tenant + flow) as usize;
+        line.extend_from_slice(part(before, evidence));
+        for _ in more {
+            line.push(b',');
+            line.extend_from_slice(part(before, evidence));
+        }
+        // The count of an alert told again under its id is that of the first.
+        line.extend_from_slice(b"],\"event_count\":1");
+        line.extend_from_slice(part(before + evidence as usize, anchor));
+        line.extend_from_slice(b"}\n");
+        Ok(())
+    }
+}
+
+/// What all alerts of a rule have in common.
+struct Head {
+    /// Up to the list of use cases.
+    rule: Vec<u8>,
+    /// What is behind the judgement of the flow, up to the first event.
+    rest: Vec<u8>,
+}
+
+impl Head {
+    fn new(info: &crate::rules::RuleInfo) -> io::Result<Head> {
+        let (mut rule, mut rest) = (Vec::new(), Vec::new());
+        rule.extend_from_slice(b",\"rule\":");
+        serde_json::to_writer(&mut rule, &rule_of(info))?;
+        rule.extend_from_slice(b",\"level\":");
+        serde_json::to_writer(&mut rule, &info.level)?;
+        rule.extend_from_slice(b",\"sekisho\":{\"usecase\":");
+        serde_json::to_writer(&mut rule, &info.usecase)?;
+        write!(rest, ",\"page\":{}}},\"group\":{{}},\"events\":[", info.page)?;
+        Ok(Head { rule, rest })
+    }
+}
+
+/// Puts bytes where they stay: the piece's number and their place in it.
+fn keep(pieces: &mut Vec<Vec<u8>>, bytes: &[u8]) -> (u32, u32) {
+    if pieces.last().is_none_or(|piece| piece.capacity() - piece.len() < bytes.len()) {
+        pieces.push(Vec::with_capacity(PIECE_BYTES.max(bytes.len())));
+    }
+    let number = pieces.len() as u32 - 1;
+    let start = pieces.last_mut().map_or(0, |piece| {
+        let start = piece.len() as u32;
+        piece.extend_from_slice(bytes);
+        start
+    });
+    (number, start)
+}
+
+fn id_of(text: &str) -> Id {
+    let mut id = [0; ID_BYTES];
+    id.iter_mut().zip(text.bytes()).for_each(|(digit, byte)| *digit = byte);
+    id
+}
+
+/// The fields of the anchor in the order of their names, each behind a comma.
+fn put_anchor(event: &Event<'_>, out: &mut Vec<u8>) {
+    let mut held: Vec<(&str, Value<'_>)> = Vec::new();
+    for field in ANCHOR_FIELDS {
+        held.extend(event.get(field).map(|value| (field.name(), value)));
+    }
+    held.sort_unstable_by_key(|(name, _)| *name);
+    for (name, value) in held {
+        out.push(b',');
+        put_text(name, out);
+        out.push(b':');
+        match value {
+            Value::Str(text) => put_text(text, out),
+            value => put_text_or_number(&json(value), out),
+        }
+    }
+}
+
+fn put_text_or_number(value: &serde_json::Value, out: &mut Vec<u8>) {
+    let written = serde_json::to_writer(out, value);
+    debug_assert!(written.is_ok(), "writing to memory cannot fail");
+}
+
+/// Of each byte, what stands for it behind a backslash; 0 where it stands for itself, `u` where its number is written.
+const ESCAPES: [u8; 256] = {
+    let mut escapes = [0; 256];
+    let mut at = 0;
+    while at < 0x20 {
+        escapes[at] = b'u';
+        at += 1;
+    }
+    escapes[b'"' as usize] = b'"';
+    escapes[b'\\' as usize] = b'\\';
+    escapes[0x08] = b'b';
+    escapes[0x0c] = b'f';
+    escapes[b'\n' as usize] = b'n';
+    escapes[b'\r' as usize] = b'r';
+    escapes[b'\t' as usize] = b't';
+    escapes
+};
+
+/// Writes a JSON text (RFC 8259 section 7) as serde does. Lines are full of quotes, so that bytes are escaped without
+/// asking; characters that need their number are left to serde.
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    let before = out.len();
+    out.resize(before + 2 + 2 * text.len(), b'"');
+    let room = &mut out[before + 1..];
+    let (mut at, mut numbered) = (0, false);
+    for byte in text.bytes() {
+        let escape = ESCAPES[usize::from(byte)];
+        room[at] = b'\\';
+        at += usize::from(escape != 0);
+        room[at] = if escape == 0 { byte } else { escape };
+        numbered |= escape == b'u';
+        at += 1;
+    }
+    room[at] = b'"';
+    out.truncate(before + at + 2);
+    if numbered {
+        out.truncate(before);
+        put_text_or_number(&text.into(), out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bumpalo::Bump;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{AlertBook, Tenants};
+
+    proptest! {
+        #[test]
+        fn texts_are_as_serde_writes_them(text in "\\PC{0,20}|[\u{0}-\u{ff}]{0,20}|[\"\\\\\n\t a-c]{0,20}") {
+            let mut out = Vec::new();
+            put_text(&text, &mut out);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
+        }
+    }
+
+    fn rules(dir: &std::path::Path) -> Arc<RuleSet> {
+        let rule = |id: u8, extra: &str, word: &str| {
+            format!(
+                "title: \"rule \\\"{id}\\\" 規則\"\nid: 00000000-0000-4000-8000-00000000000{id}\nlevel: low\n{extra}logsource: {{product: linux}}\ndetection:\n  s: [{word}]\n  condition: s\n"
+            )
+        };
+        std::fs::write(dir.join("1.yml"), rule(1, "", "needle")).unwrap();
+        std::fs::write(dir.join("2.yml"), rule(2, "sekisho: {usecase: [X01, X02], page: true}\n", "need")).unwrap();
+        let (set, problems) = RuleSet::load(&[dir.to_owned()]);
+        assert!(problems.is_empty(), "{problems:?}");
+        Arc::new(set)
+    }
+
+    /// A line, with the fields that its number says.
+    fn event<'a>(number: usize, raw: &'a str, arena: &'a Bump) -> Event<'a> {
+        let mut event = Event::new_in(arena);
+        event.push(fields::MESSAGE, Value::Str(raw));
+        if number & 1 != 0 {
+            event.push(fields::SOURCE_PORT, Value::Int(number as i64));
+            event.push(fields::SOURCE_IP, Value::Ip("192.0.2.1".parse().unwrap()));
+        }
+        if number & 2 != 0 {
+            event.push(fields::USER_NAME, Value::Str("佐藤\u{1}\""));
+            event.push(fields::HOST_NAME, Value::Float(0.5));
+        }
+        if number & 4 != 0 {
+            event.push(fields::SEKISHO_FLOW_VERDICT, Value::Str("violation_zone"));
+        }
+        if number & 8 != 0 {
+            event.push(fields::EVENT_ORIGINAL, Value::Str("another line"));
+        }
+        event.push(fields::TIMESTAMP, Value::Time(Timestamp(1_800_000_000_123_456_789 - (number as i64 & 31) * 7)));
+        event
+    }
+
+    #[test]
+    fn the_same_bytes_as_the_engine_and_serde() {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = rules(dir.path());
+        let mut engine = Engine::new(Arc::clone(&rules), Arc::new(Tenants::default()));
+        assert!(engine.alerts_are_plain());
+        let (mut slow, mut fast, mut outcomes) = (AlertBook::default(), PlainBook::new(Arc::clone(&rules)), Vec::new());
+        let mut matcher = engine.matcher();
+        let (mut said, mut written) = (Said::default(), Vec::new());
+        for number in 0..3000 {
+            let arena = Bump::new();
+            // One line in three repeats what another said, and one often enough for more than the evidence kept.
+            let raw = match number % 3 {
+                0 => "{\"a\":\"needle\"}".to_owned(),
+                1 => format!("needed\t{}", number / 9),
+                _ => format!("needle \u{0} {number}"),
+            };
+            // What is read from a line is the same each time.
+            let fields = [0, number / 9, number][number % 3];
+            let mut event = event(fields, &raw, &arena);
+            let meta = Meta {
+                id: EventId::new(1, number as u64),
+                tenant: if number % 5 == 0 { "t\"" } else { "" },
+                source: "json",
+                received: Timestamp::default(),
+                raw: raw.as_bytes(),
+            };
+            let mut matched = Vec::new();
+            matcher.matched(&event, &mut matched);
+            if number % 100 == 0 {
+                said.clear();
+            }
+            if !matched.is_empty() {
+                let unnumbered = Meta { id: EventId::default(), ..meta };
+                said.add(&rules, &unnumbered, &event, &matched);
+                let mut raised = Vec::new();
+                engine.plain_alerts(meta.tenant, &matched, |at, rule| raised.push((at, rule)));
+                fast.take(meta.id, &said, said.len() - 1, &raised);
+            }
+            engine.observe_matched(&meta, &mut event, &matched, &mut outcomes);
+            outcomes.drain(..).for_each(|outcome| slow.take(outcome));
+        }
+        let mut expected = Vec::new();
+        for alert in slow.into_alerts() {
+            serde_json::to_writer(&mut expected, &alert).unwrap();
+            expected.push(b'\n');
+        }
+        fast.write(|_| true, &mut written).unwrap();
+        let (written, expected) = (String::from_utf8(written).unwrap(), String::from_utf8(expected).unwrap());
+        assert!(expected.lines().count() > 1000);
+        for (written, expected) in written.lines().zip(expected.lines()) {
+            assert_eq!(written, expected);
+        }
+        assert_eq!(written.lines().count(), expected.lines().count());
+    }
+}
