@@ -41,6 +41,7 @@
 //! conditions of temporal rules.
 
 mod compile;
+mod entries;
 mod entry;
 mod episode;
 mod keep;

@@ -1,6 +1,7 @@
 //! Zones, flow policy, ledgers, Sigma and correlation: pure and clock-free.
 
 mod beyond;
+mod by_source;
 mod calendar;
 mod correlation;
 mod csv;
@@ -10,6 +11,7 @@ mod flows;
 mod hash;
 mod ledger;
 mod metrics;
+mod places;
 mod problem;
 mod rules;
 mod sigma;

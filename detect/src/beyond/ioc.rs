@@ -43,23 +43,15 @@ const SHOWN: [(FieldId, &str); 5] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     list: Box<[FieldId]>,
-    /// By the field's number.
-    held: Box<[bool]>,
 }
 
 impl Fields {
     pub(crate) fn new(fields: &[FieldId]) -> Fields {
-        let mut held = vec![false; fields.iter().map(|field| field.index() + 1).max().unwrap_or(0)];
-        fields.iter().for_each(|field| held[field.index()] = true);
-        Fields { list: fields.into(), held: held.into() }
+        Fields { list: fields.into() }
     }
 
     pub(super) fn list(&self) -> &[FieldId] {
         &self.list
-    }
-
-    fn has(&self, field: FieldId) -> bool {
-        self.held.get(field.index()) == Some(&true)
     }
 }
 
@@ -91,14 +83,23 @@ impl Ioc {
         if indicators.is_empty() {
             return None;
         }
-        // One pass over the fields, because most events are asked and few of their fields are meant.
-        let values = event.ids().iter().zip(event.values()).filter(|(field, _)| self.fields.has(**field));
-        values.into_iter().find_map(|(_, value)| {
-            let (row, ledger) = (look_up(indicators, *value, case)?, ledgers.get("ioc")?);
+        let mut best: Option<(usize, _)> = None;
+        for at in self.fields.list().iter().flat_map(|field| event.places(*field)) {
+            if best.as_ref().is_some_and(|(before, _)| *before <= at) || case.is_no_indicator(at) {
+                continue;
+            }
+            let Some(row) = look_up(indicators, event.value(at), case) else {
+                case.note_no_indicator(at);
+                continue;
+            };
+            let ledger = ledgers.get("ioc")?;
             let kind = ledger.cell(row, "type").to_lowercase();
             let meant = self.types.is_empty() || self.types.contains(&kind);
-            (meant && self.cells.fit(ledger, row)).then_some((ledger, row))
-        })
+            if meant && self.cells.fit(ledger, row) {
+                best = Some((at, (ledger, row)));
+            }
+        }
+        best.map(|(_, found)| found)
     }
 }
 

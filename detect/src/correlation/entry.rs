@@ -1,5 +1,7 @@
 //! What a group keeps of an event.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use stream::{Alert, EventId, Evidence, Fingerprint, Timestamp};
 
@@ -35,8 +37,9 @@ pub(crate) struct Entry {
     pub(crate) value: Option<Fingerprint>,
     /// The measured number, for sums, means and percentiles.
     pub(crate) number: f64,
-    pub(crate) source: Box<str>,
-    pub(crate) line: Box<str>,
+    /// Its source and its line, shared by all groups that keep the event.
+    pub(crate) source: Arc<str>,
+    pub(crate) line: Arc<str>,
     /// Its place in the correlations that refer to this one, in turn.
     pub(crate) onward: Box<[Onward]>,
 }
@@ -62,14 +65,27 @@ impl Entry {
         entries.dedup_by_key(|entry| entry.id);
         entries.truncate(Alert::EVIDENCE_MAX);
         let events = entries.iter().map(|entry| entry.id).collect();
-        let lines = entries.into_iter();
-        (events, lines.map(|entry| Evidence { source: entry.source.into(), line: entry.line.into() }).collect())
+        let line = |entry: &Entry| Evidence { source: entry.source.to_string(), line: entry.line.to_string() };
+        (events, entries.iter().map(line).collect())
+    }
+
+    /// Lets go of all that lies outside it.
+    pub(super) fn empty(&mut self) {
+        (self.source, self.line, self.onward) = Default::default();
+    }
+
+    /// Lets go of its line, which was told; gives what that frees.
+    pub(super) fn forget_line(&mut self) -> usize {
+        heap(std::mem::take(&mut self.line).len())
     }
 
     /// About what it takes in memory, with what an allocation takes beside its bytes.
     pub(crate) fn bytes(&self) -> usize {
-        let heap = |bytes: usize| if bytes == 0 { 0 } else { bytes + 16 };
         let onward: usize = self.onward.iter().map(|place| size_of::<Onward>() + heap(place.key.len())).sum();
         size_of::<Entry>() + heap(self.source.len()) + heap(self.line.len()) + heap(onward)
     }
+}
+
+fn heap(bytes: usize) -> usize {
+    if bytes == 0 { 0 } else { bytes + 16 }
 }

@@ -17,6 +17,9 @@ const ENTRIES_KEPT: usize = 16;
 impl Window {
     /// Lets go of what can no longer change.
     pub(super) fn settle(&mut self, rule: &Correlation, usage: Use) {
+        if self.episodes.is_empty() {
+            return;
+        }
         let horizon = self.horizon(rule);
         for episode in &mut self.episodes {
             // Where events may be taken back, the whole episode must be past that.
@@ -46,7 +49,7 @@ impl Window {
                 old = old.min(open.from).min(open.low);
             }
             let old = self.entries.partition_point(|entry| entry.time < old);
-            self.entries.drain(..old);
+            self.entries.drop_first(old);
         }
         if self.entries.len() <= max {
             return;
@@ -62,6 +65,9 @@ impl Window {
         if surplus > 0 && rule.measure == Measure::Values {
             // Values that come again go first: the number of different values stays what it is.
             surplus += max / 8;
+            if self.entries.are_alike() && self.episodes.is_empty() && surplus < self.entries.len() {
+                return self.entries.drop_first(surplus);
+            }
             let mut seen = BTreeSet::new();
             let last: Vec<bool> = self.entries.iter().rev().map(|entry| seen.insert(entry.value)).collect();
             self.give_up(rule, last.into_iter().rev().map(|last| !last), &mut surplus);

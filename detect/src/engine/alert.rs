@@ -4,18 +4,21 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use stream::{
-    Alert, AlertDetail, AlertFlow, AlertRule, Event, Evidence, FieldId, Fingerprint, Timestamp, Value, alert_id,
-    fields, fingerprint,
+    Alert, AlertDetail, AlertFlow, AlertRule, Evidence, FieldId, Fingerprint, Timestamp, Value, alert_id, fields,
+    fingerprint,
 };
 
 use super::correlate::instant;
-use super::{LINE_BYTES_MAX, Meta, first_value, print_of};
+use super::known::Known;
+use super::{LINE_BYTES_MAX, Meta, print_of};
 use crate::Tenants;
 use crate::beyond::{put_dotted, put_part, put_value};
 use crate::correlation::{Correlation, Entry, Measure, Status};
 use crate::hash::mark;
+use crate::places::Placed;
 use crate::rules::RuleInfo;
 use crate::silence::Silent;
 
@@ -35,8 +38,10 @@ const ANCHOR_FIELDS: [FieldId; 9] = [
 /// The event at hand.
 pub(super) struct Facts<'r, 'e> {
     pub(super) meta: &'r Meta<'r>,
-    event: &'r Event<'e>,
+    event: Placed<'r, 'e>,
+    known: &'r Known,
     time: Timestamp,
+    line: OnceCell<Arc<str>>,
     mark: OnceCell<Fingerprint>,
     print: OnceCell<Fingerprint>,
     /// What the alert of the rule at hand tells beyond the event.
@@ -44,12 +49,18 @@ pub(super) struct Facts<'r, 'e> {
 }
 
 impl<'r, 'e> Facts<'r, 'e> {
-    pub(super) fn new(meta: &'r Meta<'r>, event: &'r Event<'e>) -> Self {
-        Facts { meta, event, time: event.time(), mark: OnceCell::new(), print: OnceCell::new(), tells: Vec::new() }
+    pub(super) fn new(meta: &'r Meta<'r>, event: Placed<'r, 'e>, time: Timestamp, known: &'r Known) -> Self {
+        let (line, mark, print) = Default::default();
+        Facts { meta, event, known, time, line, mark, print, tells: Vec::new() }
     }
 
-    pub(super) fn event(&self) -> &'r Event<'e> {
+    pub(super) fn event(&self) -> Placed<'r, 'e> {
         self.event
+    }
+
+    /// What is known of the event's source.
+    pub(super) fn known(&self) -> &'r Known {
+        self.known
     }
 
     pub(super) fn time(&self) -> Timestamp {
@@ -70,23 +81,23 @@ impl<'r, 'e> Facts<'r, 'e> {
             status: Status::Nothing,
             value: None,
             number: 0.0,
-            source: meta.source.into(),
-            line: self.line().into(),
+            source: Arc::clone(&self.known.source),
+            line: Arc::clone(self.line.get_or_init(|| Arc::from(&*self.line()))),
             onward: Box::default(),
         }
     }
 
     /// The event's line and source, as an alert shows them.
     pub(super) fn evidence(&self) -> Evidence {
-        Evidence { source: self.meta.source.to_owned(), line: self.line() }
+        Evidence { source: self.meta.source.to_owned(), line: self.line().into_owned() }
     }
 
-    fn line(&self) -> String {
+    fn line(&self) -> Cow<'_, str> {
         match self.event.get_str(fields::EVENT_ORIGINAL) {
-            Some(text) => cut(text).to_owned(),
+            Some(text) => Cow::Borrowed(cut(text)),
             None => match std::str::from_utf8(self.meta.raw) {
-                Ok(text) => cut(text).to_owned(),
-                Err(_) => cut(&String::from_utf8_lossy(self.meta.raw)).to_owned(),
+                Ok(text) => Cow::Borrowed(cut(text)),
+                Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(self.meta.raw)).to_owned()),
             },
         }
     }
@@ -109,7 +120,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         let mut any = false;
         for fields in names {
             key.push('\u{1}');
-            any |= match first_value(self.event, fields) {
+            any |= match self.event.first_of(fields) {
                 None | Some(Value::Str("")) => {
                     put_part("", key);
                     false
@@ -125,7 +136,7 @@ impl<'r, 'e> Facts<'r, 'e> {
 
     /// The group as people see it: absent fields are left out of it.
     pub(super) fn group<'n>(&self, names: impl Iterator<Item = (&'n str, &'n [FieldId])>) -> BTreeMap<String, String> {
-        let value = |fields| first_value(self.event, fields).map(Value::text).filter(|value| !value.is_empty());
+        let value = |fields| self.event.first_of(fields).map(Value::text).filter(|value| !value.is_empty());
         names.filter_map(|(name, fields)| Some((name.to_owned(), value(fields)?.into_owned()))).collect()
     }
 
@@ -139,7 +150,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         }
         match rule.measure {
             Measure::Sum | Measure::Average | Measure::Percentile(_) => {
-                let value = first_value(self.event, fields.measured.first()?)?;
+                let value = self.event.first_of(fields.measured.first()?)?;
                 value.number().filter(|number| number.is_finite())
             }
             Measure::Values => {
@@ -158,13 +169,13 @@ impl<'r, 'e> Facts<'r, 'e> {
         let measured = &rule.leaves.get(&leaf)?.measured;
         // A short text stands for itself: most values are addresses, zones and names of people.
         if let [fields] = measured.as_slice()
-            && let Some(short) = first_value(self.event, fields).and_then(short)
+            && let Some(short) = self.event.first_of(fields).and_then(short)
         {
             return Some(short);
         }
         let mut all = String::new();
         for fields in measured {
-            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
+            let value = self.event.first_of(fields).map(Value::text).unwrap_or_default();
             all.push_str(&format!("{}:{value}", value.len()));
         }
         Some(fingerprint("", "", all.as_bytes()))
