@@ -77,6 +77,8 @@ pub struct Accounting {
     retired: Mutex<store::Retired>,
     /// Received -> searchable.
     pub lag: Lag,
+    /// What rules cost.
+    pub costs: crate::coverage::RuleCosts,
 }
 
 /// One source as `sekisho accounting` and `/api/v1/accounting` show it.

@@ -116,7 +116,8 @@ mod tests {
         assert_eq!(all.get_mut("a", "y", &hint), Some(&mut 1));
         assert_eq!((all.sources_of("a"), all.sources_of("c")), (2, 0));
         let bytes = postcard::to_allocvec(&all).unwrap();
-        let plain = BTreeMap::from([("a", BTreeMap::from([("x", 2), ("y", 1)])), ("b", BTreeMap::from([("x", 0)]))]);
+        let plain =
+            BTreeMap::from([("a", BTreeMap::from([("x", 2_usize), ("y", 1)])), ("b", BTreeMap::from([("x", 0)]))]);
         assert_eq!(bytes, postcard::to_allocvec(&plain).unwrap());
         let again: BySource<usize> = postcard::from_bytes(&bytes).unwrap();
         assert!(again.iter().eq(all.iter()));

@@ -22,6 +22,7 @@ mod book;
 mod by_rule;
 pub(crate) mod clock;
 mod correlate;
+mod cost;
 mod evidence;
 mod known;
 mod matcher;
@@ -42,6 +43,7 @@ use self::alert::Facts;
 pub use self::book::AlertBook;
 use self::by_rule::ByRule;
 use self::correlate::Delivery;
+pub use self::cost::{Clock, Costs};
 use self::known::Known;
 pub use self::matcher::Matcher;
 pub use self::snapshot::Checkpoint;
@@ -176,6 +178,9 @@ pub struct Engine {
     /// By tenant, which rules do not apply.
     excluded: Map<String, Arc<[bool]>>,
     stats: Stats,
+    /// What rules cost, and the clock while an event is measured.
+    costs: Costs,
+    clock: Option<Clock>,
 }
 
 impl Engine {

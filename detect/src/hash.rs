@@ -77,7 +77,7 @@ impl Hasher for Folded {
 
     #[inline]
     fn write_usize(&mut self, number: usize) {
-        self.state = self.state.rotate_left(8) ^ number as u64;
+        self.write_u64(number as u64);
     }
 
     #[inline]

@@ -21,7 +21,7 @@ mod tenant;
 mod zones;
 
 pub use calendar::{Calendar, Day, Days, Hours, Moment, Validity};
-pub use engine::{AlertBook, Checkpoint, Engine, LINE_BYTES_MAX, Matcher, Meta, Outcome, Stats};
+pub use engine::{AlertBook, Checkpoint, Clock, Costs, Engine, LINE_BYTES_MAX, Matcher, Meta, Outcome, Stats};
 pub use error::{Error, Result};
 pub use flows::{Direction, FlowRow, Flows, PAIRS_MAX, Ports, Protocols, Verdict};
 pub use ledger::{Indicators, Ledger, LedgerRow, Ledgers, Mac};

@@ -38,21 +38,38 @@ impl Shapes {
     /// The event with the places of its fields.
     pub(crate) fn of<'p, 'e>(&'p mut self, event: &'p Event<'e>) -> Placed<'p, 'e> {
         let ids = event.ids();
-        // Four fields a step: each step waits for the one before it.
-        let hash = ids.chunks(4).fold(ids.len() as u64, |hash, ids| {
-            let word = ids.iter().fold(0, |word, id| word << 16 ^ id.index() as u64);
-            (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        });
         if self.known.is_empty() {
             self.known.resize_with(SHAPES_MAX, || None);
         }
-        let known = &mut self.known[(hash >> 32) as usize % SHAPES_MAX];
-        if known.as_ref().is_some_and(|shape| *shape.ids != *ids) {
+        let known = &mut self.known[(hash_of(ids) >> 32) as usize % SHAPES_MAX];
+        if known.as_ref().is_some_and(|shape| !are_same(&shape.ids, ids)) {
             *known = None;
         }
         let shape = known.get_or_insert_with(|| Box::new(Shape::new(ids)));
         Placed { event, first: &shape.first }
     }
+}
+
+/// A number for an order of fields.
+pub(crate) fn hash_of(ids: &[FieldId]) -> u64 {
+    const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+    let word = |ids: &[FieldId]| ids.iter().fold(0, |word, id| word << 16 ^ id.index() as u64);
+    let step = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
+    // Each step waits for the one before it: four fields a step, in two rows.
+    let (eights, rest) = ids.as_chunks::<8>();
+    let (mut one, mut two) = (ids.len() as u64, FACTOR);
+    for ids in eights {
+        (one, two) = (step(one, word(&ids[..4])), step(two, word(&ids[4..])));
+    }
+    rest.chunks(4).for_each(|ids| one = step(one, word(ids)));
+    step(one, two)
+}
+
+/// Whether two orders of fields are the same, eight fields a step.
+pub(crate) fn are_same(a: &[FieldId], b: &[FieldId]) -> bool {
+    let ((eights_a, rest_a), (eights_b, rest_b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let all = |a: &[FieldId], b: &[FieldId]| a.iter().zip(b).fold(true, |same, (a, b)| same & (a == b));
+    a.len() == b.len() && eights_a.iter().zip(eights_b).all(|(a, b)| all(a, b)) && all(rest_a, rest_b)
 }
 
 impl Shape {
@@ -151,6 +168,21 @@ mod tests {
     use stream::fields::{self, intern};
 
     use super::*;
+
+    #[test]
+    fn orders_are_told_apart() {
+        let fields: Vec<FieldId> = (0..40).filter_map(|number| intern(&format!("places.order_{number}"))).collect();
+        for length in 0..fields.len() {
+            let order = &fields[..length];
+            assert!(are_same(order, &order.to_vec()) && hash_of(order) == hash_of(&order.to_vec()));
+            assert!(!are_same(order, &fields[..length + 1]));
+            for place in 0..length {
+                let mut other = order.to_vec();
+                other[place] = fields[39];
+                assert!(!are_same(order, &other) && hash_of(order) != hash_of(&other), "{length} {place}");
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -11,7 +11,7 @@ use stream::Fingerprint;
 
 use super::entry::Entry;
 
-/// Entries sorted by [`Entry::order`]; whoever changes them keeps them so.
+/// Entries in the order of [`Entry::order`]; whoever changes them keeps them so.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Entries {
     /// Those before `first` are gone.
@@ -157,6 +157,7 @@ impl PartialEq for Entries {
 
 impl Serialize for Entries {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.iter().for_each(|entry| _ = entry.mark());
         (**self).serialize(serializer)
     }
 }
@@ -173,12 +174,12 @@ mod tests {
     use stream::{EventId, Timestamp};
 
     use super::*;
-    use crate::correlation::Status;
+    use crate::correlation::{Mark, Status};
 
     fn entry(time: i64, value: u8, line: &str) -> Entry {
         Entry {
             time: Timestamp(time),
-            print: Fingerprint([0; 16]),
+            mark: Mark::default(),
             id: EventId::new(0, time as u64),
             step: 0,
             hit: true,

@@ -48,8 +48,11 @@ impl Window {
             if let Some(open) = self.episodes.iter().find(|episode| !episode.fixed) {
                 old = old.min(open.from).min(open.low);
             }
-            let old = self.entries.partition_point(|entry| entry.time < old);
-            self.entries.drop_first(old);
+            // Few go at once: looking from the front touches less memory than halving.
+            let old = self.entries.iter().take_while(|entry| entry.time < old).count();
+            if old > 0 {
+                self.entries.drop_first(old);
+            }
         }
         if self.entries.len() <= max {
             return;

@@ -3,8 +3,8 @@
 //! An event that carries an episode on only adds to its count. Any other is put in its place among those kept, the
 //! group's episodes are found again ([`super::episode`]), and the difference from what was told is told.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stream::{EventId, Timestamp};
@@ -127,10 +127,14 @@ impl Window {
         }
         let mut entry = entry();
         if entry.line.len() > usage.room {
-            entry.line = Arc::default();
+            entry.forget_line();
         }
         entry.hit = arrival.to == Status::Hit;
-        let place = self.entries.binary_search_by(|held| held.order().cmp(&entry.order()));
+        let place = match self.entries.last() {
+            // Most events are the newest of their group.
+            Some(last) if last.order(&entry) == Ordering::Less => Err(self.entries.len()),
+            _ => self.entries.binary_search_by(|held| held.order(&entry)),
+        };
         let joined = usage.feeds && usage.alerts && place.is_err() && self.join(rule, &arrival, &mut taken);
         (entry.counted, entry.told) = (joined, joined);
         let is_new = self.bytes == 0;

@@ -16,8 +16,7 @@ use super::known::Known;
 use super::{LINE_BYTES_MAX, Meta, print_of};
 use crate::Tenants;
 use crate::beyond::{put_dotted, put_part, put_value};
-use crate::correlation::{Correlation, Entry, Measure, Status};
-use crate::hash::mark;
+use crate::correlation::{Correlation, Entry, Mark, Measure, Status};
 use crate::places::Placed;
 use crate::rules::RuleInfo;
 use crate::silence::Silent;
@@ -41,8 +40,8 @@ pub(super) struct Facts<'r, 'e> {
     event: Placed<'r, 'e>,
     known: &'r Known,
     time: Timestamp,
-    line: OnceCell<Arc<str>>,
-    mark: OnceCell<Fingerprint>,
+    /// The line as windows keep it, and its mark where that does not follow from it.
+    kept: OnceCell<(Arc<str>, Mark)>,
     print: OnceCell<Fingerprint>,
     /// What the alert of the rule at hand tells beyond the event.
     pub(super) tells: Vec<(FieldId, Box<str>)>,
@@ -50,8 +49,7 @@ pub(super) struct Facts<'r, 'e> {
 
 impl<'r, 'e> Facts<'r, 'e> {
     pub(super) fn new(meta: &'r Meta<'r>, event: Placed<'r, 'e>, time: Timestamp, known: &'r Known) -> Self {
-        let (line, mark, print) = Default::default();
-        Facts { meta, event, known, time, line, mark, print, tells: Vec::new() }
+        Facts { meta, event, known, time, kept: OnceCell::new(), print: OnceCell::new(), tells: Vec::new() }
     }
 
     pub(super) fn event(&self) -> Placed<'r, 'e> {
@@ -70,9 +68,15 @@ impl<'r, 'e> Facts<'r, 'e> {
     /// The event as an entry of a window, without measured values.
     pub(super) fn entry(&self, step: u16) -> Entry {
         let meta = self.meta;
+        let (line, mark) = self.kept.get_or_init(|| {
+            let (line, raw) = (line_of(meta, self.event.get_str(fields::EVENT_ORIGINAL)), meta.raw);
+            let whole = line.len() == raw.len() && (line.as_ptr() == raw.as_ptr() || line.as_bytes() == raw);
+            let mark = if whole { Mark::default() } else { Mark::of(meta.source, raw, meta.id) };
+            (Arc::from(&*line), mark)
+        });
         Entry {
             time: self.time,
-            print: self.mark(),
+            mark: mark.clone(),
             id: meta.id,
             step,
             hit: true,
@@ -82,30 +86,14 @@ impl<'r, 'e> Facts<'r, 'e> {
             value: None,
             number: 0.0,
             source: Arc::clone(&self.known.source),
-            line: Arc::clone(self.line.get_or_init(|| Arc::from(&*self.line()))),
+            line: Arc::clone(line),
             onward: Box::default(),
         }
     }
 
     /// The event's line and source, as an alert shows them.
     pub(super) fn evidence(&self) -> Evidence {
-        Evidence { source: self.meta.source.to_owned(), line: self.line().into_owned() }
-    }
-
-    fn line(&self) -> Cow<'_, str> {
-        match self.event.get_str(fields::EVENT_ORIGINAL) {
-            Some(text) => Cow::Borrowed(cut(text)),
-            None => match std::str::from_utf8(self.meta.raw) {
-                Ok(text) => Cow::Borrowed(cut(text)),
-                Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(self.meta.raw)).to_owned()),
-            },
-        }
-    }
-
-    /// What tells the event from others of its instant, whatever order they came in.
-    fn mark(&self) -> Fingerprint {
-        let meta = self.meta;
-        *self.mark.get_or_init(|| Fingerprint(mark(&[meta.source.as_bytes(), meta.raw, &meta.id.sub.to_le_bytes()])))
+        evidence_of(self.meta, self.event.get_str(fields::EVENT_ORIGINAL))
     }
 
     fn print(&self) -> Fingerprint {
@@ -223,6 +211,21 @@ impl<'r, 'e> Facts<'r, 'e> {
             event_count: 1,
             anchor: self.anchor(),
         }
+    }
+}
+
+/// An event's line, given what the event has of it, and its source, as an alert shows them.
+pub(super) fn evidence_of(meta: &Meta<'_>, original: Option<&str>) -> Evidence {
+    Evidence { source: meta.source.to_owned(), line: line_of(meta, original).into_owned() }
+}
+
+fn line_of<'l>(meta: &Meta<'l>, original: Option<&'l str>) -> Cow<'l, str> {
+    match original {
+        Some(text) => Cow::Borrowed(cut(text)),
+        None => match std::str::from_utf8(meta.raw) {
+            Ok(text) => Cow::Borrowed(cut(text)),
+            Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(meta.raw)).to_owned()),
+        },
     }
 }
 

@@ -50,9 +50,14 @@ impl Engine {
                     self.queue.push(delivery);
                     continue;
                 }
-                if !known.excluded[index as usize] && self.deliver(rule, delivery, facts, out) {
+                if known.excluded[index as usize] {
+                    continue;
+                }
+                let begun = self.begin();
+                if self.deliver(rule, delivery, facts, out) {
                     told.push(index);
                 }
+                self.end(index, begun);
             }
             depth += 1;
         }

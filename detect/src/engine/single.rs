@@ -34,27 +34,43 @@ impl Engine {
                 continue;
             }
             let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
+            let begun = self.begin();
             if let Some(limit) = rule.absence {
                 self.sign(index, limit, rule, facts, out);
-                continue;
+            } else {
+                self.matched_rule(index, rule, case, facts, told, out);
             }
-            if let Some(beyond) = &rule.beyond
-                && !self.narrowed(index, rule, beyond, case, facts)
-            {
-                continue;
-            }
-            self.stats.matches += 1;
-            self.matches.push(index as usize);
-            self.beyond.answer(rules, index, case);
-            if rules.rules[index as usize].alerts {
-                facts.tells = rule.beyond.as_ref().map_or_else(Vec::new, |beyond| beyond.tells(case));
-                self.single(index, rule, facts, out);
-                facts.tells.clear();
-                told.push(index);
-            }
-            let feeds = self.feeds[index as usize].iter();
-            self.queue.extend(feeds.map(|(outer, step)| Delivery::leaf(*outer, *step, index)));
+            self.end(index, begun);
         }
+    }
+
+    /// The condition of a detection rule holds for the event.
+    fn matched_rule(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        case: &Case<'_, '_>,
+        facts: &mut Facts<'_, '_>,
+        told: &mut Vec<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rules = &*facts.known().rules;
+        if let Some(beyond) = &rule.beyond
+            && !self.narrowed(index, rule, beyond, case, facts)
+        {
+            return;
+        }
+        self.stats.matches += 1;
+        self.matches.push(index as usize);
+        self.beyond.answer(rules, index, case);
+        if rules.rules[index as usize].alerts {
+            facts.tells = rule.beyond.as_ref().map_or_else(Vec::new, |beyond| beyond.tells(case));
+            self.single(index, rule, facts, out);
+            facts.tells.clear();
+            told.push(index);
+        }
+        let feeds = self.feeds[index as usize].iter();
+        self.queue.extend(feeds.map(|(outer, step)| Delivery::leaf(*outer, *step, index)));
     }
 
     /// A detection rule that raises alerts matched.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::by_rule::ByRule;
-use super::{Engine, Stats, alert, known, snapshot};
+use super::{Costs, Engine, Stats, alert, known, snapshot};
 use crate::Tenants;
 use crate::by_source::BySource;
 use crate::correlation::Windows;
@@ -82,6 +82,8 @@ impl Engine {
             on_extra: Vec::new(),
             excluded: Map::default(),
             stats: Stats::default(),
+            costs: Costs::default(),
+            clock: None,
         }
     }
 
