@@ -31,6 +31,7 @@ use stream::{FieldId, Timestamp, Value};
 
 pub(crate) use absence::Pending;
 pub(crate) use compile::compile;
+pub(crate) use ioc::USUAL;
 pub(crate) use state::{Heard, SavedState, State};
 
 use crate::engine::clock;

@@ -6,6 +6,8 @@
 
 use stream::{Event, FieldId, Value};
 
+use crate::beyond::USUAL;
+
 /// Of two orders that fall into the same place the later one stays.
 const SHAPES_MAX: usize = 256;
 const FIELDS_MAX: usize = 2048;
@@ -25,6 +27,8 @@ struct Shape {
     ids: Box<[FieldId]>,
     /// By the field's number, where it stands first.
     first: Box<[u16]>,
+    /// Values of [`USUAL`] fields, in their order: place, and the field's number among those.
+    usual: Box<[(u16, u8)]>,
 }
 
 /// An event and where its fields stand.
@@ -32,6 +36,7 @@ struct Shape {
 pub(crate) struct Placed<'p, 'e> {
     event: &'p Event<'e>,
     first: &'p [u16],
+    usual: &'p [(u16, u8)],
 }
 
 impl Shapes {
@@ -46,7 +51,7 @@ impl Shapes {
             *known = None;
         }
         let shape = known.get_or_insert_with(|| Box::new(Shape::new(ids)));
-        Placed { event, first: &shape.first }
+        Placed { event, first: &shape.first, usual: &shape.usual }
     }
 }
 
@@ -81,13 +86,22 @@ impl Shape {
                 *first = at as u16 | if *first == NONE { 0 } else { MORE };
             }
         }
-        Shape { ids: ids.into(), first: first.into() }
+        let usual = ids.iter().enumerate().filter_map(|(at, id)| {
+            let number = USUAL.iter().position(|usual| usual == id)?;
+            Some((at as u16, number as u8))
+        });
+        Shape { ids: ids.into(), first: first.into(), usual: usual.collect() }
     }
 }
 
 impl<'p, 'e> Placed<'p, 'e> {
     pub(crate) fn event(&self) -> &'p Event<'e> {
         self.event
+    }
+
+    /// The places of all values of fields among [`USUAL`], each with the field's number there.
+    pub(crate) fn usual(&self) -> &'p [(u16, u8)] {
+        self.usual
     }
 
     /// Where the field stands first, and whether it may stand again.

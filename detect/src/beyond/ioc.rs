@@ -43,11 +43,15 @@ const SHOWN: [(FieldId, &str); 5] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     list: Box<[FieldId]>,
+    /// Bit n: the nth of [`USUAL`]; none when there are others.
+    usual: Option<u16>,
 }
 
 impl Fields {
     pub(crate) fn new(fields: &[FieldId]) -> Fields {
-        Fields { list: fields.into() }
+        let bit = |field: &FieldId| USUAL.iter().position(|usual| usual == field).map(|number| 1_u16 << number);
+        let usual = fields.iter().try_fold(0, |bits, field| Some(bits | bit(field)?));
+        Fields { list: fields.into(), usual }
     }
 
     pub(super) fn list(&self) -> &[FieldId] {
@@ -83,23 +87,26 @@ impl Ioc {
         if indicators.is_empty() {
             return None;
         }
-        let mut best: Option<(usize, _)> = None;
-        for at in self.fields.list().iter().flat_map(|field| event.places(*field)) {
-            if best.as_ref().is_some_and(|(before, _)| *before <= at) || case.is_no_indicator(at) {
-                continue;
+        let found = |at: usize| {
+            if case.is_no_indicator(at) {
+                return None;
             }
             let Some(row) = look_up(indicators, event.value(at), case) else {
                 case.note_no_indicator(at);
-                continue;
+                return None;
             };
             let ledger = ledgers.get("ioc")?;
             let kind = ledger.cell(row, "type").to_lowercase();
             let meant = self.types.is_empty() || self.types.contains(&kind);
-            if meant && self.cells.fit(ledger, row) {
-                best = Some((at, (ledger, row)));
-            }
+            (meant && self.cells.fit(ledger, row)).then_some((ledger, row))
+        };
+        if let Some(usual) = self.fields.usual {
+            let meant = event.usual().iter().filter(|(_, number)| usual >> number & 1 == 1);
+            return meant.map(|(at, _)| usize::from(*at)).find_map(found);
         }
-        best.map(|(_, found)| found)
+        let mut places: Vec<usize> = self.fields.list().iter().flat_map(|field| event.places(*field)).collect();
+        places.sort_unstable();
+        places.into_iter().find_map(found)
     }
 }
 

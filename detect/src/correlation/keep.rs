@@ -48,9 +48,9 @@ impl Window {
             if let Some(open) = self.episodes.iter().find(|episode| !episode.fixed) {
                 old = old.min(open.from).min(open.low);
             }
-            // Few go at once: looking from the front touches less memory than halving.
-            let old = self.entries.iter().take_while(|entry| entry.time < old).count();
-            if old > 0 {
+            if self.entries.begin_before(old) {
+                // Few go at once: looking from the front touches less memory than halving.
+                let old = self.entries.iter().take_while(|entry| entry.time < old).count();
                 self.entries.drop_first(old);
             }
         }

@@ -3,7 +3,6 @@
 //! An event that carries an episode on only adds to its count. Any other is put in its place among those kept, the
 //! group's episodes are found again ([`super::episode`]), and the difference from what was told is told.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -130,10 +129,10 @@ impl Window {
             entry.forget_line();
         }
         entry.hit = arrival.to == Status::Hit;
-        let place = match self.entries.last() {
-            // Most events are the newest of their group.
-            Some(last) if last.order(&entry) == Ordering::Less => Err(self.entries.len()),
-            _ => self.entries.binary_search_by(|held| held.order(&entry)),
+        // Most events are the newest of their group.
+        let place = match self.entries.are_before(entry.time) {
+            true => Err(self.entries.len()),
+            false => self.entries.binary_search_by(|held| held.order(&entry)),
         };
         let joined = usage.feeds && usage.alerts && place.is_err() && self.join(rule, &arrival, &mut taken);
         (entry.counted, entry.told) = (joined, joined);
@@ -188,8 +187,15 @@ impl Window {
     /// What a new event measures, as far as it matters, in a group of so few events (or of one value) that no window can
     /// fulfil the condition; none when that must be measured.
     fn too_few(&self, rule: &Correlation, arrived: Status) -> Option<f64> {
-        let counts = matches!(rule.measure, Measure::Events | Measure::Values);
-        if !counts || !rule.monotone || !self.episodes.is_empty() || arrived != Status::Hit {
+        if !rule.monotone || !self.episodes.is_empty() || arrived != Status::Hit {
+            return None;
+        }
+        if let Measure::Steps { ordered } = rule.measure {
+            // Of one step there is one step, of a later one none that is in order.
+            let value = if ordered && self.entries.step()? > 0 { 0.0 } else { self.entries.step().map(|_| 1.0)? };
+            return (!rule.fulfilled(value)).then_some(value);
+        }
+        if !matches!(rule.measure, Measure::Events | Measure::Values) {
             return None;
         }
         let one = rule.measure == Measure::Values && self.entries.are_alike();
@@ -265,7 +271,9 @@ impl Window {
             // What is not kept any more was counted.
             (Err(_), to) if to == Status::Nothing || arrival.from != Status::Nothing => false,
             (Err(at), _) => {
-                let status = self.sibling(at, entry.id).unwrap_or_default();
+                // Another entry of this event has its time.
+                let alone = self.entries.are_before(entry.time);
+                let status = if alone { Status::Nothing } else { self.sibling(at, entry.id).unwrap_or_default() };
                 self.entries.insert(at, Entry { status, ..entry });
                 true
             }
