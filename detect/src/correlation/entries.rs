@@ -228,13 +228,13 @@ mod tests {
     proptest! {
         #[test]
         fn is_a_list(steps in prop::collection::vec((0..7u8, 0..20usize, 0..2u8), 1..200)) {
-            let (mut entries, mut plain) = (Entries::default(), Vec::new());
+            let (mut entries, mut plain): (Entries, Vec<Entry>) = Default::default();
             for (number, (step, at, value)) in steps.into_iter().enumerate() {
                 let at = at.min(plain.len());
                 match step {
                     0..3 => {
                         let new = entry(number as i64 % 7, value, "a line");
-                        let at = plain.partition_point(|one: &Entry| one.time <= new.time);
+                        let at = plain.partition_point(|one| one.time <= new.time);
                         entries.insert(at, new.clone());
                         plain.insert(at, new);
                     }

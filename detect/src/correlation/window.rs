@@ -191,8 +191,9 @@ impl Window {
             return None;
         }
         if let Measure::Steps { ordered } = rule.measure {
-            // Of one step there is one step, of a later one none that is in order.
-            let value = if ordered && self.entries.step()? > 0 { 0.0 } else { self.entries.step().map(|_| 1.0)? };
+            // Events of one step are one step; of a later one, none that is in order.
+            let step = self.entries.step()?;
+            let value = if ordered && step > 0 { 0.0 } else { 1.0 };
             return (!rule.fulfilled(value)).then_some(value);
         }
         if !matches!(rule.measure, Measure::Events | Measure::Values) {
