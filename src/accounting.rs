@@ -77,6 +77,8 @@ pub struct Accounting {
     retired: Mutex<store::Retired>,
     /// Received -> searchable.
     pub lag: Lag,
+    /// What rules cost.
+    pub costs: crate::coverage::RuleCosts,
 }
 
 /// One source as `sekisho accounting` and `/api/v1/accounting` show it.
@@ -116,6 +118,9 @@ pub struct Book {
     pub log_in_flight: u64,
     /// By tenant and source.
     pub sources: Vec<Row>,
+    /// Nanoseconds per event by rule id, as far as they were measured.
+    #[serde(default)]
+    pub rule_costs: BTreeMap<String, u64>,
 }
 
 impl Accounting {
@@ -199,7 +204,8 @@ impl Accounting {
         // The two are read one after the other while records flow; only a drained log can be held to equality.
         let drained = || sources.iter().all(|row| row.received == row.indexed + row.filtered);
         let balanced = log_in_flight > 0 || (in_flight == 0 && drained());
-        Book { as_of: now.to_string(), balanced, log_in_flight, sources }
+        let rule_costs = self.costs.nanos_per_event().into_iter().collect();
+        Book { as_of: now.to_string(), balanced, log_in_flight, sources, rule_costs }
     }
 
     /// Records received since the installation, all sources.

@@ -6,6 +6,8 @@
 //! product whose names are fixed. Products that pass on any name (`json`, `cef`, `key_value`, `csv`, `grok`, `auto`) give every field;
 //! what logsource a Windows event is of lies in its channel, so Windows sources feed every rule for Windows.
 
+mod costs;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::{Context, Result};
@@ -14,6 +16,8 @@ use detect::{Missing, RuleSet};
 use include_dir::{Dir, include_dir};
 use ingest::{Decoder, SourceConfig};
 use stream::{Event, FieldId, RecordKind, RecordRef, Timestamp, Value, fields};
+
+pub use costs::{RuleCosts, SAMPLE_EVERY, clock};
 
 static SAMPLES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ingest/tests/samples");
 

@@ -66,6 +66,10 @@ impl LiveView {
 }
 
 impl Live for LiveView {
+    fn rule_costs(&self) -> HashMap<String, u64> {
+        self.accounting.costs.nanos_per_event()
+    }
+
     fn events_received_total(&self) -> u64 {
         self.accounting.received_total()
     }

@@ -27,6 +27,7 @@ use stream::log::{Batch, Log, Reader};
 use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
 
 use crate::accounting::Accounting;
+use crate::coverage;
 use crate::revision::{self, Loaded, Revisions};
 
 /// How often progress is written when nothing urgent happens.
@@ -271,7 +272,11 @@ impl Worker {
         self.parts.loaded.tenants.judge(&mut event, arena);
         let meta =
             Meta { id, tenant: record.tenant, source: record.source, received: record.received, raw: record.raw };
-        self.engine.observe(&meta, &mut event, &mut self.outcomes);
+        if record.offset.is_multiple_of(coverage::SAMPLE_EVERY) {
+            self.engine.observe_sampled(&meta, &mut event, coverage::clock, &mut self.outcomes);
+        } else {
+            self.engine.observe(&meta, &mut event, &mut self.outcomes);
+        }
         if record.offset >= self.indexed {
             self.parts.indexer.add(id, &event);
         }
@@ -328,6 +333,7 @@ impl Worker {
         self.save_snapshot(stop)?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
             self.save(stop)?;
+            self.parts.accounting.costs.tell(self.partition, self.engine.rules(), self.engine.costs());
             if let Some(metrics) = &mut self.parts.metrics {
                 metrics.publish(&self.engine.stats());
             }

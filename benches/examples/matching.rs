@@ -1,11 +1,12 @@
 //! What rules cost on the pipeline's own events: parsed and judged by zones before, all of `rules/`, alerts included.
 //!
-//! `cargo run --release -p benches --example matching [EVENTS] [ROUNDS]` prints microseconds per event: judging alone
+//! `cargo run --release -p benches --example matching [EVENTS] [ROUNDS] [FILE]` prints microseconds per event: judging alone
 //! (which rules match one event), and the part that goes by order (lateness, what came before, suppression,
 //! correlation, alerts). Events are parsed in chunks that stay in a core's cache, outside the measurement, as they are in
 //! the worker. Every round begins with a fresh engine and does the same; of each chunk the shortest time of all rounds
 //! counts, so that neighbours on the machine matter little. With one round under callgrind
 //! (`--toggle-collect='Round::chunk'`, as the symbol is called) it gives instructions, which no neighbour changes.
+//! Into FILE go all outcomes, ids, evidence and counts included, one a line: what a change for speed must leave as it is.
 
 // What it measures goes to stdout.
 #![allow(clippy::print_stdout)]
@@ -23,8 +24,9 @@ use stream::{Event, EventId, RecordKind, RecordRef, Timestamp};
 const CHUNK: usize = 500;
 
 fn main() {
-    let mut args = std::env::args().skip(1).map(|text| text.parse::<usize>().expect("a number"));
-    let (events, rounds) = (args.next().unwrap_or(100_000), args.next().unwrap_or(5));
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, usual| args.get(at).map_or(usual, |text: &String| text.parse().expect("a number"));
+    let (events, rounds) = (number(0, 100_000), number(1, 5));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate stands in the tree");
     let (rules, problems) = RuleSet::load(&[root.join("rules")]);
     assert!(problems.is_empty(), "{problems:?}");
@@ -32,6 +34,9 @@ fn main() {
     let tenants = Arc::new(Tenants::load(&root.join("config/alpha-town/tenants")).expect("the example is sound"));
     let lines = benches::mixed(7, events);
     let mut best = Round::run(&lines, &rules, &tenants);
+    if let Some(file) = args.get(2) {
+        std::fs::write(file, &best.outcomes).expect("the file can be written");
+    }
     for _ in 1..rounds {
         best.keep_best(&Round::run(&lines, &rules, &tenants));
     }
@@ -50,6 +55,7 @@ struct Round {
     matched: usize,
     alerts: usize,
     evidence: usize,
+    outcomes: String,
 }
 
 impl Round {
@@ -85,6 +91,10 @@ impl Round {
             drop(parsed);
             arena.reset();
         }
+        let mut outcomes = Vec::new();
+        engine.tick(received(lines.len() / CHUNK), &mut outcomes);
+        engine.finish(&mut outcomes);
+        round.note(&outcomes);
         round
     }
 
@@ -124,6 +134,11 @@ impl Round {
         let ordered = Instant::now();
         self.judging.push(judged - start);
         self.ordered.push(ordered - judged);
+        self.note(&outcomes);
+    }
+
+    fn note(&mut self, outcomes: &[Outcome]) {
+        outcomes.iter().for_each(|outcome| self.outcomes.push_str(&format!("{outcome:?}\n")));
         self.alerts += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Alert(_))).count();
         self.evidence += outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Evidence { .. })).count();
     }

@@ -37,6 +37,10 @@ pub trait Live: Send + Sync {
     fn started_at(&self) -> Timestamp;
     /// Disk use.
     fn storage(&self) -> Storage;
+    /// Nanoseconds per event by rule id, measured in a sample of events; empty while none is known.
+    fn rule_costs(&self) -> std::collections::HashMap<String, u64> {
+        std::collections::HashMap::new()
+    }
     /// Whether records are accepted and the store answers.
     ///
     /// # Errors

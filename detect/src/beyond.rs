@@ -24,19 +24,21 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr};
 
-use stream::{Event, FieldId, Timestamp, Value};
+use stream::{FieldId, Timestamp, Value};
 
 pub(crate) use absence::Pending;
 pub(crate) use compile::compile;
-pub(crate) use state::{SavedState, State};
+pub(crate) use ioc::USUAL;
+pub(crate) use state::{Heard, SavedState, State};
 
 use crate::engine::clock;
+use crate::places::Placed;
 use crate::{Meta, Tenant};
 
 /// The event at hand, as the keys need it.
-#[derive(Clone, Copy)]
 pub(crate) struct Case<'c, 'e> {
     /// Tenant id.
     pub(crate) tenant: &'c str,
@@ -44,18 +46,31 @@ pub(crate) struct Case<'c, 'e> {
     pub(crate) source: &'c str,
     /// The tenant's ledgers and calendar; none for a tenant without a folder.
     pub(crate) body: Option<&'c Tenant>,
-    pub(crate) event: &'c Event<'e>,
+    pub(crate) event: Placed<'c, 'e>,
     pub(crate) time: Timestamp,
     /// Its time as far as it is believed: what is remembered goes by this one. See [`clock`].
     pub(crate) now: Timestamp,
     pub(crate) received: Timestamp,
+    /// Bit n: the value at place n is no indicator that holds at the event's time. Several rules ask.
+    no_indicators: Cell<u128>,
 }
 
 impl<'c, 'e> Case<'c, 'e> {
-    pub(crate) fn new(body: Option<&'c Tenant>, meta: &Meta<'c>, event: &'c Event<'e>) -> Self {
-        let (time, received) = (event.time(), meta.received);
+    pub(crate) fn new(body: Option<&'c Tenant>, meta: &Meta<'c>, event: Placed<'c, 'e>) -> Self {
+        let (time, received) = (time_of(event), meta.received);
         let now = clock::believed(time, received);
-        Case { tenant: meta.tenant, source: meta.source, body, event, time, now, received }
+        let no_indicators = Cell::new(0);
+        Case { tenant: meta.tenant, source: meta.source, body, event, time, now, received, no_indicators }
+    }
+
+    fn is_no_indicator(&self, place: usize) -> bool {
+        place < 128 && self.no_indicators.get() >> place & 1 == 1
+    }
+
+    fn note_no_indicator(&self, place: usize) {
+        if place < 128 {
+            self.no_indicators.set(self.no_indicators.get() | 1 << place);
+        }
     }
 
     /// Whether its time lies ahead of its receipt by more than may be.
@@ -91,14 +106,17 @@ impl Beyond {
 
     /// Lists of fields of each of which an event must have one to be a match at all.
     pub(crate) fn needs(&self) -> Vec<&[FieldId]> {
-        let joins = self.joins.iter().flat_map(|join| std::iter::once(&join.first).chain(&join.more));
+        let joins = self
+            .joins
+            .iter()
+            .flat_map(|join| std::iter::once(&join.first.1).chain(join.more.iter().map(|(_, fields)| fields)));
         let first_seen = self.first_seen.iter().flat_map(|rule| &rule.by);
         let baseline = self.baseline.iter().flat_map(|rule| rule.by.iter().chain(&rule.sum));
         let beacon = self.beacon.iter().flat_map(|rule| &rule.by);
         let without = self.without.iter().flat_map(|rule| &rule.by);
         let by = first_seen.chain(baseline).chain(beacon).chain(without);
         let ioc = self.ioc.iter().map(|ioc| ioc.fields.list());
-        joins.map(|(_, fields)| fields.as_slice()).chain(by.map(Vec::as_slice)).chain(ioc).collect()
+        joins.map(Vec::as_slice).chain(by.map(Vec::as_slice)).chain(ioc).collect()
     }
 
     /// How long after an event the answer that it asks for may come.
@@ -115,14 +133,12 @@ impl Beyond {
 /// The fields that one name of a rule stands for in its logsource.
 pub(crate) type Names = Vec<FieldId>;
 
-/// The first value of the fields a name stands for.
-fn first_value<'a>(event: &Event<'a>, fields: &[FieldId]) -> Option<Value<'a>> {
-    fields.iter().find_map(|field| event.get(*field))
-}
-
-/// Every value of the fields a name stands for.
-fn all_values<'v, 'a>(event: &'v Event<'a>, fields: &'v [FieldId]) -> impl Iterator<Item = Value<'a>> + 'v {
-    fields.iter().flat_map(|field| event.all(*field))
+/// The event's time; see [`stream::Event::time`].
+pub(crate) fn time_of(event: Placed<'_, '_>) -> Timestamp {
+    match event.get(stream::fields::TIMESTAMP) {
+        Some(Value::Time(time)) => time,
+        _ => Timestamp::default(),
+    }
 }
 
 /// Writes the tenant and the first value of each name into `key`; false when the event lacks one of them.
@@ -130,7 +146,7 @@ fn write_key(case: &Case<'_, '_>, by: &[Names], key: &mut String) -> bool {
     key.clear();
     put_part(case.tenant, key);
     for fields in by {
-        let Some(value) = first_value(case.event, fields) else { return false };
+        let Some(value) = case.event.first_of(fields) else { return false };
         put_value(value, key);
     }
     true

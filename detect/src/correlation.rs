@@ -41,6 +41,7 @@
 //! conditions of temporal rules.
 
 mod compile;
+mod entries;
 mod entry;
 mod episode;
 mod keep;
@@ -57,7 +58,7 @@ use std::collections::BTreeMap;
 use stream::FieldId;
 
 pub(crate) use compile::{Known, compile};
-pub(crate) use entry::{Entry, Onward, Status};
+pub(crate) use entry::{Entry, Mark, Onward, Status};
 pub(crate) use state::Windows;
 pub(crate) use window::{Arrival, Effect, Window};
 

@@ -19,9 +19,12 @@ mod absence;
 mod alert;
 mod beyond;
 mod book;
+mod by_rule;
 pub(crate) mod clock;
 mod correlate;
+mod cost;
 mod evidence;
+mod known;
 mod matcher;
 mod overflow;
 mod plain;
@@ -35,18 +38,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stream::{Alert, Event, EventId, Evidence, FieldId, Timestamp, Value, fields, fingerprint};
+use stream::{Alert, Event, EventId, Evidence, Timestamp, Value, fields, fingerprint};
 
 use self::alert::Facts;
 pub use self::book::AlertBook;
+use self::by_rule::ByRule;
 use self::correlate::Delivery;
+pub use self::cost::{Clock, Costs};
+use self::known::Known;
 pub use self::matcher::Matcher;
 pub use self::plain::{PlainBook, Said};
 pub use self::snapshot::Checkpoint;
 use crate::Tenants;
+use crate::beyond::Case;
+use crate::by_source::BySource;
 use crate::correlation::table::Table;
 use crate::correlation::{Correlation, Windows};
 use crate::hash::Map;
+use crate::places::Shapes;
 use crate::rules::RuleSet;
 use crate::sigma::Judge;
 use crate::silence::Watch;
@@ -135,25 +144,29 @@ pub struct Engine {
     /// Buffers of one event, kept for the next.
     told: Vec<u32>,
     queue: Vec<Delivery>,
+    working: Vec<Delivery>,
     key: String,
+    /// Where fields of events stand, and what is known of their sources.
+    shapes: Shapes,
+    sources: known::Sources,
     /// By rule index: correlations that refer to it, with the step.
     feeds: Vec<Vec<(u32, u16)>>,
     /// By rule index: the correlations behind those, in turn.
     ancestors: Vec<Vec<u32>>,
     /// By rule index, for rules with `suppress` that have `first` or judge an absence.
-    episodes: BTreeMap<u32, Table<Episode>>,
+    episodes: ByRule<Table<Episode>>,
     /// By rule index, for rules with `suppress`: the correlations that they stand for.
-    forms: BTreeMap<u32, Arc<Correlation>>,
+    forms: ByRule<Arc<Correlation>>,
     /// By rule index, for correlations and rules with `suppress`.
-    windows: BTreeMap<u32, Windows>,
+    windows: ByRule<Windows>,
     /// By rule index, for absence rules.
-    watches: BTreeMap<u32, Watch>,
+    watches: ByRule<Watch>,
     /// What the keys beyond Sigma remember.
     beyond: crate::beyond::State,
     /// Limits that sources declare, by tenant and source, in nanoseconds.
     limits: BTreeMap<String, BTreeMap<String, i64>>,
     /// Newest event time by tenant and source.
-    newest: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    newest: BySource<Timestamp>,
     /// What was stored of this.
     chain: snapshot::Chain,
     /// What was told of full tables.
@@ -167,6 +180,9 @@ pub struct Engine {
     /// By tenant, which rules do not apply.
     excluded: Map<String, Arc<[bool]>>,
     stats: Stats,
+    /// What rules cost, and the clock while an event is measured.
+    costs: Costs,
+    clock: Option<Clock>,
 }
 
 impl Engine {
@@ -174,19 +190,20 @@ impl Engine {
     pub fn set_silence(&mut self, tenant: &str, source: &str, limit: Duration) {
         let nanos = i64::try_from(limit.as_nanos()).unwrap_or(i64::MAX);
         self.limits.entry(tenant.to_owned()).or_default().insert(source.to_owned(), nanos);
+        self.forget_known();
     }
 
     /// Declares use cases that apply to no tenant (`rules_not_applicable` of sekisho.toml). Call before the first event.
     pub fn set_not_applicable(&mut self, usecases: &[String]) {
         self.not_applicable = usecases.to_vec();
-        self.excluded.clear();
+        self.forget_known();
     }
 
     /// Declares use cases whose rules judge every tenant though they are off (`rules_on_extra` of sekisho.toml). Call
     /// before the first event.
     pub fn set_on_extra(&mut self, usecases: &[String]) {
         self.on_extra = usecases.to_vec();
-        self.excluded.clear();
+        self.forget_known();
     }
 
     /// Judges one event: pushes what it sets off, and puts the ids of the alerts' rules into `sekisho.rule.ids`.
@@ -203,24 +220,46 @@ impl Engine {
     pub fn observe_matched(&mut self, meta: &Meta<'_>, event: &mut Event<'_>, matched: &[u32], out: &mut Vec<Outcome>) {
         self.stats.events += 1;
         self.matches.clear();
-        if self.is_late(meta, event) {
-            event.set(fields::SEKISHO_LATE, Value::Bool(true));
-        }
-        if self.beyond.listens() {
-            self.hear(meta, event, out);
-        }
-        if matched.is_empty() {
-            return;
-        }
-        self.exclude(meta.tenant);
+        let (place, known) = self.take_known(meta);
+        let mut shapes = std::mem::take(&mut self.shapes);
         let mut told = std::mem::take(&mut self.told);
-        let mut facts = Facts::new(meta, event);
-        self.rules_of(matched, &mut facts, &mut told, out);
-        self.correlations(&mut facts, &mut told, out);
+        self.observe_known(meta, event, matched, &known, &mut shapes, &mut told, out);
         for index in told.drain(..) {
             event.push_unique(fields::SEKISHO_RULE_IDS, Value::Str(self.names[index as usize]));
         }
-        self.told = told;
+        (self.shapes, self.told) = (shapes, told);
+        self.put_back(place, known);
+    }
+
+    /// The same, given what is known of the event's source; puts the rules whose alerts it is evidence of into `told`.
+    #[expect(clippy::too_many_arguments, reason = "buffers of the engine, taken out of it for the event")]
+    fn observe_known(
+        &mut self,
+        meta: &Meta<'_>,
+        event: &mut Event<'_>,
+        matched: &[u32],
+        known: &Known,
+        shapes: &mut Shapes,
+        told: &mut Vec<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let mut placed = shapes.of(event);
+        if self.is_late(meta, placed, known) {
+            event.set(fields::SEKISHO_LATE, Value::Bool(true));
+            placed = shapes.of(event);
+        }
+        if matched.is_empty() && !self.beyond.listens() {
+            return;
+        }
+        let case = Case::new(known.body(), meta, placed);
+        if self.beyond.listens() {
+            self.hear(&case, known, out);
+        }
+        if !matched.is_empty() {
+            let mut facts = Facts::new(meta, placed, case.time, known);
+            self.rules_of(matched, &case, &mut facts, told, out);
+            self.correlations(&mut facts, told, out);
+        }
     }
 
     /// Takes the clock of a tick record: raises the silences it shows and tells full tables and counts not told yet.
@@ -251,18 +290,13 @@ impl Engine {
 
     /// Counters for metrics.
     pub fn stats(&self) -> Stats {
-        let tables = self.episodes.values().map(|table| (table.len(), table.evictions));
-        let windows = self.windows.values().map(|windows| (windows.table.len(), windows.table.evictions));
+        let tables = self.episodes.iter().map(|(_, table)| (table.len(), table.evictions));
+        let windows = self.windows.iter().map(|(_, windows)| (windows.table.len(), windows.table.evictions));
         let (groups, evictions) = tables
             .chain(windows)
             .fold(self.beyond.groups(), |sum, (len, evictions)| (sum.0 + len as u64, sum.1 + evictions));
         Stats { groups, evictions, unjudged: self.beyond.unjudged(), ..self.stats }
     }
-}
-
-/// The first value of the fields a name stands for.
-fn first_value<'a>(event: &Event<'a>, fields: &[FieldId]) -> Option<Value<'a>> {
-    fields.iter().find_map(|field| event.get(*field))
 }
 
 /// The fingerprint of an event: of its record, and of its number where the record holds several.

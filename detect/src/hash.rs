@@ -76,6 +76,11 @@ impl Hasher for Folded {
     }
 
     #[inline]
+    fn write_usize(&mut self, number: usize) {
+        self.write_u64(number as u64);
+    }
+
+    #[inline]
     fn write_u64(&mut self, number: u64) {
         self.mix(number, self.seed.rotate_left(32));
     }

@@ -36,7 +36,7 @@ mod lookup;
 mod schema;
 
 pub use indicators::Indicators;
-pub(crate) use lookup::{ColumnKind, columns, names};
+pub(crate) use lookup::{Column, ColumnKind, columns, names};
 pub use schema::Mac;
 use schema::{Kind, LEDGERS, Spec};
 
@@ -72,6 +72,8 @@ pub struct Ledger {
     keys: Keys,
     /// For each column of addresses the rows by prefix.
     nets: Vec<(&'static str, PrefixTable<u32>)>,
+    /// For each column of the specification, its place in the file and how rows are found by it.
+    columns: Box<[(Option<u16>, lookup::Finder)]>,
 }
 
 impl Ledger {
@@ -126,7 +128,9 @@ impl Ledger {
             rows: Vec::new(),
             keys: Vec::new(),
             nets: Vec::new(),
+            columns: Box::default(),
         }
+        .with_columns()
     }
 
     fn load(dir: &Path, spec: &'static Spec, problems: &mut Problems) -> Ledger {
@@ -161,7 +165,7 @@ impl Ledger {
         }
         ledger.keys = keys;
         ledger.index_addresses();
-        ledger
+        ledger.with_columns()
     }
 }
 
@@ -322,7 +326,14 @@ impl Spec {
     /// The value of a column as it is compared.
     fn normal<'v>(&self, column: &str, value: &'v str) -> Cow<'v, str> {
         let kind = self.columns.iter().find(|known| known.name == column).map_or(Kind::Text, |known| known.kind);
-        match kind {
+        kind.normal(value)
+    }
+}
+
+impl Kind {
+    /// A value of such a column as it is compared.
+    fn normal(self, value: &str) -> Cow<'_, str> {
+        match self {
             Kind::Mac => Mac::parse(value).map_or_else(|| plain(value), |mac| mac.to_string().into()),
             Kind::Addresses => {
                 value.parse::<IpAddr>().map_or_else(|_| plain(value), |ip| ip.to_canonical().to_string().into())

@@ -1,6 +1,7 @@
 //! Zones, flow policy, ledgers, Sigma and correlation: pure and clock-free.
 
 mod beyond;
+mod by_source;
 mod calendar;
 mod correlation;
 mod csv;
@@ -10,6 +11,7 @@ mod flows;
 mod hash;
 mod ledger;
 mod metrics;
+mod places;
 mod problem;
 mod rules;
 mod sigma;
@@ -19,7 +21,9 @@ mod tenant;
 mod zones;
 
 pub use calendar::{Calendar, Day, Days, Hours, Moment, Validity};
-pub use engine::{AlertBook, Checkpoint, Engine, LINE_BYTES_MAX, Matcher, Meta, Outcome, PlainBook, Said, Stats};
+pub use engine::{
+    AlertBook, Checkpoint, Clock, Costs, Engine, LINE_BYTES_MAX, Matcher, Meta, Outcome, PlainBook, Said, Stats,
+};
 pub use error::{Error, Result};
 pub use flows::{Direction, FlowRow, Flows, PAIRS_MAX, Ports, Protocols, Verdict};
 pub use ledger::{Indicators, Ledger, LedgerRow, Ledgers, Mac};

@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod load;
 mod needs;
+mod placeholders;
 mod samples;
 #[cfg(test)]
 mod tests;

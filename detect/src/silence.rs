@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stream::{EventId, Timestamp};
 
+use crate::by_source::{BySource, Hint};
 use crate::engine::clock;
 
 /// The most sources watched by one rule.
@@ -46,9 +47,9 @@ pub(crate) struct Silent {
 }
 
 /// The sources that one absence rule watches, by tenant and source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Watch {
-    tenants: BTreeMap<String, BTreeMap<String, Life>>,
+    lives: BySource<Life>,
     count: usize,
     /// The clock at the last tick. After a gap in the ticks (sekisho itself was down, or only importing) nobody was
     /// listening, so sources are given their whole limit again.
@@ -70,9 +71,8 @@ pub(crate) struct Sign<'e> {
 
 impl Watch {
     /// Takes a sign of life; gives the silence before it, when it was too long and not raised yet.
-    pub(crate) fn sign(&mut self, sign: &Sign<'_>, limit: i64) -> Option<Silent> {
-        let known = self.tenants.get_mut(sign.tenant).and_then(|sources| sources.get_mut(sign.source));
-        let Some(life) = known else {
+    pub(crate) fn sign(&mut self, sign: &Sign<'_>, limit: i64, hint: &Hint) -> Option<Silent> {
+        let Some(life) = self.lives.get_mut(sign.tenant, sign.source, hint) else {
             if self.count < SOURCES_MAX && clock::may_begin(sign.time, sign.received) {
                 self.count += 1;
                 let mut life = Life {
@@ -84,7 +84,7 @@ impl Watch {
                     raised: false,
                 };
                 life.renew(sign);
-                self.tenants.entry(sign.tenant.to_owned()).or_default().insert(sign.source.to_owned(), life);
+                self.lives.insert(sign.tenant, sign.source, life);
             }
             return None;
         };
@@ -103,8 +103,7 @@ impl Watch {
         let listening = self.ticked.is_some_and(|ticked| now.since(ticked) <= TICK_GAP_MAX);
         self.ticked = Some(now);
         if !listening {
-            let lives = self.tenants.values_mut().flat_map(BTreeMap::values_mut);
-            lives.for_each(|life| life.received = life.received.max(now));
+            self.lives.each_mut(|_, _, life| life.received = life.received.max(now));
         }
         self.overdue(limit_of, |_, life| now.since(life.received))
     }
@@ -124,15 +123,13 @@ impl Watch {
         silence: impl Fn(&str, &Life) -> i64,
     ) -> Vec<Silent> {
         let mut found = Vec::new();
-        for (tenant, sources) in &mut self.tenants {
-            for (source, life) in sources {
-                let Some(limit) = limit_of(tenant, source) else { continue };
-                if !life.raised && silence(tenant, life) > limit {
-                    life.raised = true;
-                    found.push(life.clone().silent(tenant, source, limit));
-                }
+        self.lives.each_mut(|tenant, source, life| {
+            let Some(limit) = limit_of(tenant, source) else { return };
+            if !life.raised && silence(tenant, life) > limit {
+                life.raised = true;
+                found.push(life.clone().silent(tenant, source, limit));
             }
-        }
+        });
         found
     }
 }
@@ -183,8 +180,8 @@ mod tests {
     fn the_same_silence_however_it_is_found() {
         let limit = |_: &str, _: &str| Some(LIMIT);
         let mut watch = Watch::default();
-        assert_eq!(watch.sign(&sign(0), LIMIT), None);
-        assert_eq!(watch.sign(&sign(100), LIMIT), None);
+        assert_eq!(watch.sign(&sign(0), LIMIT, &Hint::default()), None);
+        assert_eq!(watch.sign(&sign(100), LIMIT, &Hint::default()), None);
         let (mut by_tick, mut by_end, mut by_gap) = (watch.clone(), watch.clone(), watch);
         for second in (101..=1001).step_by(60) {
             assert!(by_tick.tick(Timestamp::from_seconds(second), limit).is_empty());
@@ -192,10 +189,10 @@ mod tests {
         let tick = by_tick.tick(Timestamp::from_seconds(1002), limit);
         assert_eq!(tick.len(), 1);
         assert!(by_tick.tick(Timestamp::from_seconds(9000), limit).is_empty(), "raised once");
-        assert_eq!(by_tick.sign(&sign(5000), LIMIT), None, "raised already by the tick");
+        assert_eq!(by_tick.sign(&sign(5000), LIMIT, &Hint::default()), None, "raised already by the tick");
         let newest = BTreeMap::from([("t".to_owned(), Timestamp::from_seconds(1001))]);
         assert_eq!(by_end.finish(&newest, limit)[0].time, tick[0].time);
-        let gap = by_gap.sign(&sign(1001), LIMIT).unwrap();
+        let gap = by_gap.sign(&sign(1001), LIMIT, &Hint::default()).unwrap();
         assert_eq!((gap.time, gap.life.id), (tick[0].time, tick[0].life.id));
         assert_eq!(gap.time, Timestamp::from_seconds(1000));
     }
@@ -204,7 +201,7 @@ mod tests {
     fn when_nobody_was_listening_nobody_was_silent() {
         let limit = |_: &str, _: &str| Some(LIMIT);
         let mut watch = Watch::default();
-        watch.sign(&sign(0), LIMIT);
+        watch.sign(&sign(0), LIMIT, &Hint::default());
         assert!(watch.tick(Timestamp::from_seconds(30), limit).is_empty());
         assert!(watch.tick(Timestamp::from_seconds(90_000), limit).is_empty(), "down for a day");
         let ticks = (90_060..92_000).step_by(60);
@@ -217,10 +214,14 @@ mod tests {
         let mut watch = Watch::default();
         let first =
             Sign { time: Timestamp::from_seconds(1), received: Timestamp::from_seconds(1_800_000_000), ..sign(1) };
-        assert_eq!(watch.sign(&first, LIMIT), None);
-        assert_eq!(watch.sign(&sign(1_800_000_001), LIMIT), None, "the first line that can be believed");
+        assert_eq!(watch.sign(&first, LIMIT, &Hint::default()), None);
         assert_eq!(
-            watch.sign(&sign(1_800_002_001), LIMIT).map(|silent| silent.life.last.seconds()),
+            watch.sign(&sign(1_800_000_001), LIMIT, &Hint::default()),
+            None,
+            "the first line that can be believed"
+        );
+        assert_eq!(
+            watch.sign(&sign(1_800_002_001), LIMIT, &Hint::default()).map(|silent| silent.life.last.seconds()),
             Some(1_800_000_001)
         );
     }
@@ -228,9 +229,9 @@ mod tests {
     #[test]
     fn late_events_and_sources_without_a_limit_say_nothing() {
         let mut watch = Watch::default();
-        watch.sign(&sign(5000), LIMIT);
-        assert_eq!(watch.sign(&sign(10), LIMIT), None);
-        assert_eq!(watch.sign(&sign(5100), LIMIT), None);
+        watch.sign(&sign(5000), LIMIT, &Hint::default());
+        assert_eq!(watch.sign(&sign(10), LIMIT, &Hint::default()), None);
+        assert_eq!(watch.sign(&sign(5100), LIMIT, &Hint::default()), None);
         assert!(watch.tick(Timestamp::MAX, |_, _| None).is_empty());
     }
 }

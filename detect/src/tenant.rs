@@ -89,8 +89,17 @@ impl Tenants {
 
     /// The tenant of this id.
     pub fn get(&self, id: &str) -> Option<&Tenant> {
-        let index = self.list.binary_search_by(|tenant| tenant.id.as_ref().cmp(id)).ok()?;
-        self.list.get(index)
+        self.at(self.position(id)?)
+    }
+
+    /// The place of a tenant, for [`Tenants::at`].
+    pub(crate) fn position(&self, id: &str) -> Option<usize> {
+        self.list.binary_search_by(|tenant| tenant.id.as_ref().cmp(id)).ok()
+    }
+
+    /// The tenant at this place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Tenant> {
+        self.list.get(place)
     }
 
     /// The bodies whose parent this is.

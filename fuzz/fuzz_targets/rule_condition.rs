@@ -1,25 +1,21 @@
-//! A condition in a rule that is right otherwise: loaded or refused with a problem, never a panic, never both silent.
+//! A condition and the values of its detections: problems, never a panic; what loads judges events, twice alike.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 
-const RULE: &str = "title: t
-id: 5d2e9a8c-4b1f-4a57-9d11-0c6c2f1b7a10
-logsource: {product: linux}
-level: low
-detection:
-  a: {Image: x}
-  b: {Image|contains: y}
-  ab: [z]
-  condition: |-
-";
-
-fuzz_target!(|condition: &str| {
-    let Ok(dir) = tempfile::tempdir() else { return };
-    let lines: String = condition.lines().map(|line| format!("    {line}\n")).collect();
-    if std::fs::write(dir.path().join("rule.yml"), format!("{RULE}{lines}")).is_err() {
-        return;
+fuzz_target!(|input: (String, Vec<(u8, String)>)| {
+    let (condition, values) = input;
+    const FIELDS: [&str; 12] = [
+        "user.name", "user.name|contains", "user.name|endswith|cased", "url.original|re", "source.ip|cidr",
+        "destination.port", "destination.port|gte", "process.command_line|windash|contains", "user.name|exists",
+        "user.name|fieldref", "process.command_line|base64offset|contains", "user.name|expand",
+    ];
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let mut rule = String::from("title: t\nid: r-1\nlogsource: {}\ndetection:\n");
+    for (number, (field, value)) in values.iter().take(8).enumerate() {
+        let field = FIELDS[usize::from(*field) % FIELDS.len()];
+        rule.push_str(&format!("  s{number}:\n    {}: {}\n", quoted(field), quoted(value)));
     }
-    let (rules, problems) = detect::RuleSet::load(&[dir.path().to_path_buf()]);
-    assert!(!rules.rules().is_empty() || !problems.is_empty(), "the rule vanished");
+    rule.push_str(&format!("  condition: {}\nlevel: low\n", quoted(&condition)));
+    fuzz::judge(rule.as_bytes(), br#"{"user":{"name":"sato"},"destination":{"port":"22"},"url":{"original":"/a"}}"#);
 });

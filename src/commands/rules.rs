@@ -103,8 +103,9 @@ fn coverage(config: Option<&Path>, dir: Option<&PathBuf>) -> Result<u8> {
         None => crate::coverage::every_product(),
     };
     let rows = crate::coverage::of_rules(&rules, &sources)?;
+    let lately = config.as_ref().map(coverage::Lately::of).transpose()?.flatten();
     let mut out = output(None)?;
-    let unfed = coverage::print(&rules, &rows, &mut out)?;
+    let unfed = coverage::print(&rules, &rows, lately.as_ref(), &mut out)?;
     out.flush()?;
     setup::report(&problems);
     eprintln!("{} rules, {unfed} of them cannot match with {} sources", rows.len(), sources.len());

@@ -137,6 +137,7 @@ pub(crate) async fn api(Shared(state): Shared<AppState>, context: Context) -> Re
             "missing_fields": rule.coverage.missing,
             "blind_since": blind_since,
             "evaluated": facts.evaluated,
+            "cost_ns_per_event": facts.nanos_per_event,
             "last_match": facts.last_match.map(|at| at.to_string()),
         })
     };

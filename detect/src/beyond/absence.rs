@@ -245,6 +245,11 @@ impl Memory {
         }
     }
 
+    /// When something of a tenant is to be judged next.
+    pub(super) fn next_due(&self, tenant: &str) -> Option<i64> {
+        self.due.get(tenant)?.first().map(|(at, _)| *at)
+    }
+
     pub(super) fn tenants(&self) -> Vec<String> {
         self.due.keys().cloned().collect()
     }
@@ -303,6 +308,17 @@ impl Pair {
     /// Notes a B.
     fn answers(&mut self, rule: &Without, time: i64) {
         let reach = rule.span();
+        if let Some(last) = self.answers.last_mut()
+            && time >= last.0
+            && time - last.1 <= reach
+        {
+            // Most answers: soon after the one before it. The list ended so already.
+            last.1 = last.1.max(time);
+            let horizon = self.newest - self.keep_nanos;
+            let old = self.answers.partition_point(|(_, end)| *end < horizon);
+            self.answers.drain(..old);
+            return;
+        }
         let at = self.answers.partition_point(|(start, _)| *start <= time);
         self.answers.insert(at, (time, time));
         self.answers.dedup_by(|later, earlier| {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use stream::Timestamp;
 
 use super::keyed::{Keyed, Remembered};
-use super::{Case, Names, first_value};
+use super::{Case, Names};
 use crate::Calendar;
 use crate::calendar::Day;
 use crate::correlation::table::Group;
@@ -82,7 +82,7 @@ impl Keyed<Series> {
     pub(super) fn take(&mut self, rule: &Baseline, case: &Case<'_, '_>) -> bool {
         let value = match &rule.sum {
             None => Some(1.0),
-            Some(fields) => first_value(case.event, fields).and_then(|value| value.number()),
+            Some(fields) => case.event.first_of(fields).and_then(|value| value.number()),
         };
         let Some(value) = value.filter(|value| value.is_finite() && *value > 0.0) else { return false };
         let Ok(hour) = u32::try_from(case.now.0.div_euclid(HOUR_NANOS)) else { return false };

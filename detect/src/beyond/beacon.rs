@@ -114,28 +114,23 @@ impl Default for Memory {
 impl Memory {
     /// Takes an event; whether it is a match.
     pub(super) fn take(&mut self, rule: &Beacon, case: &Case<'_, '_>) -> bool {
-        let mut key = std::mem::take(&mut self.key);
-        let whole = write_key(case, &rule.by, &mut key);
-        let (time, table) = (case.now.0, &mut self.table);
-        let holds = whole
-            && Self::is_shared_by_few(&mut self.shared, &mut self.last, rule, case, &key)
-            && table.with(&key, time, |pulse| pulse.beat(rule, time));
-        self.key = key;
-        holds
-    }
-
-    /// Takes note of who has this destination; whether it still is for few.
-    fn is_shared_by_few(
-        shared: &mut Table<Shared>,
-        last_key: &mut String,
-        rule: &Beacon,
-        case: &Case<'_, '_>,
-        key: &str,
-    ) -> bool {
-        let (Some(most), Some(last)) = (rule.sources_max, rule.by.last()) else { return true };
-        let (hash, time) = (hash_of(key), case.now.0);
-        write_key(case, std::slice::from_ref(last), last_key);
-        shared.with(last_key, time, |shared| shared.add(hash, time, most))
+        if !rule.by.iter().all(|fields| case.event.first_of(fields).is_some()) {
+            return false;
+        }
+        let (time, key) = (case.now.0, &mut self.key);
+        // Takes note of who has this destination; only while it is for few, the whole key is needed.
+        let few = match (rule.sources_max, rule.by.last()) {
+            (Some(most), Some(last)) => {
+                write_key(case, std::slice::from_ref(last), &mut self.last);
+                let hash = || {
+                    write_key(case, &rule.by, key);
+                    hash_of(key)
+                };
+                self.shared.with(&self.last, time, |shared| shared.add(hash, time, most))
+            }
+            _ => write_key(case, &rule.by, key),
+        };
+        few && self.table.with(&self.key, time, |pulse| pulse.beat(rule, time))
     }
 
     pub(super) fn save(&self) -> Saved<&Pulse, &Shared> {
@@ -149,12 +144,14 @@ impl Memory {
 }
 
 impl Shared {
-    /// Takes one more key; whether there are still few enough.
-    fn add(&mut self, key: u64, time: i64, most: usize) -> bool {
+    /// Takes one more key, which is asked for while there are few; whether there still are.
+    fn add(&mut self, key: impl FnOnce() -> u64, time: i64, most: usize) -> bool {
         self.newest = self.newest.max(time);
-        if self.keys.len() <= most
-            && let Err(at) = self.keys.binary_search(&key)
-        {
+        if self.keys.len() > most {
+            return false;
+        }
+        let key = key();
+        if let Err(at) = self.keys.binary_search(&key) {
             self.keys.insert(at, key);
         }
         self.keys.len() <= most

@@ -14,7 +14,7 @@ use super::join::{Cells, Is, Join, Other};
 use super::{Beyond, Names};
 use crate::calendar::{Days, Hours};
 use crate::csv::nearest;
-use crate::ledger::{ColumnKind, columns, names, plain};
+use crate::ledger::{Column, ColumnKind, columns, names, plain};
 use crate::sigma::extension::{
     AbsenceKey, BaselineKey, BeaconKey, CalendarKey, Extension, FirstSeenKey, IocKey, LedgerKey, Span,
 };
@@ -105,7 +105,7 @@ fn cells(
         if kind == Some(ColumnKind::Flag) {
             texts = texts.iter().flat_map(|text| flag_words(text)).collect();
         }
-        Ok((column.clone(), texts))
+        Ok((Column::new(ledger, column), texts))
     };
     Ok(Cells {
         wanted: wanted.iter().map(read).collect::<Result<_, _>>()?,
@@ -196,7 +196,8 @@ fn join(key: &LedgerKey, resolver: &Resolver<'_>) -> Result<Join, Reason> {
         };
         return Err(Reason::new("key:", message, advice));
     };
-    let first = columns.remove(first);
+    let (first, names) = columns.remove(first);
+    let first = (Column::new(&key.name, &first), names);
     let cells = cells(&key.name, &known, &key.wanted, &key.unwanted)?;
     Ok(Join { ledger, first, more: columns, is, cells, others: Vec::new(), if_empty: key.if_empty })
 }

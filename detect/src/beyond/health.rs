@@ -4,9 +4,9 @@
 //! (`silence_after` of the source, else [`LIMIT_NANOS`]): the last [`GAPS_MAX`]. An event that comes late closes its gap.
 //! Bound: [`SOURCES_MAX`] sources; of more nothing is known, so that nothing is concluded from their silence.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
+
+use crate::by_source::{BySource, Hint};
 
 /// How long a source that declares no limit may be silent: an hour.
 pub(crate) const LIMIT_NANOS: i64 = 3_600 * stream::NANOS_PER_SECOND;
@@ -23,26 +23,26 @@ pub(super) struct Life {
 }
 
 /// By tenant and source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Health {
-    tenants: BTreeMap<String, BTreeMap<String, Life>>,
+    lives: BySource<Life>,
     count: usize,
 }
 
 impl Health {
     /// Takes an event of a source.
-    pub(super) fn hear(&mut self, tenant: &str, source: &str, time: i64, declared: Option<i64>) {
-        if let Some(life) = self.tenants.get_mut(tenant).and_then(|sources| sources.get_mut(source)) {
+    pub(super) fn hear(&mut self, tenant: &str, source: &str, time: i64, declared: Option<i64>, hint: &Hint) {
+        if let Some(life) = self.lives.get_mut(tenant, source, hint) {
             life.hear(time, declared);
         } else if self.count < SOURCES_MAX {
             self.count += 1;
             let life = Life { newest: time, limit: declared.unwrap_or(LIMIT_NANOS), gaps: Vec::new() };
-            self.tenants.entry(tenant.to_owned()).or_default().insert(source.to_owned(), life);
+            self.lives.insert(tenant, source, life);
         }
     }
 
     pub(super) fn get(&self, tenant: &str, source: &str) -> Option<&Life> {
-        self.tenants.get(tenant)?.get(source)
+        self.lives.get(tenant, source)
     }
 }
 
@@ -80,15 +80,15 @@ mod tests {
     fn a_gap_is_longer_than_the_limit_and_a_late_event_closes_it() {
         let mut health = Health::default();
         for minute in [0, 10, 25, 60, 70] {
-            health.hear("t", "s", minute * MINUTE, Some(15 * MINUTE));
+            health.hear("t", "s", minute * MINUTE, Some(15 * MINUTE), &Hint::default());
         }
         let gap = |health: &Health, from: i64, to: i64| {
             health.get("t", "s").is_some_and(|life| life.has_gap(from * MINUTE, to * MINUTE))
         };
         assert!(!gap(&health, 0, 25) && gap(&health, 30, 31) && gap(&health, 59, 65) && !gap(&health, 60, 70));
-        health.hear("t", "s", 40 * MINUTE, Some(15 * MINUTE));
+        health.hear("t", "s", 40 * MINUTE, Some(15 * MINUTE), &Hint::default());
         assert!(!gap(&health, 26, 39) && gap(&health, 41, 42), "25 to 40 is no gap any more");
-        health.hear("t", "s", 50 * MINUTE, Some(15 * MINUTE));
+        health.hear("t", "s", 50 * MINUTE, Some(15 * MINUTE), &Hint::default());
         assert!(!gap(&health, 0, 70));
         assert!(health.get("t", "other").is_none() && health.get("other", "s").is_none());
     }

@@ -43,23 +43,19 @@ const SHOWN: [(FieldId, &str); 5] = [
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
     list: Box<[FieldId]>,
-    /// By the field's number.
-    held: Box<[bool]>,
+    /// Bit n: the nth of [`USUAL`]; none when there are others.
+    usual: Option<u16>,
 }
 
 impl Fields {
     pub(crate) fn new(fields: &[FieldId]) -> Fields {
-        let mut held = vec![false; fields.iter().map(|field| field.index() + 1).max().unwrap_or(0)];
-        fields.iter().for_each(|field| held[field.index()] = true);
-        Fields { list: fields.into(), held: held.into() }
+        let bit = |field: &FieldId| USUAL.iter().position(|usual| usual == field).map(|number| 1_u16 << number);
+        let usual = fields.iter().try_fold(0, |bits, field| Some(bits | bit(field)?));
+        Fields { list: fields.into(), usual }
     }
 
     pub(super) fn list(&self) -> &[FieldId] {
         &self.list
-    }
-
-    fn has(&self, field: FieldId) -> bool {
-        self.held.get(field.index()) == Some(&true)
     }
 }
 
@@ -91,14 +87,26 @@ impl Ioc {
         if indicators.is_empty() {
             return None;
         }
-        // One pass over the fields, because most events are asked and few of their fields are meant.
-        let values = event.ids().iter().zip(event.values()).filter(|(field, _)| self.fields.has(**field));
-        values.into_iter().find_map(|(_, value)| {
-            let (row, ledger) = (look_up(indicators, *value, case)?, ledgers.get("ioc")?);
+        let found = |at: usize| {
+            if case.is_no_indicator(at) {
+                return None;
+            }
+            let Some(row) = look_up(indicators, event.value(at), case) else {
+                case.note_no_indicator(at);
+                return None;
+            };
+            let ledger = ledgers.get("ioc")?;
             let kind = ledger.cell(row, "type").to_lowercase();
             let meant = self.types.is_empty() || self.types.contains(&kind);
             (meant && self.cells.fit(ledger, row)).then_some((ledger, row))
-        })
+        };
+        if let Some(usual) = self.fields.usual {
+            let meant = event.usual().iter().filter(|(_, number)| usual >> number & 1 == 1);
+            return meant.map(|(at, _)| usize::from(*at)).find_map(found);
+        }
+        let mut places: Vec<usize> = self.fields.list().iter().flat_map(|field| event.places(*field)).collect();
+        places.sort_unstable();
+        places.into_iter().find_map(found)
     }
 }
 

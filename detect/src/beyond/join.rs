@@ -19,9 +19,9 @@
 //! holds, by default nothing: a register that nobody keeps accuses nobody. Of a field with several values, one that
 //! agrees is enough.
 
-use super::{Case, Names, all_values, first_value};
+use super::{Case, Names};
 use crate::csv::list;
-use crate::ledger::{Ledger, LedgerRow, plain};
+use crate::ledger::{Column, Ledger, LedgerRow, plain};
 
 /// What is asked of the rows that agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +36,8 @@ pub(crate) enum Is {
 /// Texts that cells must have or must not have, by column.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cells {
-    pub(crate) wanted: Vec<(String, Vec<String>)>,
-    pub(crate) unwanted: Vec<(String, Vec<String>)>,
+    pub(crate) wanted: Vec<(Column, Vec<String>)>,
+    pub(crate) unwanted: Vec<(Column, Vec<String>)>,
 }
 
 impl Cells {
@@ -53,7 +53,7 @@ pub(crate) struct Join {
     /// Its place among [`crate::Ledgers::all`].
     pub(crate) ledger: usize,
     /// A column that finds rows quickly, and its fields.
-    pub(crate) first: (String, Names),
+    pub(crate) first: (Column, Names),
     pub(crate) more: Vec<(String, Names)>,
     pub(crate) is: Is,
     pub(crate) cells: Cells,
@@ -78,7 +78,7 @@ impl Join {
         if ledger.is_none() && !self.if_empty {
             return false;
         }
-        let lacks = |fields: &Names| first_value(case.event, fields).is_none();
+        let lacks = |fields: &Names| case.event.first_of(fields).is_none();
         if lacks(fields) || self.more.iter().any(|(_, fields)| lacks(fields)) {
             return false;
         }
@@ -100,7 +100,7 @@ impl Join {
 
     fn each_row(&self, ledger: &Ledger, case: &Case<'_, '_>, found: &mut dyn FnMut(&LedgerRow)) {
         let (column, fields) = &self.first;
-        for value in all_values(case.event, fields) {
+        for value in case.event.all_of(fields) {
             ledger.each_with(column, value, &mut |row| {
                 if self.agrees(ledger, row, case) {
                     found(row);
@@ -112,7 +112,7 @@ impl Join {
     fn agrees(&self, ledger: &Ledger, row: &LedgerRow, case: &Case<'_, '_>) -> bool {
         self.cells.fit(ledger, row)
             && self.more.iter().all(|(column, fields)| {
-                all_values(case.event, fields).any(|value| ledger.row_has(row, column, &value.text()))
+                case.event.all_of(fields).any(|value| ledger.row_has(row, column, &value.text()))
             })
             && self.others.iter().all(|other| other.differs(ledger.cell(row, &other.column), case))
     }

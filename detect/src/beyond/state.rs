@@ -1,5 +1,6 @@
 //! What the keys of all rules remember, and who asks whom.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use stream::Timestamp;
 use super::absence::{self, Pending};
 use super::health::Health;
 use super::{Beyond, Case, baseline, beacon, first_seen, keyed};
+use crate::by_source::Hint;
 use crate::correlation::table::Store;
 use crate::engine::clock;
 use crate::rules::{Compiled, RuleSet};
@@ -61,8 +63,53 @@ pub(crate) struct State {
     /// The absence rules that ask for another rule.
     asking: Vec<u32>,
     health: Health,
-    /// Watermark by tenant, in nanoseconds.
-    marks: BTreeMap<String, i64>,
+    marks: Marks,
+}
+
+/// Where the state of a source and its tenant stands.
+#[derive(Debug, Default)]
+pub(crate) struct Heard {
+    mark: Cell<Option<u32>>,
+    life: Hint,
+}
+
+/// The watermarks of all tenants, which stay where they are.
+#[derive(Debug, Default)]
+struct Marks {
+    places: BTreeMap<String, u32>,
+    marks: Vec<Mark>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    /// The watermark, in nanoseconds.
+    now: i64,
+    /// No absence of the tenant is due before this; not state, but worked out when it is reached.
+    due: i64,
+}
+
+impl Marks {
+    fn get(&self, tenant: &str) -> i64 {
+        self.places.get(tenant).map_or(i64::MIN, |place| self.marks[*place as usize].now)
+    }
+
+    fn place(&mut self, tenant: &str) -> u32 {
+        if let Some(place) = self.places.get(tenant) {
+            return *place;
+        }
+        self.marks.push(Mark { now: i64::MIN, due: i64::MIN });
+        self.places.insert(tenant.to_owned(), self.marks.len() as u32 - 1);
+        self.marks.len() as u32 - 1
+    }
+
+    fn save(&self) -> BTreeMap<String, i64> {
+        self.places.iter().map(|(tenant, place)| (tenant.clone(), self.marks[*place as usize].now)).collect()
+    }
+
+    fn restore(saved: BTreeMap<String, i64>) -> Marks {
+        let marks = saved.values().map(|now| Mark { now: *now, due: i64::MIN }).collect();
+        Marks { places: saved.into_keys().zip(0..).collect(), marks }
+    }
 }
 
 impl State {
@@ -91,29 +138,35 @@ impl State {
         rules: &RuleSet,
         case: &Case<'_, '_>,
         declared: Option<i64>,
+        heard: &Heard,
         found: &mut Vec<(u32, Pending)>,
     ) {
         let time = clock::not_ahead(case.time, case.received).0;
-        let mark = match self.marks.get_mut(case.tenant) {
-            Some(mark) => {
-                *mark = time.max(*mark);
-                *mark
-            }
-            None => {
-                self.marks.insert(case.tenant.to_owned(), time);
-                time
-            }
-        };
-        self.health.hear(case.tenant, case.source, case.now.0, declared);
-        self.judge(rules, case.tenant, mark, false, found);
+        let place = heard.mark.get().unwrap_or_else(|| self.marks.place(case.tenant));
+        heard.mark.set(Some(place));
+        let mark = &mut self.marks.marks[place as usize];
+        mark.now = time.max(mark.now);
+        let (now, due) = (mark.now, mark.due);
+        self.health.hear(case.tenant, case.source, case.now.0, declared, &heard.life);
+        if now >= due {
+            self.judge(rules, case.tenant, now, false, found);
+            self.marks.marks[place as usize].due = self.due(case.tenant);
+        }
+    }
+
+    /// When an absence of the tenant is due next.
+    fn due(&self, tenant: &str) -> i64 {
+        let memories = self.asking.iter().filter_map(|index| self.memories[*index as usize].as_ref());
+        memories.filter_map(|memory| memory.absence.next_due(tenant)).min().unwrap_or(i64::MAX)
     }
 
     /// Takes the clock of a tick; gives what stays without an answer now.
     pub(crate) fn tick(&mut self, rules: &RuleSet, now: Timestamp, found: &mut Vec<(u32, Pending)>) {
         let mut moved = Vec::new();
-        for (tenant, mark) in &mut self.marks {
-            if *mark < now.0 && now.0 - *mark <= FOLLOW_NANOS {
-                *mark = now.0;
+        for (tenant, place) in &self.marks.places {
+            let mark = &mut self.marks.marks[*place as usize];
+            if mark.now < now.0 && now.0 - mark.now <= FOLLOW_NANOS {
+                mark.now = now.0;
                 moved.push(tenant.clone());
             }
         }
@@ -127,7 +180,7 @@ impl State {
         tenants.sort_unstable();
         tenants.dedup();
         for tenant in tenants {
-            let mark = self.marks.get(&tenant).copied().unwrap_or(i64::MIN);
+            let mark = self.marks.get(&tenant);
             self.judge(rules, &tenant, mark, true, found);
         }
     }
@@ -171,8 +224,10 @@ impl State {
         alert: impl FnOnce() -> Option<(String, String)>,
     ) -> bool {
         let (Some(without), Some(memory)) = (&beyond.without, &mut self.memories[index as usize]) else { return false };
-        let mark = self.marks.get(case.tenant).copied().unwrap_or(i64::MIN);
-        memory.absence.ask(without, case, mark, alert);
+        let place = self.marks.place(case.tenant);
+        let mark = &mut self.marks.marks[place as usize];
+        memory.absence.ask(without, case, mark.now, alert);
+        mark.due = mark.due.min(memory.absence.next_due(case.tenant).unwrap_or(i64::MAX));
         true
     }
 
@@ -223,14 +278,14 @@ impl State {
         let memories = memories.map(|(index, memory)| Ok((name(index), memory.save()?)));
         Ok(SavedState {
             health: self.health.clone(),
-            marks: self.marks.clone(),
+            marks: self.marks.save(),
             memories: memories.collect::<postcard::Result<_>>()?,
         })
     }
 
     /// Takes over what a snapshot holds of rules that are the same still; false when it is damaged.
     pub(crate) fn restore(&mut self, saved: SavedState, index_of: impl Fn(&str) -> Option<u32>) -> bool {
-        (self.health, self.marks) = (saved.health, saved.marks);
+        (self.health, self.marks) = (saved.health, Marks::restore(saved.marks));
         saved.memories.iter().all(|(name, bytes)| {
             let memory = index_of(name).and_then(|index| self.memories.get_mut(index as usize)?.as_mut());
             memory.is_none_or(|memory| memory.restore(bytes))

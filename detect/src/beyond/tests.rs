@@ -398,7 +398,11 @@ fn memory_is_bounded() {
         let mut event = stream::Event::new_in(&arena);
         event.push(fields::USER_NAME, stream::Value::Int(number as i64));
         let time = Timestamp::from_seconds(number as i64);
-        let case = super::Case { tenant: "t", source: "s", body: None, event: &event, time, now: time, received: time };
+        event.push(fields::TIMESTAMP, stream::Value::Time(time));
+        let mut shapes = crate::places::Shapes::default();
+        let event = shapes.of(&event);
+        let meta = Meta { id: EventId::new(0, 0), tenant: "t", source: "s", received: time, raw: b"" };
+        let case = super::Case::new(None, &meta, event);
         memory.take(&rule, &case);
     }
     assert!(memory.table.len() <= super::first_seen::KEYS_MAX && memory.table.evictions >= 10_000);
@@ -492,4 +496,25 @@ fn keys_say_the_length_of_each_part() {
         super::put_part(&"x".repeat(length), &mut key);
         assert_eq!(key, format!("{length}:{}", "x".repeat(length)));
     }
+}
+
+#[test]
+fn placeholders_stand_for_the_rows_of_a_register_on_that_day() {
+    let rule = "title: t\nid: r-1\nlogsource: {product: p}\ndetection:\n  s:\n    x: '1'\n    user.name|expand: '%accounts.user%'\n  \
+                filter:\n    x: '2'\n  condition: s and not filter\nlevel: high\n";
+    let accounts = "user,valid_from,valid_until\nsato,,\nmori,2026-11-02,\nhara,,2026-10-31\n";
+    let events: Vec<Given> = ["sato", "Mori", "hara", "nobody"]
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, user)| {
+            let minutes = [at as i64, 1440 + at as i64];
+            minutes.map(|minute| x(minute, &format!("\"user.name\": \"{user}\"")))
+        })
+        .collect();
+    let setting = Setting::of(rule, &[("accounts", accounts)]);
+    assert_eq!(setting.rules.rules()[0].kind, crate::RuleKind::Ledger);
+    let mut found = setting.play(&events);
+    found.sort_unstable();
+    assert_eq!(found, [0, 1440, 1441], "sato on both days, mori from the second on");
+    assert_eq!(Setting::of(rule, &[]).play(&events), [0; 0], "nobody keeps the register");
 }

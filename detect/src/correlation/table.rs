@@ -20,12 +20,14 @@
 //! **Saving.** A table knows which groups changed since it was last stored, so that what is stored at each commit is what
 //! changed ([`Store`]). A table that was never stored keeps no such list, and the list is no longer than the table.
 
+mod key;
 mod saved;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use key::Key;
 use saved::Since;
 pub(crate) use saved::{SavedTable, Store};
 
@@ -36,7 +38,7 @@ use crate::hash::Map;
 pub(crate) const GROUPS_MAX: usize = 100_000;
 /// The bytes that the groups of one rule take before groups below half their threshold go, keys and lines included.
 pub(crate) const BYTES_MAX: usize = 128 << 20;
-/// What a key and its place in the table take beside the key's text: the text's address and length, and its allocation.
+/// What a key and its place in the table take beside the key's text. A short key takes less, being in the table.
 const KEY_BYTES: usize = 48;
 /// So many event times move the clock to their median.
 const BODY: usize = 32;
@@ -64,7 +66,7 @@ pub(crate) trait Group: Default + Sized {
 /// The groups of one rule.
 #[derive(Debug)]
 pub(crate) struct Table<G> {
-    groups: Map<String, Slot<G>>,
+    groups: Map<Key, Slot<G>>,
     half: usize,
     groups_max: usize,
     bytes_max: usize,
@@ -152,20 +154,21 @@ impl<G: Group> Table<G> {
     pub(crate) fn with<R>(&mut self, key: &str, now: i64, change: impl FnOnce(&mut G) -> R) -> R {
         self.clock.hear(now);
         self.changes += 1;
-        let grows = self.groups.len() >= self.groups_max && !self.groups.contains_key(key);
+        let text = key.as_bytes();
+        let grows = self.groups.len() >= self.groups_max && !self.groups.contains_key(text);
         if grows || self.bytes >= self.bytes_max {
             self.make_room(now);
         }
-        let (slot, known) = match self.groups.get_mut(key) {
+        let (slot, known) = match self.groups.get_mut(text) {
             Some(slot) => (slot, true),
             None => {
                 let slot = Slot { group: G::default(), change: 0, clock: i64::MIN, listed: false, stored: false };
-                (self.groups.entry(key.to_owned()).or_insert(slot), false)
+                (self.groups.entry(key.into()).or_insert(slot), false)
             }
         };
         if let Some(since) = self.since.as_mut().filter(|_| !slot.listed) {
             slot.listed = true;
-            since.changed.push(key.to_owned());
+            since.changed.push(key.into());
             // A flood between two commits: it is shorter to store the table.
             if since.changed.len() > 2 * self.groups_max {
                 self.since = None;
@@ -241,9 +244,10 @@ impl<G: Group> Table<G> {
             let goes = slot.change <= last && may_go(slot.group.fill());
             if goes {
                 Since::note_gone(since, key, slot);
-                match counts.get_mut(tenant_of(key)) {
+                let tenant = tenant_of(key.text());
+                match counts.get_mut(tenant) {
                     Some(count) => *count += 1,
-                    None => drop(counts.insert(tenant_of(key).to_owned(), 1)),
+                    None => drop(counts.insert(tenant.to_owned(), 1)),
                 }
             }
             !goes
@@ -262,7 +266,7 @@ impl<G: Group> Table<G> {
     }
 }
 
-fn bytes_of<G: Group>(key: &str, slot: &Slot<G>) -> usize {
+fn bytes_of<G: Group>(key: &Key, slot: &Slot<G>) -> usize {
     KEY_BYTES + key.len() + slot.group.bytes()
 }
 
@@ -276,8 +280,8 @@ impl Clock {
     fn hear(&mut self, time: i64) {
         self.heard.push(time);
         if self.heard.len() == BODY {
-            self.heard.sort_unstable();
-            self.now = self.now.max(self.heard[BODY / 2]);
+            let (_, median, _) = self.heard.select_nth_unstable(BODY / 2);
+            self.now = self.now.max(*median);
             self.heard.clear();
         }
     }

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stream::{EventId, Timestamp};
 
+use super::entries::Entries;
 use super::entry::{Entry, Status};
 use super::episode::{Dirty, Episode, Pass, pass};
 use super::table::Group;
-use super::{Correlation, EPISODE_NANOS_MAX, LATENESS_NANOS};
+use super::{Correlation, EPISODE_NANOS_MAX, LATENESS_NANOS, Measure};
 
 /// The entries and the episodes of one group.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Window {
     /// Sorted by time, then fingerprint, id and step.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Entries,
     /// In the order of time.
     pub(super) episodes: Vec<Episode>,
     /// The event taken last: it may come again for another of the rules referred to.
@@ -125,10 +126,14 @@ impl Window {
         }
         let mut entry = entry();
         if entry.line.len() > usage.room {
-            entry.line = "".into();
+            entry.forget_line();
         }
         entry.hit = arrival.to == Status::Hit;
-        let place = self.entries.binary_search_by(|held| held.order().cmp(&entry.order()));
+        // Most events are the newest of their group.
+        let place = match self.entries.are_before(entry.time) {
+            true => Err(self.entries.len()),
+            false => self.entries.binary_search_by(|held| held.order(&entry)),
+        };
         let joined = usage.feeds && usage.alerts && place.is_err() && self.join(rule, &arrival, &mut taken);
         (entry.counted, entry.told) = (joined, joined);
         let is_new = self.bytes == 0;
@@ -141,7 +146,12 @@ impl Window {
         if usage.feeds {
             value = self.statuses(rule, near, &mut taken.changes);
         }
-        if usage.alerts && !joined {
+        if usage.alerts
+            && !joined
+            && let Some(few) = self.too_few(rule, arrival.to)
+        {
+            value = few.max(value);
+        } else if usage.alerts && !joined {
             let all = Dirty { from: arrival.time.min(self.horizon(rule)), to: Timestamp::MAX };
             let dirty = if rule.monotone { near } else { all };
             let pass = pass(rule, &self.entries, &self.episodes, dirty);
@@ -153,10 +163,10 @@ impl Window {
         self.half = (self.half && !told) || 2.0 * value >= rule.threshold();
         self.settle(rule, usage);
         self.trim(rule, usage);
-        self.entries.shrink_to(2 * self.entries.len());
+        self.entries.shrink();
         // From lengths, not capacities: what goes from a full table must not depend on how the lists came to be.
         self.bytes = size_of::<Window>()
-            + self.entries.iter().map(Entry::bytes).sum::<usize>()
+            + self.entries.bytes()
             + self.entries.len() / 2 * size_of::<Entry>()
             + self.episodes.len() * (size_of::<Episode>() + 48);
         taken
@@ -164,10 +174,40 @@ impl Window {
 
     /// Gives the correlations that entries may be handed on to the indexes that they have now.
     pub(crate) fn renumber(&mut self, outer: &BTreeMap<u32, u32>) {
-        for entry in self.entries.iter_mut().filter(|entry| !entry.onward.is_empty()) {
+        if self.entries.iter().all(|entry| entry.onward.is_empty()) {
+            return;
+        }
+        self.entries.change(|entry| {
             let mut places = std::mem::take(&mut entry.onward).into_vec();
             places.retain_mut(|place| outer.get(&place.rule).map(|now| place.rule = *now).is_some());
             entry.onward = places.into();
+        });
+    }
+
+    /// What a new event measures, as far as it matters, in a group of so few events (or of one value) that no window can
+    /// fulfil the condition; none when that must be measured.
+    fn too_few(&self, rule: &Correlation, arrived: Status) -> Option<f64> {
+        if !rule.monotone || !self.episodes.is_empty() || arrived != Status::Hit {
+            return None;
+        }
+        if let Measure::Steps { ordered } = rule.measure {
+            // Events of one step are one step; of a later one, none that is in order.
+            let step = self.entries.step()?;
+            let value = if ordered && step > 0 { 0.0 } else { 1.0 };
+            return (!rule.fulfilled(value)).then_some(value);
+        }
+        if !matches!(rule.measure, Measure::Events | Measure::Values) {
+            return None;
+        }
+        let one = rule.measure == Measure::Values && self.entries.are_alike();
+        let most = if one { 1.0 } else { self.entries.len() as f64 };
+        let at_half = |value: f64| 2.0 * value >= rule.threshold();
+        match () {
+            () if rule.fulfilled(most) => None,
+            // The window that ends with the event has at least the event, and at most all there are.
+            () if at_half(1.0) => Some(1.0),
+            () if !at_half(most) => Some(most),
+            () => None,
         }
     }
 
@@ -232,11 +272,9 @@ impl Window {
             // What is not kept any more was counted.
             (Err(_), to) if to == Status::Nothing || arrival.from != Status::Nothing => false,
             (Err(at), _) => {
-                let status = self.sibling(at, entry.id).unwrap_or_default();
-                if self.entries.len() == self.entries.capacity() {
-                    // Most groups have one event: room for four, as a list takes by itself, would be most of the memory.
-                    self.entries.reserve_exact(1 + self.entries.len() / 2);
-                }
+                // Another entry of this event has its time.
+                let alone = self.entries.are_before(entry.time);
+                let status = if alone { Status::Nothing } else { self.sibling(at, entry.id).unwrap_or_default() };
                 self.entries.insert(at, Entry { status, ..entry });
                 true
             }
@@ -282,7 +320,7 @@ impl Window {
             let mut episode = found.episode;
             let begin = episode.from.min(episode.low);
             let begin = self.entries.partition_point(|entry| entry.time < begin);
-            let (mut told, mut kept) = (Vec::new(), 0);
+            let (mut told, mut kept, mut freed) = (Vec::new(), 0, 0);
             for entry in self.entries[begin..].iter_mut().take_while(|entry| entry.time <= episode.last) {
                 if !episode.holds(rule, entry) {
                     continue;
@@ -292,10 +330,11 @@ impl Window {
                     entry.told = true;
                     told.push(entry.clone());
                     if rule.monotone && !usage.feeds {
-                        entry.line = "".into();
+                        freed += entry.forget_line();
                     }
                 }
             }
+            self.entries.forgot(freed);
             episode.kept = kept;
             episode.alert_id = same.map_or_else(|| id_of(episode.anchor), |old| olds[old].alert_id.clone());
             let (alert_id, count) = (episode.alert_id.clone(), episode.count());

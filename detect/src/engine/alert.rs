@@ -4,18 +4,20 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use stream::{
-    Alert, AlertDetail, AlertFlow, AlertRule, Event, Evidence, FieldId, Fingerprint, Timestamp, Value, alert_id,
-    fields, fingerprint,
+    Alert, AlertDetail, AlertFlow, AlertRule, Evidence, FieldId, Fingerprint, Timestamp, Value, alert_id, fields,
+    fingerprint,
 };
 
 use super::correlate::instant;
-use super::{LINE_BYTES_MAX, Meta, first_value, print_of};
+use super::known::Known;
+use super::{LINE_BYTES_MAX, Meta, print_of};
 use crate::Tenants;
 use crate::beyond::{put_dotted, put_part, put_value};
-use crate::correlation::{Correlation, Entry, Measure, Status};
-use crate::hash::mark;
+use crate::correlation::{Correlation, Entry, Mark, Measure, Status};
+use crate::places::Placed;
 use crate::rules::RuleInfo;
 use crate::silence::Silent;
 
@@ -35,21 +37,28 @@ pub(super) const ANCHOR_FIELDS: [FieldId; 9] = [
 /// The event at hand.
 pub(super) struct Facts<'r, 'e> {
     pub(super) meta: &'r Meta<'r>,
-    event: &'r Event<'e>,
+    event: Placed<'r, 'e>,
+    known: &'r Known,
     time: Timestamp,
-    mark: OnceCell<Fingerprint>,
+    /// The line as windows keep it, and its mark where that does not follow from it.
+    kept: OnceCell<(Arc<str>, Mark)>,
     print: OnceCell<Fingerprint>,
     /// What the alert of the rule at hand tells beyond the event.
     pub(super) tells: Vec<(FieldId, Box<str>)>,
 }
 
 impl<'r, 'e> Facts<'r, 'e> {
-    pub(super) fn new(meta: &'r Meta<'r>, event: &'r Event<'e>) -> Self {
-        Facts { meta, event, time: event.time(), mark: OnceCell::new(), print: OnceCell::new(), tells: Vec::new() }
+    pub(super) fn new(meta: &'r Meta<'r>, event: Placed<'r, 'e>, time: Timestamp, known: &'r Known) -> Self {
+        Facts { meta, event, known, time, kept: OnceCell::new(), print: OnceCell::new(), tells: Vec::new() }
     }
 
-    pub(super) fn event(&self) -> &'r Event<'e> {
+    pub(super) fn event(&self) -> Placed<'r, 'e> {
         self.event
+    }
+
+    /// What is known of the event's source.
+    pub(super) fn known(&self) -> &'r Known {
+        self.known
     }
 
     pub(super) fn time(&self) -> Timestamp {
@@ -59,9 +68,15 @@ impl<'r, 'e> Facts<'r, 'e> {
     /// The event as an entry of a window, without measured values.
     pub(super) fn entry(&self, step: u16) -> Entry {
         let meta = self.meta;
+        let (line, mark) = self.kept.get_or_init(|| {
+            let (line, raw) = (line_of(meta, self.event.get_str(fields::EVENT_ORIGINAL)), meta.raw);
+            let whole = line.len() == raw.len() && (line.as_ptr() == raw.as_ptr() || line.as_bytes() == raw);
+            let mark = if whole { Mark::default() } else { Mark::of(meta.source, raw, meta.id) };
+            (Arc::from(&*line), mark)
+        });
         Entry {
             time: self.time,
-            print: self.mark(),
+            mark: mark.clone(),
             id: meta.id,
             step,
             hit: true,
@@ -70,31 +85,15 @@ impl<'r, 'e> Facts<'r, 'e> {
             status: Status::Nothing,
             value: None,
             number: 0.0,
-            source: meta.source.into(),
-            line: self.line().into(),
+            source: Arc::clone(&self.known.source),
+            line: Arc::clone(line),
             onward: Box::default(),
         }
     }
 
     /// The event's line and source, as an alert shows them.
     pub(super) fn evidence(&self) -> Evidence {
-        Evidence { source: self.meta.source.to_owned(), line: self.line() }
-    }
-
-    fn line(&self) -> String {
-        match self.event.get_str(fields::EVENT_ORIGINAL) {
-            Some(text) => cut(text).to_owned(),
-            None => match std::str::from_utf8(self.meta.raw) {
-                Ok(text) => cut(text).to_owned(),
-                Err(_) => cut(&String::from_utf8_lossy(self.meta.raw)).to_owned(),
-            },
-        }
-    }
-
-    /// What tells the event from others of its instant, whatever order they came in.
-    fn mark(&self) -> Fingerprint {
-        let meta = self.meta;
-        *self.mark.get_or_init(|| Fingerprint(mark(&[meta.source.as_bytes(), meta.raw, &meta.id.sub.to_le_bytes()])))
+        evidence_of(self.meta, self.event.get_str(fields::EVENT_ORIGINAL))
     }
 
     pub(super) fn print(&self) -> Fingerprint {
@@ -109,7 +108,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         let mut any = false;
         for fields in names {
             key.push('\u{1}');
-            any |= match first_value(self.event, fields) {
+            any |= match self.event.first_of(fields) {
                 None | Some(Value::Str("")) => {
                     put_part("", key);
                     false
@@ -125,7 +124,7 @@ impl<'r, 'e> Facts<'r, 'e> {
 
     /// The group as people see it: absent fields are left out of it.
     pub(super) fn group<'n>(&self, names: impl Iterator<Item = (&'n str, &'n [FieldId])>) -> BTreeMap<String, String> {
-        let value = |fields| first_value(self.event, fields).map(Value::text).filter(|value| !value.is_empty());
+        let value = |fields| self.event.first_of(fields).map(Value::text).filter(|value| !value.is_empty());
         names.filter_map(|(name, fields)| Some((name.to_owned(), value(fields)?.into_owned()))).collect()
     }
 
@@ -139,7 +138,7 @@ impl<'r, 'e> Facts<'r, 'e> {
         }
         match rule.measure {
             Measure::Sum | Measure::Average | Measure::Percentile(_) => {
-                let value = first_value(self.event, fields.measured.first()?)?;
+                let value = self.event.first_of(fields.measured.first()?)?;
                 value.number().filter(|number| number.is_finite())
             }
             Measure::Values => {
@@ -158,13 +157,13 @@ impl<'r, 'e> Facts<'r, 'e> {
         let measured = &rule.leaves.get(&leaf)?.measured;
         // A short text stands for itself: most values are addresses, zones and names of people.
         if let [fields] = measured.as_slice()
-            && let Some(short) = first_value(self.event, fields).and_then(short)
+            && let Some(short) = self.event.first_of(fields).and_then(short)
         {
             return Some(short);
         }
         let mut all = String::new();
         for fields in measured {
-            let value = first_value(self.event, fields).map(Value::text).unwrap_or_default();
+            let value = self.event.first_of(fields).map(Value::text).unwrap_or_default();
             all.push_str(&format!("{}:{value}", value.len()));
         }
         Some(fingerprint("", "", all.as_bytes()))
@@ -212,6 +211,21 @@ impl<'r, 'e> Facts<'r, 'e> {
             event_count: 1,
             anchor: self.anchor(),
         }
+    }
+}
+
+/// An event's line, given what the event has of it, and its source, as an alert shows them.
+pub(super) fn evidence_of(meta: &Meta<'_>, original: Option<&str>) -> Evidence {
+    Evidence { source: meta.source.to_owned(), line: line_of(meta, original).into_owned() }
+}
+
+fn line_of<'l>(meta: &Meta<'l>, original: Option<&'l str>) -> Cow<'l, str> {
+    match original {
+        Some(text) => Cow::Borrowed(cut(text)),
+        None => match std::str::from_utf8(meta.raw) {
+            Ok(text) => Cow::Borrowed(cut(text)),
+            Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(meta.raw)).to_owned()),
+        },
     }
 }
 

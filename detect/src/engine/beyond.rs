@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use stream::{Alert, Event, Timestamp};
+use stream::{Alert, Timestamp};
 
 use super::alert::Facts;
-use super::{Engine, Meta, Outcome};
+use super::known::Known;
+use super::{Engine, Outcome};
 use crate::beyond::{Beyond, Case, Pending};
 use crate::rules::Compiled;
 use crate::sigma::Rule;
@@ -13,11 +14,9 @@ use crate::suppress::Episode;
 
 impl Engine {
     /// Hears every event, matched or not, while there are rules that miss something.
-    pub(super) fn hear(&mut self, meta: &Meta<'_>, event: &Event<'_>, out: &mut Vec<Outcome>) {
-        let declared = self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied();
-        let rules = Arc::clone(&self.rules);
+    pub(super) fn hear(&mut self, case: &Case<'_, '_>, known: &Known, out: &mut Vec<Outcome>) {
         let mut found = Vec::new();
-        self.beyond.hear(&rules, &Case::new(None, meta, event), declared, &mut found);
+        self.beyond.hear(&known.rules, case, known.limit, &known.heard, &mut found);
         found.into_iter().for_each(|(index, pending)| self.absent(index, pending, out));
     }
 
@@ -81,7 +80,7 @@ impl Engine {
         };
         let after = rule.beyond.as_ref().map_or(0, |beyond| beyond.after_nanos());
         alert.timestamp = Timestamp(pending.time.saturating_add(after));
-        let held = match (&rule.suppress, self.episodes.get_mut(&index)) {
+        let held = match (&rule.suppress, self.episodes.get_mut(index)) {
             (Some(suppress), Some(table)) => {
                 let (quiet, time) = (suppress.quiet_nanos, Timestamp(pending.time));
                 table.with(&pending.key, pending.time, |episode| {

@@ -1,7 +1,6 @@
 //! Correlations: the event at hand in the windows of its groups, along chains of correlations.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use stream::{EventId, Evidence, Fingerprint, Timestamp, alert_id};
 
@@ -38,25 +37,31 @@ impl Delivery {
 impl Engine {
     /// Works off the queue: the correlations that the event's matches feed, and those that these feed in turn. Those
     /// that lie deeper come later, so that each takes all there is to take at once.
-    pub(super) fn correlations(&mut self, facts: &mut Facts<'_, '_>, told: &mut Vec<u32>, out: &mut Vec<Outcome>) {
-        let rules = Arc::clone(&self.rules);
+    pub(super) fn correlations(&mut self, facts: &Facts<'_, '_>, told: &mut Vec<u32>, out: &mut Vec<Outcome>) {
+        let known = facts.known();
         let mut depth = 0;
+        let mut working = std::mem::take(&mut self.working);
         while !self.queue.is_empty() {
-            let queue = std::mem::take(&mut self.queue);
-            for delivery in queue {
+            std::mem::swap(&mut self.queue, &mut working);
+            for delivery in working.drain(..) {
                 let index = delivery.index;
-                let Compiled::Correlation(rule) = &rules.compiled[index as usize] else { continue };
+                let Compiled::Correlation(rule) = &known.rules.compiled[index as usize] else { continue };
                 if rule.depth > depth {
                     self.queue.push(delivery);
                     continue;
                 }
-                let excluded = self.excluded.get(facts.meta.tenant).is_some_and(|excluded| excluded[index as usize]);
-                if !excluded && self.deliver(rule, delivery, facts, out) {
+                if known.excluded[index as usize] {
+                    continue;
+                }
+                let begun = self.begin();
+                if self.deliver(rule, delivery, facts, out) {
                     told.push(index);
                 }
+                self.end(index, begun);
             }
             depth += 1;
         }
+        self.working = working;
     }
 
     /// One event comes to a correlation. Gives whether the event at hand is evidence of an alert.
@@ -64,11 +69,11 @@ impl Engine {
         &mut self,
         rule: &Correlation,
         delivery: Delivery,
-        facts: &mut Facts<'_, '_>,
+        facts: &Facts<'_, '_>,
         out: &mut Vec<Outcome>,
     ) -> bool {
         let Delivery { index, step, route } = delivery;
-        let rules = Arc::clone(&self.rules);
+        let rules = &*facts.known().rules;
         let info = &rules.rules[index as usize];
         let mut key = std::mem::take(&mut self.key);
         let other = match &route {
@@ -95,7 +100,7 @@ impl Engine {
                     onward: onward(ancestors, &rules.compiled, leaf, facts),
                     ..facts.entry(step)
                 };
-                let Some(windows) = self.windows.get_mut(&index) else { return false };
+                let Some(windows) = self.windows.get_mut(index) else { return false };
                 windows.take(rule, &key, arrival, entry, |anchor| id_of(&info.id, &rule.group_by, &key, anchor))
             }
             Route::Inner { key: of, entry, from } => {
@@ -105,7 +110,7 @@ impl Engine {
                 let believed = clock::believed(time, facts.meta.received);
                 let arrival = Arrival { time, believed, id, step, from, to: entry.status };
                 let entry = || Entry { step, told: false, counted: false, status: Status::Nothing, ..*entry };
-                let Some(windows) = self.windows.get_mut(&index) else { return false };
+                let Some(windows) = self.windows.get_mut(index) else { return false };
                 windows.take(rule, &key, arrival, entry, |anchor| id_of(&info.id, &rule.group_by, &key, anchor))
             }
         };

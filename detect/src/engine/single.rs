@@ -22,45 +22,60 @@ impl Engine {
     pub(super) fn rules_of(
         &mut self,
         matched: &[u32],
+        case: &Case<'_, '_>,
         facts: &mut Facts<'_, '_>,
         told: &mut Vec<u32>,
         out: &mut Vec<Outcome>,
     ) {
-        let (rules, tenants) = (Arc::clone(&self.rules), Arc::clone(&self.tenants));
-        let case = Case::new(tenants.get(facts.meta.tenant), facts.meta, facts.event());
-        let excluded = self.excluded.get(facts.meta.tenant).map(Arc::clone);
+        let known = facts.known();
+        let rules = &*known.rules;
         for &index in matched {
-            let excluded = excluded.as_ref().is_some_and(|excluded| excluded[index as usize]);
-            let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
-            if excluded {
+            if known.excluded[index as usize] {
                 continue;
             }
+            let Compiled::Rule(rule) = &rules.compiled[index as usize] else { continue };
+            let begun = self.begin();
             if let Some(limit) = rule.absence {
                 self.sign(index, limit, rule, facts, out);
-                continue;
+            } else {
+                self.matched_rule(index, rule, case, facts, told, out);
             }
-            if let Some(beyond) = &rule.beyond
-                && !self.narrowed(index, rule, beyond, &case, facts)
-            {
-                continue;
-            }
-            self.stats.matches += 1;
-            self.matches.push(index as usize);
-            self.beyond.answer(&rules, index, &case);
-            if rules.rules[index as usize].alerts {
-                facts.tells = rule.beyond.as_ref().map_or_else(Vec::new, |beyond| beyond.tells(&case));
-                self.single(index, rule, facts, out);
-                facts.tells.clear();
-                told.push(index);
-            }
-            let feeds = self.feeds[index as usize].iter();
-            self.queue.extend(feeds.map(|(outer, step)| Delivery::leaf(*outer, *step, index)));
+            self.end(index, begun);
         }
     }
 
+    /// The condition of a detection rule holds for the event.
+    fn matched_rule(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        case: &Case<'_, '_>,
+        facts: &mut Facts<'_, '_>,
+        told: &mut Vec<u32>,
+        out: &mut Vec<Outcome>,
+    ) {
+        let rules = &*facts.known().rules;
+        if let Some(beyond) = &rule.beyond
+            && !self.narrowed(index, rule, beyond, case, facts)
+        {
+            return;
+        }
+        self.stats.matches += 1;
+        self.matches.push(index as usize);
+        self.beyond.answer(rules, index, case);
+        if rules.rules[index as usize].alerts {
+            facts.tells = rule.beyond.as_ref().map_or_else(Vec::new, |beyond| beyond.tells(case));
+            self.single(index, rule, facts, out);
+            facts.tells.clear();
+            told.push(index);
+        }
+        let feeds = self.feeds[index as usize].iter();
+        self.queue.extend(feeds.map(|(outer, step)| Delivery::leaf(*outer, *step, index)));
+    }
+
     /// A detection rule that raises alerts matched.
-    pub(super) fn single(&mut self, index: u32, rule: &Rule, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
-        let info = &self.rules.rules[index as usize];
+    pub(super) fn single(&mut self, index: u32, rule: &Rule, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
+        let info = &facts.known().rules.rules[index as usize];
         let Some(suppress) = &rule.suppress else {
             let alert = facts.alert(info, BTreeMap::new());
             self.stats.alerts += 1;
@@ -73,7 +88,7 @@ impl Engine {
             return;
         }
         let group = || facts.group(suppress.by.iter().map(|(name, fields)| (name.as_str(), fields.as_slice())));
-        let Some(table) = self.episodes.get_mut(&index) else { return };
+        let Some(table) = self.episodes.get_mut(index) else { return };
         let quiet = suppress.quiet_nanos;
         let time = facts.time();
         enum Found {
@@ -113,10 +128,10 @@ impl Engine {
     }
 
     /// A match of a rule with `suppress`, in the group of the key at hand.
-    fn suppressed(&mut self, index: u32, facts: &mut Facts<'_, '_>, out: &mut Vec<Outcome>) {
-        let Some(form) = self.forms.get(&index).map(Arc::clone) else { return };
-        let Some(windows) = self.windows.get_mut(&index) else { return };
-        let (rules, key) = (Arc::clone(&self.rules), std::mem::take(&mut self.key));
+    fn suppressed(&mut self, index: u32, facts: &Facts<'_, '_>, out: &mut Vec<Outcome>) {
+        let Some(form) = self.forms.get(index).map(Arc::clone) else { return };
+        let Some(windows) = self.windows.get_mut(index) else { return };
+        let (rules, key) = (&facts.known().rules, std::mem::take(&mut self.key));
         let (time, id) = (facts.time(), facts.meta.id);
         let believed = clock::believed(time, facts.meta.received);
         let arrival = Arrival { time, believed, id, step: 0, from: Status::Nothing, to: Status::Hit };

@@ -16,6 +16,7 @@ use stream::Timestamp;
 
 use super::{Engine, Stats};
 use crate::beyond::SavedState;
+use crate::by_source::BySource;
 use crate::correlation::Window;
 use crate::correlation::table::SavedTable;
 use crate::rules::RuleInfo;
@@ -66,7 +67,7 @@ impl Chain {
 struct Saved<'e> {
     part: u32,
     stats: [u64; 4],
-    newest: &'e BTreeMap<String, BTreeMap<String, Timestamp>>,
+    newest: &'e BySource<Timestamp>,
     /// Correlations that events may be handed on to, by the index that entries name.
     outer: Vec<(u32, String)>,
     /// Day, names of the rules, tenant, groups.
@@ -82,7 +83,7 @@ struct Saved<'e> {
 struct Loaded {
     part: u32,
     stats: [u64; 4],
-    newest: BTreeMap<String, BTreeMap<String, Timestamp>>,
+    newest: BySource<Timestamp>,
     outer: Vec<(u32, String)>,
     overflows: Vec<(i64, String, String, String, u64)>,
     untold: BTreeMap<String, u64>,
@@ -166,9 +167,9 @@ fn save(engine: &Engine, part: u32) -> Result<Vec<u8>> {
                 .collect()
         },
         untold: &engine.untold,
-        episodes: engine.episodes.iter().map(|(index, table)| (name(index), table.save())).collect(),
-        windows: engine.windows.iter().map(|(index, windows)| (name(index), windows.save())).collect(),
-        watches: engine.watches.iter().map(|(index, watch)| (name(index), watch)).collect(),
+        episodes: engine.episodes.iter().map(|(index, table)| (name(&index), table.save())).collect(),
+        windows: engine.windows.iter().map(|(index, windows)| (name(&index), windows.save())).collect(),
+        watches: engine.watches.iter().map(|(index, watch)| (name(&index), watch)).collect(),
         beyond: engine.beyond.save(|index| name(&index)).map_err(refused)?,
     };
     postcard::to_extend(&saved, vec![VERSION]).map_err(refused)
@@ -209,17 +210,17 @@ fn apply(fresh: &mut Engine, loaded: Loaded, names: &BTreeMap<String, u32>) -> R
     let outer = loaded.outer.iter().filter_map(|(was, name)| Some((*was, *names.get(name)?)));
     let outer: BTreeMap<u32, u32> = outer.collect();
     for (name, saved) in loaded.episodes {
-        if let Some(table) = names.get(&name).and_then(|index| fresh.episodes.get_mut(index)) {
+        if let Some(table) = names.get(&name).and_then(|index| fresh.episodes.get_mut(*index)) {
             table.restore(saved);
         }
     }
     for (name, saved) in loaded.windows {
-        if let Some(windows) = names.get(&name).and_then(|index| fresh.windows.get_mut(index)) {
+        if let Some(windows) = names.get(&name).and_then(|index| fresh.windows.get_mut(*index)) {
             windows.restore(saved, &outer);
         }
     }
     for (name, saved) in loaded.watches {
-        if let Some(watch) = names.get(&name).and_then(|index| fresh.watches.get_mut(index)) {
+        if let Some(watch) = names.get(&name).and_then(|index| fresh.watches.get_mut(*index)) {
             *watch = saved;
         }
     }

@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Engine, Stats, alert, snapshot};
+use super::by_rule::ByRule;
+use super::{Costs, Engine, Stats, alert, known, snapshot};
 use crate::Tenants;
+use crate::by_source::BySource;
 use crate::correlation::Windows;
 use crate::correlation::table::{Store, Table};
 use crate::hash::Map;
+use crate::places::Shapes;
 use crate::rules::{Compiled, RuleSet};
 use crate::sigma::Judge;
 use crate::silence::Watch;
@@ -17,10 +20,10 @@ impl Engine {
     /// An engine without history.
     pub fn new(rules: Arc<RuleSet>, tenants: Arc<Tenants>) -> Engine {
         let mut feeds = vec![Vec::new(); rules.rules.len()];
-        let mut windows = BTreeMap::new();
-        let mut episodes = BTreeMap::new();
-        let mut forms = BTreeMap::new();
-        let mut watches = BTreeMap::new();
+        let mut windows = ByRule::default();
+        let mut episodes = ByRule::default();
+        let mut forms = ByRule::default();
+        let mut watches = ByRule::default();
         for (index, compiled) in rules.compiled.iter().enumerate() {
             match compiled {
                 Compiled::Correlation(rule) => {
@@ -59,7 +62,10 @@ impl Engine {
             matches: Vec::new(),
             told: Vec::new(),
             queue: Vec::new(),
+            working: Vec::new(),
             key: String::new(),
+            shapes: Shapes::default(),
+            sources: known::Sources::default(),
             ancestors: ancestors(&feeds),
             feeds,
             episodes,
@@ -68,7 +74,7 @@ impl Engine {
             watches,
             beyond,
             limits: BTreeMap::new(),
-            newest: BTreeMap::new(),
+            newest: BySource::default(),
             chain: snapshot::Chain::default(),
             overflows: BTreeMap::new(),
             untold: BTreeMap::new(),
@@ -76,20 +82,22 @@ impl Engine {
             on_extra: Vec::new(),
             excluded: Map::default(),
             stats: Stats::default(),
+            costs: Costs::default(),
+            clock: None,
         }
     }
 
     /// Visits the tables of all rules, with the index of each rule.
     pub(super) fn each_table(&mut self, visit: &mut dyn FnMut(u32, &mut dyn Store)) {
-        self.windows.iter_mut().for_each(|(index, windows)| visit(*index, &mut windows.table));
-        self.episodes.iter_mut().for_each(|(index, table)| visit(*index, table));
+        self.windows.iter_mut().for_each(|(index, windows)| visit(index, &mut windows.table));
+        self.episodes.iter_mut().for_each(|(index, table)| visit(index, table));
         self.beyond.each_table(visit);
     }
 
     /// Lets no rule keep more groups than this, for trying out what happens then. Call before the first event.
     pub(crate) fn bound_groups(&mut self, groups_max: usize) {
-        self.windows.values_mut().for_each(|windows| windows.table = Table::bounded(1, groups_max));
-        self.episodes.values_mut().for_each(|table| *table = Table::bounded(1, groups_max));
+        self.windows.iter_mut().for_each(|(_, windows)| windows.table = Table::bounded(1, groups_max));
+        self.episodes.iter_mut().for_each(|(_, table)| *table = Table::bounded(1, groups_max));
     }
 
     /// Makes sure that it is known which rules do not apply to the tenant.

@@ -319,3 +319,35 @@ fn parts_of_the_state_add_up_and_stay_few() {
     let whole = running.snapshot().unwrap().len();
     assert!(largest * 2 < whole, "{largest} {whole}");
 }
+
+#[test]
+fn what_rules_cost_is_measured_and_changes_nothing() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    fn clock() -> u64 {
+        static TICKS: AtomicU64 = AtomicU64::new(0);
+        TICKS.fetch_add(10, Ordering::Relaxed)
+    }
+    let other = "---\ntitle: other\nid: r-other\nlogsource: {product: p}\ndetection:\n  s: {g: y}\n  condition: s\n";
+    let rules = rules(&format!("{COUNT}{other}"));
+    let (mut plain, mut sampled) = (engine(&rules), engine(&rules));
+    let (mut expected, mut out) = (Vec::new(), Vec::new());
+    for n in 0..20 {
+        let fields = r#""f":"x","user.name":"sato""#;
+        feed(&mut plain, n, n as i64, fields, &mut expected);
+        let arena = Bump::new();
+        let time = Timestamp::from_seconds(1_790_000_000 + n as i64);
+        let line = format!("{{\"@timestamp\":\"{time}\",\"line\":{n},{fields}}}");
+        let mut event = read_event(&line, &arena).unwrap();
+        let meta = Meta { id: EventId::new(0, n), tenant: "t", source: "s", received: time, raw: line.as_bytes() };
+        sampled.observe_sampled(&meta, &mut event, clock, &mut out);
+    }
+    assert_eq!(out, expected);
+    assert_eq!(sampled.snapshot().unwrap(), plain.snapshot().unwrap());
+    let costs: Vec<f64> = sampled.costs().nanos_per_event().collect();
+    assert_eq!(
+        (sampled.costs().sampled(), costs),
+        (20, vec![20.0, 10.0, 0.0]),
+        "one rule walked and matched, one counted"
+    );
+    assert_eq!(plain.costs().nanos_per_event().count(), 0);
+}

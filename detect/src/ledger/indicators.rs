@@ -19,6 +19,8 @@ pub struct Indicators {
     rows: Vec<LedgerRow>,
     addresses: PrefixTable<u32>,
     domains: Map<Box<str>, Vec<u32>>,
+    /// Of the domains, so that most names need no look-up.
+    traits: Traits,
     urls: Map<Box<str>, Vec<u32>>,
     hashes: Map<Box<str>, Vec<u32>>,
 }
@@ -33,7 +35,11 @@ impl Indicators {
                 "ip" | "cidr" => {
                     addresses.extend(prefix::parse(&value).into_iter().flatten().map(|net| (net, index)));
                 }
-                "domain" => all.domains.entry((&*plain_domain(&value)).into()).or_default().push(index),
+                "domain" => {
+                    let domain = plain_domain(&value);
+                    all.traits.note(&domain);
+                    all.domains.entry((&*domain).into()).or_default().push(index);
+                }
                 "url" => all.urls.entry((&*plain_url(&value)).into()).or_default().push(index),
                 _ => all.hashes.entry((&*plain(&value)).into()).or_default().push(index),
             }
@@ -63,7 +69,8 @@ impl Indicators {
             return None;
         }
         let domain = plain_domain(domain);
-        suffixes(&domain).find_map(|suffix| self.holding(self.domains.get(suffix)?, at))
+        let may_be = |suffix: &&str| self.traits.fit(suffix);
+        suffixes(&domain).filter(may_be).find_map(|suffix| self.holding(self.domains.get(suffix)?, at))
     }
 
     /// The indicator for a URL.
@@ -84,6 +91,29 @@ impl Indicators {
 
     fn holding(&self, indexes: &[u32], at: Timestamp) -> Option<&LedgerRow> {
         indexes.iter().map(|index| &self.rows[*index as usize]).find(|row| row.holds(at))
+    }
+}
+
+/// Which lengths texts have together with which first and last bytes, 1024 ways: what none of a few thousand texts looks
+/// like is none of them.
+#[derive(Debug, Default)]
+struct Traits([u64; 16]);
+
+impl Traits {
+    fn of(text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let (first, last) = (bytes.first().copied().unwrap_or(0), bytes.last().copied().unwrap_or(0));
+        (text.len() * 37 + usize::from(first) * 5 + usize::from(last)) % 1024
+    }
+
+    fn note(&mut self, text: &str) {
+        let at = Self::of(text);
+        self.0[at / 64] |= 1 << (at % 64);
+    }
+
+    fn fit(&self, text: &str) -> bool {
+        let at = Self::of(text);
+        self.0[at / 64] >> (at % 64) & 1 == 1
     }
 }
 

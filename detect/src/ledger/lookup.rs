@@ -39,7 +39,53 @@ pub(crate) fn columns(ledger: &str) -> Option<Vec<(&'static str, ColumnKind)>> {
     Some(spec.columns.iter().map(|known| (known.name, kind(known))).collect())
 }
 
+/// A column that a rule names, looked up before it is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    /// Its number among the columns of the specification; none of an extra one.
+    number: Option<usize>,
+}
+
+impl Column {
+    /// A column of the register of this name.
+    pub(crate) fn new(ledger: &str, name: &str) -> Column {
+        let spec = LEDGERS.iter().find(|spec| spec.name == ledger);
+        let number = spec.and_then(|spec| spec.columns.iter().position(|known| known.name == name));
+        Column { name: name.to_owned(), number }
+    }
+}
+
+/// How rows are found by a column.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Finder {
+    None,
+    /// By prefix, at this place.
+    Nets(u16),
+    /// By text, at this place.
+    Keys(u16),
+}
+
 impl Ledger {
+    /// Works out where the columns of the specification stand.
+    pub(super) fn with_columns(mut self) -> Ledger {
+        let finder = |name: &str| {
+            let nets = self.nets.iter().position(|(column, _)| *column == name).map(|at| Finder::Nets(at as u16));
+            let keys = || self.keys.iter().position(|(column, _)| *column == name).map(|at| Finder::Keys(at as u16));
+            nets.or_else(keys).unwrap_or(Finder::None)
+        };
+        let column = |name: &str| (self.column(name).map(|place| place as u16), finder(name));
+        self.columns = self.spec.columns.iter().map(|known| column(known.name)).collect();
+        self
+    }
+
+    fn cell_of<'r>(&self, row: &'r LedgerRow, column: &Column) -> &'r str {
+        match column.number.and_then(|number| self.columns.get(number)) {
+            Some((place, _)) => place.and_then(|place| row.cells.get(usize::from(place))).map_or("", AsRef::as_ref),
+            None => self.cell(row, &column.name),
+        }
+    }
+
     pub(super) fn index_addresses(&mut self) {
         let places = self.spec.columns.iter().enumerate();
         let places = places.filter(|(_, column)| column.key && matches!(column.kind, Kind::Addresses));
@@ -55,21 +101,28 @@ impl Ledger {
     }
 
     /// Calls `found` for every row that has the value in a key column, whatever its dates.
-    pub(crate) fn each_with(&self, column: &str, value: Value<'_>, found: &mut dyn FnMut(&LedgerRow)) {
+    pub(crate) fn each_with(&self, column: &Column, value: Value<'_>, found: &mut dyn FnMut(&LedgerRow)) {
         let row = |index: &u32| &self.rows[*index as usize];
-        if let Some((_, nets)) = self.nets.iter().find(|(name, _)| *name == column) {
-            let Some(ip) = value.ip() else { return };
-            return nets.covering(ip).flatten().map(row).for_each(found);
-        }
-        let value = &value.text();
-        let Some((_, keys)) = self.keys.iter().find(|(name, _)| *name == column) else { return };
-        let wanted = self.spec.normal(column, value);
-        if self.is_domain(column) {
+        let Some(number) = column.number else { return };
+        let keys = match self.columns.get(number).map_or(Finder::None, |(_, finder)| *finder) {
+            Finder::None => return,
+            Finder::Nets(at) => {
+                let Some(ip) = value.ip() else { return };
+                return self.nets[usize::from(at)].1.covering(ip).flatten().map(row).for_each(found);
+            }
+            Finder::Keys(at) => &self.keys[usize::from(at)].1,
+        };
+        let (value, kind) = (&value.text(), self.spec.columns[number].kind);
+        let wanted = kind.normal(value);
+        if matches!(kind, Kind::Domain) {
             let rows = indicators::suffixes(&wanted).filter_map(|suffix| keys.get(suffix)).flatten();
             return rows.map(row).for_each(found);
         }
-        let rows = keys.get(&*wanted).or_else(|| is_person(column).then(|| keys.get(bare(&wanted))).flatten());
-        rows.into_iter().flatten().map(row).for_each(found);
+        let without_realm = || {
+            let bare = bare(&wanted);
+            (bare.len() < wanted.len() && is_person(&column.name)).then(|| keys.get(bare)).flatten()
+        };
+        keys.get(&*wanted).or_else(without_realm).into_iter().flatten().map(row).for_each(found);
     }
 
     /// Whether a row has the value in a column, as [`Ledger::each_with`] compares.
@@ -90,8 +143,8 @@ impl Ledger {
     }
 
     /// Whether one of the texts of a cell is among these, which are written as [`plain`] gives them.
-    pub(crate) fn cell_is(&self, row: &LedgerRow, column: &str, wanted: &[String]) -> bool {
-        let cell = self.cell(row, column);
+    pub(crate) fn cell_is(&self, row: &LedgerRow, column: &Column, wanted: &[String]) -> bool {
+        let cell = self.cell_of(row, column);
         if cell.trim().is_empty() {
             return wanted.iter().any(String::is_empty);
         }

@@ -6,6 +6,7 @@ use rsigma_parser::{CorrelationRule, FilterRule, FilterRuleTarget, LogSource, Si
 use stream::Level;
 
 use super::load::{Document, OURS};
+use super::placeholders;
 use super::{Compiled, RuleInfo, RuleKind, RuleLogsource, RuleSet};
 use crate::Problem;
 use crate::beyond;
@@ -89,12 +90,13 @@ impl Loader {
         }
     }
 
-    fn rule(&mut self, document: Document, parsed: Parsed) {
+    fn rule(&mut self, document: Document, mut parsed: Parsed) {
         let (attributes, id) = match &parsed {
             Parsed::Rule(rule) => (&rule.custom_attributes, &rule.id),
             Parsed::Correlation(rule) => (&rule.custom_attributes, &rule.id),
         };
-        let extension = match attributes.get("sekisho").cloned().map(yaml_serde::from_value::<Extension>) {
+        let id = id.clone();
+        let mut extension = match attributes.get("sekisho").cloned().map(yaml_serde::from_value::<Extension>) {
             None => Extension::default(),
             Some(Ok(extension)) => extension,
             Some(Err(error)) => {
@@ -107,8 +109,15 @@ impl Loader {
                 return self.broken(&document, problem, Some(info));
             }
         };
+        if let Parsed::Rule(rule) = &mut parsed
+            && let Err(reason) = placeholders::take(&mut rule.detection, &mut extension)
+        {
+            let info = describe(&document, &parsed, &extension);
+            let problem = document.problem(reason);
+            return self.broken(&document, problem, Some(info));
+        }
         let mut info = describe(&document, &parsed, &extension);
-        if let Some(id) = id
+        if let Some(id) = &id
             && let Some(first) = self.ids.get(id)
         {
             let message = format!("the id {id} is that of a rule in {} already", self.infos[*first].file.display());

@@ -45,6 +45,9 @@ fn a_mistake_is_named_with_its_place_and_what_to_write() {
     for (text, place, word) in [
         (with(&format!("  s:\n    f|contain: x\n{condition}"), ""), "r.yml:7:6:", "contain"),
         (with(&format!("  s:\n    f|expand: '%x%'\n{condition}"), ""), "r.yml:7:16:", "placeholder"),
+        (with("  s:\n    f|expand: '%accounts.user%'\n  condition: not s\n", ""), "r.yml:7:16:", "must hold"),
+        (with(&format!("  s:\n    f|expand: 'a%accounts.user%'\n{condition}"), ""), "r.yml:7:17:", "as a whole"),
+        (with(&format!("  s:\n    f|expand: '%accounts.usr%'\n{condition}"), ""), "r.yml:", "usr"),
         (with(&format!("  s:\n    f|re: '(?=x)'\n{condition}"), ""), "r.yml:7:12:", "look-around"),
         (with(&format!("  s:\n    f|cidr: 192.0.2.0/99\n{condition}"), ""), "r.yml:7:13:", "192.0.2.0/99"),
         (with(&format!("  s:\n    f|gt: many\n{condition}"), ""), "r.yml:7:11:", "number"),

@@ -156,6 +156,28 @@ impl Judge {
     }
 }
 
+impl Judge {
+    /// Hands over every rule whose condition is walked for the event, with that walk, each without the answers of the
+    /// others: for measuring.
+    pub(crate) fn each_alone(
+        &mut self,
+        program: &Program,
+        event: &Event<'_>,
+        mut each: impl FnMut(u32, &mut dyn FnMut() -> bool),
+    ) {
+        self.judge(program, event, &mut Vec::new());
+        let shape = self.shapes.of(program, event);
+        for entry in &self.candidates {
+            self.generation += 1;
+            let (memo, generation) = (&mut self.memo, self.generation);
+            let mut view = View::new(&mut self.scratch, shape, event);
+            let mut walk = Walk { predicates: &program.predicates, memo, generation, view: &mut view };
+            let entry = &program.rules[*entry as usize];
+            each(entry.index, &mut || walk.holds(&entry.condition));
+        }
+    }
+}
+
 struct Walk<'w, 's, 'a> {
     predicates: &'w [Predicate],
     memo: &'w mut [u64],

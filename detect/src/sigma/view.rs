@@ -6,6 +6,7 @@ use super::logsource::Hint;
 use super::predicate::Slot;
 use super::program::Program;
 use super::text::{dash_into, fold_into, has_ascii_case_only};
+use crate::places::{are_same, hash_of};
 
 const NONE: u16 = u16::MAX;
 /// A field whose slot was not asked for yet.
@@ -42,16 +43,12 @@ impl Shapes {
     /// The shape of an event.
     pub(super) fn of(&mut self, program: &Program, event: &Event<'_>) -> &Shape {
         let ids = event.ids();
-        // Four fields a step: each step waits for the one before it.
-        let hash = ids.chunks(4).fold(ids.len() as u64, |hash, ids| {
-            let word = ids.iter().fold(0, |word, id| word << 16 ^ id.index() as u64);
-            (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        });
+        let hash = hash_of(ids);
         if self.known.is_empty() {
             self.known.resize_with(Self::MAX, || None);
         }
         let at = (hash >> 32) as usize % Self::MAX;
-        if self.known[at].as_ref().is_none_or(|shape| *shape.ids != *ids) {
+        if self.known[at].as_ref().is_none_or(|shape| !are_same(&shape.ids, ids)) {
             self.known[at] = None;
             let shape = self.add(program, ids);
             self.known[at] = Some(Box::new(shape));

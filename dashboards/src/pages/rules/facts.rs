@@ -13,6 +13,7 @@ use crate::{AppState, Result, RuleView, SourceLive};
 /// What all rules are looked at with.
 pub(super) struct Now {
     sources: Vec<SourceLive>,
+    costs: HashMap<String, u64>,
     last: HashMap<String, Timestamp>,
 }
 
@@ -25,7 +26,7 @@ impl Now {
         let tenants = context.tenants.clone();
         let last = state.database_call(move |state| Ok(state.database.last_alerts(&tenants)?)).await?;
         let sources = state.live.sources().into_iter().filter(|source| context.sees(&source.tenant)).collect();
-        Ok(Now { sources, last })
+        Ok(Now { sources, costs: state.live.rule_costs(), last })
     }
 
     /// The facts of one rule.
@@ -48,6 +49,7 @@ impl Now {
         Facts {
             state,
             evaluated: sources.iter().map(|source| source.indexed).sum(),
+            nanos_per_event: self.costs.get(&rule.id).copied(),
             last_match: self.last.get(&rule.id).copied().max(rule.last_match),
             sources,
         }
@@ -59,6 +61,8 @@ pub(super) struct Facts<'n> {
     pub(super) state: State,
     pub(super) sources: Vec<&'n SourceLive>,
     pub(super) evaluated: u64,
+    /// What it costs, in nanoseconds; not known before the first event that was measured.
+    pub(super) nanos_per_event: Option<u64>,
     pub(super) last_match: Option<Timestamp>,
 }
 
@@ -117,7 +121,7 @@ mod tests {
             last_received: (*received > 0).then_some(at),
             ..SourceLive::default()
         };
-        let now = Now { sources: sources.iter().map(live).collect(), last: HashMap::new() };
+        let now = Now { sources: sources.iter().map(live).collect(), costs: HashMap::new(), last: HashMap::new() };
         let mut rule = crate::pages::rules::tests::rule();
         rule.coverage = coverage;
         now.facts(&rule).state

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::key::Key;
 use super::{Clock, Gone, Group, Slot, Table, bytes_of};
 
 /// How a table takes part in storing: all tables of an engine, whatever their groups.
@@ -18,16 +19,16 @@ pub(crate) trait Store {
 #[derive(Debug, Default)]
 pub(super) struct Since {
     /// Keys of groups that are new or had an event; a key may have gone, or stand here again.
-    pub(super) changed: Vec<String>,
+    pub(super) changed: Vec<Key>,
     /// Keys that are stored and gone.
-    gone: Vec<String>,
+    gone: Vec<Key>,
 }
 
 impl Since {
     /// A group goes from the table.
-    pub(super) fn note_gone<G>(since: &mut Option<Since>, key: &str, slot: &Slot<G>) {
+    pub(super) fn note_gone<G>(since: &mut Option<Since>, key: &Key, slot: &Slot<G>) {
         if let Some(since) = since.as_mut().filter(|_| slot.stored) {
-            since.gone.push(key.to_owned());
+            since.gone.push(key.clone());
         }
     }
 }
@@ -58,14 +59,17 @@ pub(super) struct SavedGroup<G> {
 }
 
 impl<'g, G> SavedGroup<&'g G> {
-    fn of((key, slot): (&String, &'g Slot<G>)) -> SavedGroup<&'g G> {
-        SavedGroup { key: key.clone(), change: slot.change, clock: slot.clock, group: &slot.group }
+    fn of((key, slot): (&Key, &'g Slot<G>)) -> SavedGroup<&'g G> {
+        SavedGroup { key: key.text().to_owned(), change: slot.change, clock: slot.clock, group: &slot.group }
     }
 }
 
 impl<G> SavedGroup<G> {
-    fn slot(self) -> (String, Slot<G>) {
-        (self.key, Slot { group: self.group, change: self.change, clock: self.clock, listed: false, stored: false })
+    fn slot(self) -> (Key, Slot<G>) {
+        (
+            self.key.as_str().into(),
+            Slot { group: self.group, change: self.change, clock: self.clock, listed: false, stored: false },
+        )
     }
 }
 
@@ -81,16 +85,19 @@ impl<G: Group> Table<G> {
         let since = self.since.as_ref().filter(|_| self.changes_only);
         let mut groups: Vec<SavedGroup<&G>> = match since {
             None => self.groups.iter().map(SavedGroup::of).collect(),
-            Some(since) => {
-                since.changed.iter().filter_map(|key| self.groups.get_key_value(key)).map(SavedGroup::of).collect()
-            }
+            Some(since) => since
+                .changed
+                .iter()
+                .filter_map(|key| self.groups.get_key_value(key.bytes()))
+                .map(SavedGroup::of)
+                .collect(),
         };
         groups.sort_unstable_by_key(|saved| saved.change);
         groups.dedup_by_key(|saved| saved.change);
         SavedTable {
             whole: since.is_none(),
             groups,
-            without: since.map_or_else(Vec::new, |since| since.gone.clone()),
+            without: since.map_or_else(Vec::new, |since| since.gone.iter().map(|key| key.text().to_owned()).collect()),
             clock: self.clock.clone(),
             changes: self.changes,
             rest: self.rest,
@@ -105,7 +112,7 @@ impl<G: Group> Table<G> {
             self.groups.clear();
         }
         for key in &saved.without {
-            self.groups.remove(key);
+            self.groups.remove(key.as_bytes());
         }
         self.groups.extend(saved.groups.into_iter().map(SavedGroup::slot));
         self.since = None;
@@ -133,7 +140,7 @@ impl<G: Group> Store for Table<G> {
         match since {
             Some(since) if !whole => {
                 for key in &since.changed {
-                    self.groups.get_mut(key).into_iter().for_each(mark);
+                    self.groups.get_mut(key.bytes()).into_iter().for_each(mark);
                 }
             }
             _ => self.groups.values_mut().for_each(mark),

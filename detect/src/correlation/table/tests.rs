@@ -34,7 +34,7 @@ fn put(table: &mut Table<Counter>, key: &str, at: i64, fill: usize) {
 }
 
 fn has(table: &Table<Counter>, key: &str) -> bool {
-    table.groups.contains_key(&format!("1:t\u{1}{key}"))
+    table.groups.contains_key(format!("1:t\u{1}{key}").as_bytes())
 }
 
 fn told(table: &mut Table<Counter>) -> (u64, u64) {
@@ -90,7 +90,7 @@ fn bytes_are_bounded_too() {
         });
         assert!(table.bytes <= 2 * BYTES_MAX);
     }
-    assert!(table.evictions > 600 && table.groups.contains_key("899") && !table.groups.contains_key("0"));
+    assert!(table.evictions > 600 && table.groups.contains_key(&b"899"[..]) && !table.groups.contains_key(&b"0"[..]));
 }
 
 /// One line dated 2099, and even a few of them, end no group and do not make their own groups the last to go.
