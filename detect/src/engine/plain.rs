@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use stream::{Alert, Event, EventId, Timestamp, Value, alert_id, fields};
 
-use super::alert::{ANCHOR_FIELDS, Facts, json, rule_of};
-use super::{Engine, Meta};
+use super::alert::{ANCHOR_FIELDS, evidence_of, json, rule_of};
+use super::{Engine, Meta, print_of};
 use crate::rules::{Compiled, RuleSet};
 
 /// The least size of a piece of memory that written parts are kept in.
@@ -107,7 +107,6 @@ impl Said {
 
     /// Adds an event that matches these rules. Of `meta`, the id's offset may still be unknown.
     pub fn add(&mut self, rules: &RuleSet, meta: &Meta<'_>, event: &Event<'_>, matched: &[u32]) {
-        let facts = Facts::new(meta, event);
         let (start, ids) = (self.bytes.len(), self.ids.len());
         let out = &mut self.bytes;
         let mut from = start;
@@ -124,7 +123,7 @@ impl Said {
             out.push(b'}');
         }
         let flow = length(out);
-        let evidence = facts.evidence();
+        let evidence = evidence_of(meta, event.get_str(fields::EVENT_ORIGINAL));
         out.extend_from_slice(b"{\"source\":");
         put_text(&evidence.source, out);
         out.extend_from_slice(b",\"line\":");
@@ -133,12 +132,13 @@ impl Said {
         let evidence = length(out);
         put_anchor(event, out);
         let anchor = length(out);
+        let print = print_of(meta.tenant, meta.source, meta.raw, meta.id);
         for index in matched {
-            let id = alert_id(&rules.rules[*index as usize].id, meta.tenant, &Default::default(), &[facts.print()]);
+            let id = alert_id(&rules.rules[*index as usize].id, meta.tenant, &Default::default(), &[print]);
             self.ids.push(id_of(&id));
         }
         let lengths = Lengths { tenant, flow, evidence, anchor };
-        self.events.push(Words { time: facts.time(), start, lengths, ids });
+        self.events.push(Words { time: event.time(), start, lengths, ids });
     }
 }
 
