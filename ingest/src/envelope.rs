@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | Splunk HEC | an object with `event` and nothing but `time`, `host`, `source`, `sourcetype`, `index`, `fields` | `event`: a text, or an object as it is |
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
+//! | a filter of a collector | its mark | none: fields, which are taken as they are |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
@@ -14,6 +15,7 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Timestamp, Value, fields as f};
 
+use crate::forward::filter::MARK;
 use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
@@ -81,6 +83,9 @@ impl Envelope {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
+        if record.starts_with(MARK) {
+            return self.filtered(record, context, arena, event);
+        }
         let opened = if record.starts_with('{') { self.open(record, arena) } else { None };
         match opened {
             None => parser.parse(record, context, arena, event),
@@ -113,6 +118,27 @@ impl Envelope {
                 parsed
             }
         }
+    }
+
+    /// Reads what a collector's filter left of a record: fields, of whatever product.
+    fn filtered<'a>(
+        &mut self,
+        record: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let own = [f::SEKISHO_LOGSOURCE_PRODUCT, f::SEKISHO_LOGSOURCE_CATEGORY, f::SEKISHO_LOGSOURCE_SERVICE];
+        for (key, value) in Members::of(record.as_bytes()).take(MEMBERS_MAX) {
+            if key == f::SEKISHO_PARSE_REASON.name().as_bytes() {
+                return Err(Reason("its collector could not parse the line, and kept it"));
+            }
+            let field = own.iter().find(|field| field.name().as_bytes() == key);
+            if let (Some(field), Some(text)) = (field, plain(value, arena)) {
+                event.push_str(*field, text);
+            }
+        }
+        self.json.parse(record, context, arena, event)
     }
 
     fn open<'a>(&self, record: &'a str, arena: &'a Bump) -> Option<Opened<'a>> {
