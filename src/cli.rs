@@ -51,6 +51,11 @@ pub enum Command {
         after_help = "Examples:\n  sekisho import --config ./town/sekisho.toml --tenant town --source fw-core old/*.log.gz\n  sekisho import --config ./town/sekisho.toml --tenant town fw-core=old/fw.log proxy=old/access.log\n\nSeveral files come in the order of their events' times. A file that was imported before, moved, renamed or packed\nsince, adds only the lines that it has grown by."
     )]
     Import(Import),
+    /// Make indexed events of a time range anew from the raw log, with the parsers and sources of now.
+    #[command(
+        after_help = "Examples:\n  sekisho reparse --config ./town/sekisho.toml --from 2026-11-01 --to 2026-11-20 --source fw-core\n\nStop `sekisho run` first. Events keep their ids, and what rules said of them when they came."
+    )]
+    Reparse(Reparse),
     /// Run zones and rules over files: deterministic, offline, the engine of `run`.
     #[command(
         after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate\n  sekisho detect --config ./town/sekisho.toml --rules new-rules --from 2026-11-01 --to 2026-11-20    on stored events"
@@ -76,12 +81,15 @@ pub enum Command {
     Generate(Generate),
     /// Show for each source what was received, indexed and is in flight.
     #[command(
-        after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance"
+        after_help = "Examples:\n  sekisho accounting --config ./town/sekisho.toml    exit 1 when a source does not balance\n  sekisho accounting --config ./town/sekisho.toml --unparsed"
     )]
-    Accounting(DataDir),
+    Accounting(Accounting),
     /// Look after senders that no source claims.
     #[command(subcommand)]
     Source(Source),
+    /// Look after collectors in other zones.
+    #[command(subcommand)]
+    Collector(Collector),
     /// Manage who may sign in.
     #[command(subcommand)]
     User(User),
@@ -196,6 +204,34 @@ pub struct Import {
     /// Files; .gz, .zst and .evtx too.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+}
+
+/// `reparse`
+#[derive(Debug, Args)]
+pub struct Reparse {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Start, by the events' time (`2026-11-20`, RFC 3339, or `24h` ago).
+    #[arg(long, value_name = "TIME")]
+    pub from: String,
+    /// End, excluded.
+    #[arg(long, value_name = "TIME")]
+    pub to: String,
+    /// Only events of this source id.
+    #[arg(long, value_name = "ID")]
+    pub source: Option<String>,
+}
+
+/// `accounting`
+#[derive(Debug, Args)]
+pub struct Accounting {
+    /// Where the data is.
+    #[command(flatten)]
+    pub place: DataDir,
+    /// List the forms of lines that could not be parsed instead, the most frequent first.
+    #[arg(long)]
+    pub unparsed: bool,
 }
 
 /// What `detect` writes.
@@ -441,6 +477,62 @@ pub struct Adopt {
     /// The configuration file.
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
+}
+
+/// `collector`
+#[derive(Debug, Subcommand)]
+pub enum Collector {
+    /// At the centre: declare a collector, and make the token with which it enrols.
+    #[command(
+        after_help = "Examples:\n  sekisho collector add lgwan-1 --tenant town --server-name sekisho.example --config ./town/sekisho.toml\n  sekisho collector add lgwan-1 --tenant town --server-name sekisho.example --out lgwan-1 --config ./town/sekisho.toml    key and certificate to carry by hand, for one-way links too"
+    )]
+    Add(AddCollector),
+    /// In the zone: turn a token into key and certificate; prints what to write under [forward].
+    #[command(
+        after_help = "Examples:\n  sekisho collector enrol TOKEN --to 192.0.2.10:8687 --server-name sekisho.example --out tls"
+    )]
+    Enrol(Enrol),
+}
+
+/// `collector add`
+#[derive(Debug, Args)]
+pub struct AddCollector {
+    /// The id it gets: a-z 0-9 . _ -
+    pub id: String,
+    /// Whose it is.
+    #[arg(long)]
+    pub tenant: String,
+    /// Whose records it may bring (`ID`, `TENANT/ID`, `TENANT/*`); every source of its tenant unless given.
+    #[arg(long)]
+    pub source: Vec<String>,
+    /// The name under which collectors know this centre; it stands in its certificate.
+    #[arg(long)]
+    pub server_name: String,
+    /// Instead of a token: make key and certificate in this new folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How long the token is good for.
+    #[arg(long, value_parser = duration, default_value = "1h")]
+    pub within: std::time::Duration,
+    /// The centre's configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+/// `collector enrol`
+#[derive(Debug, Args)]
+pub struct Enrol {
+    /// What `sekisho collector add` printed at the centre.
+    pub token: String,
+    /// Address and port of the centre's listener.
+    #[arg(long)]
+    pub to: std::net::SocketAddr,
+    /// The name in the centre's certificate.
+    #[arg(long)]
+    pub server_name: String,
+    /// Folder for key and certificates.
+    #[arg(long, value_name = "DIR", default_value = "tls")]
+    pub out: PathBuf,
 }
 
 /// `user`

@@ -2,12 +2,14 @@
 
 pub mod accounting;
 pub mod check;
+pub mod collector;
 pub mod detect;
 pub mod generate;
 pub mod hunt;
 pub mod import;
 pub mod init;
 pub mod parse;
+pub mod reparse;
 pub mod rules;
 pub mod search;
 pub mod source;

@@ -41,6 +41,8 @@ pub struct Config {
     /// Listeners.
     #[serde(default)]
     pub listen: ingest::ListenConfig,
+    /// Where a collector pushes to.
+    pub forward: Option<ingest::forward::ForwardConfig>,
     /// Pages.
     #[serde(default)]
     pub dashboards: dashboards::Config,
@@ -85,6 +87,9 @@ impl Config {
             *path = base.join(&*path);
         }
         self.listen.resolve(base);
+        if let Some(forward) = &mut self.forward {
+            forward.resolve(base);
+        }
         self.stream.dir = self.data.join("stream");
         self.store.dir = self.data.join("store");
     }
@@ -96,6 +101,7 @@ impl Config {
         problems.extend(self.store.validate().err().map(|error| format!("[store] {error}")));
         problems.extend(self.dashboards.validate().err().map(|error| format!("[dashboards] {error}")));
         problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
+        problems.extend(self.forward.as_ref().and_then(|forward| forward.validate().err()).map(|e| e.to_string()));
         if self.stream.raw_partitions != 1 {
             let given = self.stream.raw_partitions;
             problems
@@ -112,6 +118,16 @@ impl Config {
     /// Where the worker writes its accounting once a second.
     pub fn accounting(&self) -> PathBuf {
         self.data.join("accounting.json")
+    }
+
+    /// Where it stands how far each collector has come.
+    pub fn collectors(&self) -> PathBuf {
+        self.data.join("collectors.json")
+    }
+
+    /// Where a collector writes how far it has pushed.
+    pub fn forwarding(&self) -> PathBuf {
+        self.data.join("forward.json")
     }
 
     /// Where senders that no source claims are written down.

@@ -6,8 +6,10 @@
 #![allow(unreachable_pub)]
 
 mod accounting;
+mod authority;
 mod builtin;
 mod cli;
+mod collect;
 mod commands;
 mod config;
 mod coverage;
@@ -54,6 +56,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Check(args) => commands::check::run(args),
         Command::Parse(args) => commands::parse::run(args),
         Command::Import(args) => commands::import::run(args),
+        Command::Reparse(args) => commands::reparse::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Search(args) => commands::search::run(args),
         Command::Hunt(args) => commands::hunt::run(args),
@@ -62,6 +65,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Accounting(args) => commands::accounting::run(args),
         Command::User(args) => commands::user::run(args),
         Command::Source(args) => commands::source::run(args),
+        Command::Collector(args) => commands::collector::run(args),
         Command::Token(args) => commands::token::run(args),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "sekisho", &mut commands::output(None)?);

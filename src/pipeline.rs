@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
+use ingest::collect::Collectors;
 use ingest::senders::Senders;
 use store::{Database, Store};
 use stream::log::Log;
@@ -32,6 +33,8 @@ const TICK_EVERY: Duration = Duration::from_secs(10);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How often retention is applied.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
+/// How often it is written down how far collectors have come.
+const COLLECTORS_EVERY: Duration = Duration::from_secs(2);
 /// How often the accounting file is written.
 const BOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -119,11 +122,15 @@ impl Pipeline {
         let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
         tasks.spawn(deliverer.run(services.clone()));
 
+        let takes = config.listen.takes_collectors();
+        let known = takes.then(|| open_collectors(&config, &log)).transpose()?;
+        tasks.spawn(keep_collectors(known.clone(), log.clone(), services.clone()));
         let sink: Arc<dyn ingest::Sink> = Arc::new(LogSink::new(log.clone(), Arc::clone(&accounting), senders));
         let listening = ingest::listen(
             config.listen.clone(),
             Arc::clone(&loaded.sources),
             Arc::clone(&sink),
+            known,
             &registry,
             listeners.clone(),
             &collectors,
@@ -294,6 +301,32 @@ struct Book {
     accounting: Arc<Accounting>,
     log: Log,
     senders: Arc<Senders>,
+}
+
+/// What is known of collectors, and who signs for new ones.
+fn open_collectors(config: &Config, log: &Log) -> Result<Arc<Collectors>> {
+    let mut collectors = Collectors::open(&config.collectors(), log)?;
+    if let Some(signer) = crate::commands::collector::signer(config) {
+        collectors.sign_with(signer);
+    }
+    Ok(Arc::new(collectors))
+}
+
+/// Writes down how far each collector has come: a short cut for the next start, never more.
+async fn keep_collectors(collectors: Option<Arc<Collectors>>, log: Log, stop: CancellationToken) {
+    let Some(collectors) = collectors else { return };
+    loop {
+        let stopping = tokio::select! {
+            () = stop.cancelled() => true,
+            () = tokio::time::sleep(COLLECTORS_EVERY) => false,
+        };
+        if let Err(error) = collectors.write(&log).await {
+            tracing::warn!(%error, "how far collectors have come is not written down; a start reads it from the log");
+        }
+        if stopping {
+            return;
+        }
+    }
 }
 
 /// Removes what is older than its retention; failures are told and tried again.

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Configured, Role};
+use crate::collect;
 use crate::commands::DONE;
 use crate::config::Config;
 use crate::pipeline::Pipeline;
@@ -14,12 +15,16 @@ use crate::setup;
 
 /// Runs the pipeline of a configuration.
 pub fn run(args: &Configured) -> Result<u8> {
+    if collect::is_wanted(args) {
+        return collect::run(Config::load(&args.config)?);
+    }
     let all = [Role::Collect, Role::Process, Role::Correlate, Role::Serve];
     ensure!(
         args.role.is_empty() || all.iter().all(|role| args.role.contains(role)),
-        "--role: with the embedded stream one process takes every role; leave --role out"
+        "--role: with the embedded stream one process takes every role; leave --role out, or say --role collect in a zone"
     );
     let config = Config::load(&args.config)?;
+    ensure!(config.forward.is_none(), "[forward] is for a collector; say --role collect, or leave [forward] out");
     let loaded = Loaded::from(&config)?;
     setup::report(&loaded.problems);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {

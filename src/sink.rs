@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ingest::senders::Senders;
 use ingest::{Durable, Sink};
 use stream::log::Log;
-use stream::{Record, Timestamp};
+use stream::{Record, RecordKind, Timestamp};
 
 use crate::accounting::Accounting;
 
@@ -29,7 +29,7 @@ impl Sink for LogSink {
         Box::pin(async move {
             let mut counts: BTreeMap<(Arc<str>, Arc<str>), (u64, Timestamp)> = BTreeMap::new();
             self.senders.note(&records);
-            for record in &records {
+            for record in records.iter().filter(|record| record.kind == RecordKind::Data) {
                 let count = counts.entry((Arc::clone(&record.tenant), Arc::clone(&record.source))).or_default();
                 *count = (count.0 + 1, record.received);
             }

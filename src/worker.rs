@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use bumpalo::Bump;
 use detect::{Checkpoint, Engine, Meta, Outcome};
+use ingest::collect::notes::CONTROL;
 use prometheus::IntCounter;
 use store::{AlertChange, Database, DetectionBatch, Indexer, SourceDelta, StatePart};
 use stream::log::{Batch, Log, Reader};
@@ -202,6 +203,8 @@ impl Worker {
                     oldest = oldest.min(record.received);
                     events += 1;
                 }
+                // How far collectors have come is the listeners' business.
+                RecordKind::Control if record.source == CONTROL => {}
                 RecordKind::Control => self.control(record.raw)?,
             }
             if record.offset < self.counted {

@@ -7,6 +7,8 @@
 
 #[path = "end_to_end/browser.rs"]
 mod browser;
+#[path = "end_to_end/collectors.rs"]
+mod collectors;
 #[path = "end_to_end/service.rs"]
 mod service;
 #[path = "end_to_end/shippers.rs"]

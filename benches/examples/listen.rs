@@ -60,7 +60,7 @@ impl Centre {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (registry, sink) = (prometheus::Registry::new(), Arc::new(log.clone()));
-        let listening = ingest::listen(config, sources, sink, &registry, cancel.clone(), &tasks);
+        let listening = ingest::listen(config, sources, sink, None, &registry, cancel.clone(), &tasks);
         let listeners = runtime.block_on(listening)?;
         Ok(Centre { runtime, listeners, log, cancel, tasks, _dir: dir })
     }

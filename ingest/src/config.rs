@@ -2,7 +2,8 @@
 //!
 //! ```toml
 //! [[listen.listener]]
-//! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats
+//! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats,
+//!                                  # collector (see docs/collectors.md)
 //! bind = "0.0.0.0:514"
 //! tenant = "town"
 //! source = "fw-core"               # everything that comes in here is this source's
@@ -39,6 +40,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::collect::folder::FolderConfig;
 use crate::framing::Framing;
 use crate::listen::{HttpLimits, TlsConfig};
 use crate::sources::Sources;
@@ -55,6 +57,9 @@ pub struct ListenConfig {
     /// The listeners; none is allowed (a machine that only serves pages).
     #[serde(default)]
     pub listener: Vec<Listener>,
+    /// Folders that one-way links fill.
+    #[serde(default)]
+    pub folder: Vec<FolderConfig>,
     /// Files that are followed.
     #[serde(default)]
     pub file: Vec<FileConfig>,
@@ -111,6 +116,8 @@ pub enum ListenerKind {
     Otlp,
     /// Lumberjack 2, as Beats and Logstash speak it: every window is acknowledged once it is durable.
     Beats,
+    /// What collectors push: every batch is acknowledged once it is durable, and nothing is taken twice.
+    Collector,
 }
 
 /// Limits of every listener.
@@ -179,6 +186,7 @@ impl ListenerKind {
             ListenerKind::SplunkHec => "splunk_hec",
             ListenerKind::Otlp => "otlp",
             ListenerKind::Beats => "beats",
+            ListenerKind::Collector => "collector",
         }
     }
 }
@@ -195,6 +203,12 @@ impl ListenConfig {
     /// The most sockets of one listener.
     pub const SOCKETS_MAX: usize = 64;
 
+    /// Whether collectors push to here.
+    pub fn takes_collectors(&self) -> bool {
+        let mut kinds = self.listener.iter().map(|listener| listener.kind);
+        !self.folder.is_empty() || kinds.any(|kind| kind == ListenerKind::Collector)
+    }
+
     /// Takes relative paths as relative to this folder.
     pub fn resolve(&mut self, base: &Path) {
         for tls in self.listener.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
@@ -203,6 +217,7 @@ impl ListenConfig {
         for file in &mut self.file {
             file.resolve(base);
         }
+        self.folder.iter_mut().for_each(|folder| folder.resolve(base));
     }
 
     /// Checks what the types do not say, against the declared sources. [`listen`](crate::listen) does it too.
@@ -242,15 +257,26 @@ impl ListenConfig {
                 (ListenerKind::SyslogTls, None) => {
                     return wrong("no `tls`; write tls = { certificate = \"server.pem\", key = \"server.key\" }");
                 }
+                (ListenerKind::Collector, tls) if tls.as_ref().is_none_or(|tls| tls.client_ca.is_none()) => {
+                    return wrong(
+                        "no `tls` with `client_ca`; `sekisho collector add` makes the files and says what to write",
+                    );
+                }
                 (ListenerKind::SyslogUdp | ListenerKind::SyslogTcp, Some(_)) => {
                     return wrong("syslog over TLS is kind `syslog_tls`; write that, or leave `tls` out");
                 }
                 _ => {}
             }
+            if listener.kind == ListenerKind::Collector && listener.tenant.is_some() {
+                return wrong("[[collector]] in sources.toml says whose records come; leave `tenant` and `source` out");
+            }
             let name_empty = |name: &Option<String>| name.as_ref().is_some_and(String::is_empty);
             if name_empty(&listener.tenant) || name_empty(&listener.source) {
                 return wrong("an empty name; write the id or leave the key out");
             }
+        }
+        for (index, folder) in self.folder.iter().enumerate() {
+            folder.validate().map_err(|what| Error::Config(format!("listen.folder {}: {what}", index + 1)))?;
         }
         for (index, file) in self.file.iter().enumerate() {
             file.validate(sources).map_err(|what| Error::Config(format!("listen.file {}: {what}", index + 1)))?;
@@ -330,6 +356,7 @@ mod tests {
             ("[[listener]]\nkind='syslog_tls'\nbind='127.0.0.1:0'\n", "no `tls`"),
             ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsockets=0\n", "from 1 to 64"),
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "syslog_tls"),
+            ("[[listener]]\nkind='collector'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "client_ca"),
             ("[limits]\nhttp_memory_bytes_max=1000\n", "write that or more"),
             ("[[file]]\npaths=['a']\ntenant='t'\nsource='s'\n", "listen.file 1: sources.toml declares no source t/s"),
             ("[limits]\nconnections_max=0\n", "connections_max"),

@@ -1,7 +1,7 @@
 //! From a record to an event: charset, the envelope of a collector, the product's parser, and what every event carries.
 //!
 //! Never fails. A line that its parser does not understand becomes an event with `event.kind: pipeline_error`, the reason
-//! in `sekisho.parse.reason`, and whatever fields were set before; `event.original` is always the line.
+//! in `sekisho.parse.reason`, the form of the line in `sekisho.parse.form`, and whatever fields were set before; `event.original` is always the line.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::charset::Charset;
 use crate::envelope::Envelope;
 use crate::parser::{Context, Parser};
 use crate::sources::{SourceConfig, Sources};
-use crate::{Error, Result, products};
+use crate::{Error, Result, form, products};
 
 /// Turns records into events; one per worker.
 pub struct Decoder {
@@ -80,6 +80,7 @@ impl Decoder {
             Err(reason) => {
                 event.set(fields::EVENT_KIND, Value::Str("pipeline_error"));
                 event.set(fields::SEKISHO_PARSE_REASON, Value::Str(reason.0));
+                event.set(fields::SEKISHO_PARSE_FORM, Value::Str(arena.alloc_str(&form::fingerprint(text))));
                 event.set(fields::ERROR_MESSAGE, Value::Str(reason.0));
             }
         }
@@ -144,6 +145,7 @@ mod tests {
         assert_eq!(event.get_str(fields::EVENT_KIND), Some("pipeline_error"));
         assert_eq!(event.get_str(fields::EVENT_ORIGINAL), Some("not a squid line"));
         assert!(event.has(fields::SEKISHO_PARSE_REASON));
+        assert_eq!(event.get_str(fields::SEKISHO_PARSE_FORM).map(str::len), Some(8));
         assert_eq!(event.time(), Timestamp::from_seconds(1_800_000_000));
     }
 

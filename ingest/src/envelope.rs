@@ -6,6 +6,7 @@
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
 //! | `journalctl -o json` and what reads the journal | an object with `MESSAGE` and `_HOSTNAME` or `__REALTIME_TIMESTAMP` | its message, behind a header of RFC 5424 made of what stands beside it |
 //! | a container's log (CRI) | `2026-11-20T00:00:01.123456789Z stdout F ` at the start | what follows |
+//! | a filter of a collector | its mark | none: fields, which are taken as they are |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
@@ -16,6 +17,7 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Timestamp, Value, fields as f};
 
+use crate::forward::filter::MARK;
 use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
@@ -88,6 +90,9 @@ impl Envelope {
         arena: &'a Bump,
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
+        if record.starts_with(MARK) {
+            return self.filtered(record, context, arena, event);
+        }
         let opened = match record.as_bytes().first() {
             Some(b'{') => self.open(record, arena),
             Some(b'2') => container(record).map(|line| Opened::Container { line }),
@@ -146,6 +151,27 @@ impl Envelope {
                 parsed
             }
         }
+    }
+
+    /// Reads what a collector's filter left of a record: fields, of whatever product.
+    fn filtered<'a>(
+        &mut self,
+        record: &'a str,
+        context: &Context,
+        arena: &'a Bump,
+        event: &mut Event<'a>,
+    ) -> Result<(), Reason> {
+        let own = [f::SEKISHO_LOGSOURCE_PRODUCT, f::SEKISHO_LOGSOURCE_CATEGORY, f::SEKISHO_LOGSOURCE_SERVICE];
+        for (key, value) in Members::of(record.as_bytes()).take(MEMBERS_MAX) {
+            if key == f::SEKISHO_PARSE_REASON.name().as_bytes() {
+                return Err(Reason("its collector could not parse the line, and kept it"));
+            }
+            let field = own.iter().find(|field| field.name().as_bytes() == key);
+            if let (Some(field), Some(text)) = (field, plain(value, arena)) {
+                event.push_str(*field, text);
+            }
+        }
+        self.json.parse(record, context, arena, event)
     }
 
     fn open<'a>(&self, record: &'a str, arena: &'a Bump) -> Option<Opened<'a>> {

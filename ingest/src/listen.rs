@@ -5,6 +5,7 @@
 //! whose append failed. On cancellation each listener takes what has arrived, makes it durable, and ends.
 
 mod beats;
+mod collector;
 mod http;
 mod limited;
 mod relp;
@@ -16,6 +17,7 @@ mod udp;
 
 pub use server::{HttpLimits, serve_http};
 pub use tls::TlsConfig;
+pub(crate) use tls::connector;
 
 /// What fuzz targets hold the readers of each protocol to; each panics where a promise is broken.
 pub mod checks {
@@ -42,6 +44,12 @@ pub mod checks {
         super::http::check_otlp(&body, json)
     }
 
+    /// Reads frames of collectors, whole and cut in two: the same frames; what decodes packs to the same again. Gives how
+    /// many records.
+    pub fn collector(bytes: &[u8], cut: usize) -> usize {
+        super::collector::check(bytes, cut)
+    }
+
     /// Reads frames of lumberjack 2, whole and cut in two: the same frames. Gives how many, none where they are wrong.
     pub fn beats(bytes: &[u8], cut: usize) -> Option<usize> {
         super::beats::check(bytes, cut)
@@ -53,10 +61,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stream::{Record, Timestamp};
+use arc_swap::ArcSwap;
+use stream::{Record, RecordKind, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::collect::Collectors;
 use crate::config::{Limits, ListenConfig, Listener, ListenerKind};
 use crate::sink::Sink;
 use crate::sources::Sources;
@@ -118,6 +128,8 @@ pub struct Listeners {
     pub bound: Vec<Bound>,
     routes: Vec<Arc<Routes>>,
     acceptors: Vec<Arc<Acceptor>>,
+    /// What is declared now.
+    current: Arc<ArcSwap<Sources>>,
 }
 
 impl Listeners {
@@ -131,6 +143,7 @@ impl Listeners {
         for (acceptor, config) in self.acceptors.iter().zip(read) {
             acceptor.renew(config);
         }
+        self.current.store(Arc::clone(sources));
         for routes in &self.routes {
             routes.renew(Arc::clone(sources));
         }
@@ -142,12 +155,17 @@ impl Listeners {
 #[derive(Clone)]
 struct Shared {
     sink: Arc<dyn Sink>,
+    collectors: Option<Arc<Collectors>>,
     limits: Arc<Limits>,
     cancel: CancellationToken,
     tasks: TaskTracker,
 }
 
-/// Binds every listener, then starts them on `tasks`; they end, drained, after `cancel`.
+/// How often collectors that fell silent are looked for.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// Binds every listener, then starts them on `tasks`; they end, drained, after `cancel`. Listeners
+/// for collectors need to know how far those have come.
 ///
 /// # Errors
 /// The configuration or a certificate is wrong, an address cannot be bound (then none of the listeners is started), or
@@ -156,20 +174,26 @@ pub async fn listen(
     config: ListenConfig,
     sources: Arc<Sources>,
     sink: Arc<dyn Sink>,
+    collectors: Option<Arc<Collectors>>,
     registry: &prometheus::Registry,
     cancel: CancellationToken,
     tasks: &TaskTracker,
 ) -> Result<Listeners> {
     config.validate(&sources)?;
     metrics::register(registry)?;
-    let shared = Shared { sink, limits: Arc::new(config.limits), cancel, tasks: tasks.clone() };
+    let shared = Shared { sink, collectors, limits: Arc::new(config.limits), cancel, tasks: tasks.clone() };
     let (mut bound, mut sockets) = (Vec::new(), Vec::new());
     let (mut routes, mut acceptors) = (Vec::new(), Vec::new());
     for listener in &config.listener {
         let tls = listener
             .tls
             .as_ref()
-            .map(|files| Acceptor::load(files, protocols(listener.kind)).map(Arc::new))
+            .map(|files| {
+                // Without a certificate a collector may enrol, and nothing else.
+                let required = files.client_required && listener.kind != ListenerKind::Collector;
+                let files = TlsConfig { client_required: required, ..files.clone() };
+                Acceptor::load(&files, protocols(listener.kind)).map(Arc::new)
+            })
             .transpose()?;
         acceptors.extend(tls.clone());
         let (socket, address) = Socket::bind(listener, &shared.limits)?;
@@ -184,6 +208,7 @@ pub async fn listen(
         let speech = match listener.kind {
             ListenerKind::Relp => Speech::Relp,
             ListenerKind::Beats => Speech::Beats,
+            ListenerKind::Collector => Speech::Collector,
             _ => Speech::Syslog(listener.framing),
         };
         match socket {
@@ -192,7 +217,27 @@ pub async fn listen(
             Socket::Http(socket) => drop(tasks.spawn(http::serve(socket, tls, routes, shared))),
         }
     }
-    Ok(Listeners { bound, routes, acceptors })
+    let current = Arc::new(ArcSwap::new(sources));
+    if let Some(collectors) = &shared.collectors {
+        tasks.spawn(watch(Arc::clone(&current), Arc::clone(collectors), shared.clone()));
+        for folder in config.folder {
+            let (collectors, sink) = (Arc::clone(collectors), Arc::clone(&shared.sink));
+            let cancel = shared.cancel.clone();
+            tasks.spawn(crate::collect::folder::follow(folder, Arc::clone(&current), collectors, sink, cancel));
+        }
+    }
+    Ok(Listeners { bound, routes, acceptors, current })
+}
+
+/// Tells of collectors that fell silent.
+async fn watch(sources: Arc<ArcSwap<Sources>>, collectors: Arc<Collectors>, shared: Shared) {
+    loop {
+        tokio::select! {
+            () = shared.cancel.cancelled() => return,
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+        }
+        collectors.watch(sources.load_full().collectors(), &*shared.sink, now()).await;
+    }
 }
 
 enum Socket {
@@ -211,7 +256,11 @@ impl Socket {
                     let address = sockets.first().map_or(Ok(listener.bind), std::net::UdpSocket::local_addr)?;
                     (Socket::Udp(sockets), address)
                 }
-                ListenerKind::SyslogTcp | ListenerKind::SyslogTls | ListenerKind::Relp | ListenerKind::Beats => {
+                ListenerKind::SyslogTcp
+                | ListenerKind::SyslogTls
+                | ListenerKind::Relp
+                | ListenerKind::Beats
+                | ListenerKind::Collector => {
                     let socket = tcp::bind(listener.bind)?;
                     let address = socket.local_addr()?;
                     (Socket::Tcp(socket), address)
@@ -241,7 +290,7 @@ fn now() -> Timestamp {
 }
 
 /// Appends records and counts them once they are durable.
-async fn append(sink: &dyn Sink, kind: ListenerKind, records: Vec<Record>) -> Result<()> {
+pub(crate) async fn append(sink: &dyn Sink, kind: ListenerKind, records: Vec<Record>) -> Result<()> {
     let sizes = tally(&records);
     sink.append(records).await?;
     for (tenant, source, count, bytes) in sizes {
@@ -255,7 +304,7 @@ async fn append(sink: &dyn Sink, kind: ListenerKind, records: Vec<Record>) -> Re
 /// Tenant, source, records and bytes of each source in a batch; most batches have one.
 fn tally(records: &[Record]) -> Vec<(Arc<str>, Arc<str>, u64, u64)> {
     let mut sizes: Vec<(Arc<str>, Arc<str>, u64, u64)> = Vec::new();
-    for record in records {
+    for record in records.iter().filter(|record| record.kind == RecordKind::Data) {
         let bytes = record.raw.len() as u64;
         match sizes.iter_mut().rev().find(|(tenant, source, ..)| *tenant == record.tenant && *source == record.source) {
             Some((.., count, total)) => {

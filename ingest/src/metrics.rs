@@ -62,6 +62,20 @@ pub(crate) static SHED: LazyLock<IntCounterVec> = LazyLock::new(|| {
 });
 pub(crate) static HTTP_RESPONSES: LazyLock<IntCounterVec> =
     LazyLock::new(|| counter("sekisho_ingest_http_responses_total", "Answers by status.", &["status"]));
+pub(crate) static COLLECTOR_AGAIN: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_collector_repeated_records_total",
+        "Records that a collector sent again and that were in already.",
+        &["collector"],
+    )
+});
+pub(crate) static COLLECTOR_FOREIGN: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counter(
+        "sekisho_ingest_collector_foreign_records_total",
+        "Records of sources that their collector may not speak for; kept under source unknown.",
+        &["collector"],
+    )
+});
 pub(crate) static CONNECTIONS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
     let opts = Opts::new("sekisho_ingest_connections", "Open connections.");
     IntGaugeVec::new(opts, &["kind"]).expect("metric names are constants")
@@ -84,6 +98,8 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
         &KERNEL_DROPS,
         &SHED,
         &HTTP_RESPONSES,
+        &COLLECTOR_AGAIN,
+        &COLLECTOR_FOREIGN,
     ] {
         registry.register(Box::new(LazyLock::force(counter).clone()))?;
     }

@@ -18,7 +18,8 @@
 //! patterns = ["%{IP:source.ip} %{GREEDYDATA:message}"]  # of product grok
 //! ```
 //!
-//! Keys beside these are allowed: other tools may keep theirs here.
+//! `[[collector]]` declares who may push records of sources here ([`crate::collect`]). Keys beside these are allowed:
+//! other tools may keep theirs here.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -29,6 +30,7 @@ use serde::Deserialize;
 use stream::Timestamp;
 
 use crate::charset::Charset;
+use crate::collect::declared::{self, Declared};
 use crate::products;
 use crate::time::Zone;
 use crate::{Error, Result};
@@ -70,6 +72,8 @@ pub struct SourceConfig {
 struct File {
     #[serde(default)]
     source: Vec<Entry>,
+    #[serde(default)]
+    collector: Vec<declared::Entry>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +107,7 @@ struct Entry {
 /// One name or several.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Names {
+pub(crate) enum Names {
     One(String),
     Several(Vec<String>),
 }
@@ -115,7 +119,7 @@ impl Default for Names {
 }
 
 impl Names {
-    fn in_lower_case(self) -> Vec<String> {
+    pub(crate) fn in_lower_case(self) -> Vec<String> {
         let names = match self {
             Names::One(name) => vec![name],
             Names::Several(names) => names,
@@ -179,7 +183,7 @@ impl TryFrom<Entry> for SourceConfig {
             zone_of_time: time_zone(tz)?,
             charset,
             last_received: entry.last_received.as_deref().map(instant).transpose()?,
-            silence_after: entry.silence_after.as_deref().map(duration).transpose()?,
+            silence_after: entry.silence_after.as_deref().map(|text| duration("silence_after", text)).transpose()?,
             product: product.name.to_owned(),
             layout,
             tenant: entry.tenant,
@@ -200,6 +204,7 @@ pub struct Sources {
     list: Vec<SourceConfig>,
     by_name: HashMap<String, HashMap<String, usize>>,
     by_peer: HashMap<IpAddr, usize>,
+    collectors: Vec<Declared>,
 }
 
 impl Sources {
@@ -225,7 +230,20 @@ impl Sources {
             let place = format!("source {} ({}/{})", index + 1, entry.tenant, entry.id);
             list.push(SourceConfig::try_from(entry).map_err(|what| format!("{place}: {what}"))?);
         }
-        Sources::from_list(list)
+        let mut collectors: Vec<Declared> = Vec::new();
+        for entry in file.collector {
+            let place = format!("collector {}", entry.id);
+            let (collector, source) = entry.declare().map_err(|what| format!("{place}: {what}"))?;
+            let same = |other: &Declared| {
+                other.id == collector.id || other.certificate.iter().any(|name| collector.certificate.contains(name))
+            };
+            if collectors.iter().any(same) {
+                return Err(format!("{place}: another collector has this id or certificate name; each has its own"));
+            }
+            collectors.push(collector);
+            list.push(source);
+        }
+        Ok(Sources { collectors, ..Sources::from_list(list)? })
     }
 
     /// Puts sources together.
@@ -254,9 +272,25 @@ impl Sources {
         Ok(sources)
     }
 
+    /// These collectors and no source, for tests.
+    #[cfg(test)]
+    pub(crate) fn with_collectors(collectors: Vec<Declared>) -> Sources {
+        Sources { collectors, ..Sources::default() }
+    }
+
     /// The source of this tenant and id.
     pub fn get(&self, tenant: &str, id: &str) -> Option<&SourceConfig> {
         self.position(tenant, id).map(|index| &self.list[index])
+    }
+
+    /// Every declared collector.
+    pub fn collectors(&self) -> &[Declared] {
+        &self.collectors
+    }
+
+    /// The collector whose certificate has one of these names.
+    pub fn collector_of(&self, names: &[String]) -> Option<&Declared> {
+        self.collectors.iter().find(|collector| collector.certificate.iter().any(|name| names.contains(name)))
     }
 
     /// The source that sends from this address.
@@ -294,8 +328,8 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     })
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("silence_after `{text}` is not a duration; write 90s, 15m or 2h");
+pub(crate) fn duration(key: &str, text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{key} `{text}` is not a duration; write 90s, 15m or 2h");
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| wrong())?;
     let seconds = match &text[digits.len()..] {
@@ -311,6 +345,20 @@ fn duration(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn collectors_are_sources_of_their_own() {
+        let text = "[[source]]\ntenant='t'\nid='fw'\nproduct='squid'\n\
+                    [[collector]]\nid='c1'\ntenant='t'\ncertificate=['C1.zone.example']\nsilence_after='5m'\n";
+        let sources = Sources::parse(text).unwrap();
+        assert_eq!(sources.collector_of(&["c1.zone.example".into()]).unwrap().id, "c1");
+        assert!(sources.collector_of(&["c1".into()]).is_none());
+        assert_eq!(sources.get("t", "collector-c1").unwrap().silence_after, Some(Duration::from_secs(300)));
+        let again = format!("{text}[[collector]]\nid='c2'\ntenant='t'\ncertificate='c1.zone.example'\n");
+        assert!(Sources::parse(&again).unwrap_err().contains("collector c2"));
+        let taken = "[[source]]\ntenant='t'\nid='collector-c1'\nproduct='squid'\n[[collector]]\nid='c1'\ntenant='t'\n";
+        assert!(Sources::parse(taken).unwrap_err().contains("declared twice"));
+    }
 
     #[test]
     fn a_file_is_read_and_faults_name_their_place() {

@@ -12,6 +12,9 @@ use crate::setup;
 /// Validates everything that a configuration names, and says all that is wrong at once.
 pub fn run(args: &Configured) -> Result<u8> {
     let config = Config::load(&args.config)?;
+    if config.forward.is_some() {
+        return collector(&config);
+    }
     let mut wrong = 0;
     let tenants = match Tenants::load(&config.tenants) {
         Ok(tenants) => {
@@ -52,6 +55,20 @@ pub fn run(args: &Configured) -> Result<u8> {
     wrong += problems.len();
     if wrong > 0 {
         eprintln!("{wrong} problems");
+        return Ok(FAILED);
+    }
+    eprintln!("all is well");
+    Ok(DONE)
+}
+
+/// A collector parses and judges nothing: it needs its sources, and where to push to.
+fn collector(config: &Config) -> Result<u8> {
+    let checked = Sources::load(&config.sources).and_then(|sources| {
+        eprintln!("{}: {} sources", config.sources.display(), sources.iter().count());
+        config.listen.validate(&sources)
+    });
+    if let Err(error) = checked {
+        eprintln!("{error:#}");
         return Ok(FAILED);
     }
     eprintln!("all is well");

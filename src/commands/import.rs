@@ -40,7 +40,7 @@ pub fn run(args: &Import) -> Result<u8> {
     let feeds = feeds(args, &sources, &config.sources, &checkpoint)?;
     let bar = progress_bytes(feeds.iter().filter_map(|feed| std::fs::metadata(&feed.path).ok()).map(|m| m.len()).sum());
     let merge = Merge::new(feeds, Decoder::new(sources))?;
-    let mut import = Importer { log, checkpoint, merge };
+    let mut import = Importer { marked: false, log, checkpoint, merge };
     import.pass_durable()?;
     let total = import.all(&bar)?;
     bar.finish_and_clear();
@@ -114,6 +114,8 @@ fn same(a: &Path, b: &Path) -> bool {
 }
 
 struct Importer {
+    /// Whether the log has the mark of this process.
+    marked: bool,
     log: Log,
     checkpoint: Checkpoint,
     merge: Merge,
@@ -151,8 +153,13 @@ impl Importer {
     }
 
     /// Makes records durable: those of one partition at once, in order.
-    fn append(&self, batch: Vec<Record>) -> Result<()> {
+    fn append(&mut self, batch: Vec<Record>) -> Result<()> {
         let mut parts: std::collections::BTreeMap<u32, Vec<Record>> = std::collections::BTreeMap::new();
+        if !std::mem::replace(&mut self.marked, true) {
+            // A batch of a collector that a crash cut short ends here, not with our lines.
+            let mark = ingest::collect::opening_mark(jiff::Timestamp::now().into());
+            self.log.append(Topic::Raw, 0, vec![mark])?.wait()?;
+        }
         for record in batch {
             let partition = self.log.partition_for(Topic::Raw, &record.tenant, &record.source);
             parts.entry(partition).or_default().push(record);

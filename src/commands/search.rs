@@ -129,7 +129,7 @@ fn acts(c: char) -> bool {
 }
 
 /// Characters that act on a terminal are shown as tokens.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if acts(c) { out.extend(c.escape_default()) } else { out.push(c) }

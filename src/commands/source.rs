@@ -110,33 +110,34 @@ fn adopt(args: &Adopt, config: &Config, out: &mut dyn Write) -> Result<()> {
     }
     let tenants = crate::setup::tenants(&config.tenants)?;
     ensure!(tenants.get(tenant).is_some(), "{} has no tenant {tenant}", config.tenants.display());
-    append(&config.sources, &entry)?;
+    append(&config.sources, "source", &entry)?;
     writeln!(out, "{tenant}/{} is declared in {}", args.id, config.sources.display())?;
     writeln!(out, "what {peer} sent before stays findable: sekisho search 'sekisho.source.id:{UNKNOWN}'")?;
     Ok(())
 }
 
-/// Adds the entry, once the file with it is as it should be.
-fn append(sources: &Path, entry: &toml::Table) -> Result<()> {
+/// Adds the entry to the array of this name, once the file with it is as it should be.
+pub fn append(sources: &Path, array: &str, entry: &toml::Table) -> Result<()> {
     let path = fs::canonicalize(sources).with_context(|| format!("read {}", sources.display()))?;
     let mut text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&format!("\n[[source]]\n{entry}"));
+    text.push_str(&format!("\n[[{array}]]\n{entry}"));
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".sources").suffix(".toml").tempfile_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
     file.as_file().sync_all()?;
     // The message names the temporary file, whose entries are numbered as they will be.
-    Sources::load(file.path()).context("the source cannot be declared like this; sources.toml is as it was")?;
+    let refused = || format!("the {array} cannot be declared like this; sources.toml is as it was");
+    Sources::load(file.path()).with_context(refused)?;
     file.persist(&path).with_context(|| format!("write {}", path.display()))?;
     Ok(())
 }
 
 /// Asks the process that has the data folder open to read its configuration again.
-fn take_over(config: &Config, out: &mut dyn Write) -> Result<()> {
+pub fn take_over(config: &Config, out: &mut dyn Write) -> Result<()> {
     let running = holder(&config.data).filter(|process| {
         let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
         // Only `run` takes SIGHUP as a request; it would end anything else.

@@ -5,6 +5,7 @@
 //! one atomic file), swap. A crash before the commit leaves the events in the raw log, from which they are indexed again.
 
 mod cut;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stream::{Event, EventId, NANOS_PER_SECOND, Timestamp};
+
+pub use rewrite::{Renew, Rewritten};
 
 use crate::catalogue::{Catalogue, Retired};
 use crate::index::schema::IndexSchema;

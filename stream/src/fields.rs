@@ -509,6 +509,7 @@ fields! {
     SEKISHO_LOGSOURCE_CATEGORY = "sekisho.logsource.category", Keyword;
     SEKISHO_LOGSOURCE_SERVICE = "sekisho.logsource.service", Keyword;
     SEKISHO_PARSE_REASON = "sekisho.parse.reason", Keyword;
+    SEKISHO_PARSE_FORM = "sekisho.parse.form", Keyword;
     SEKISHO_PEER = "sekisho.peer", Ip;
     SEKISHO_CHARSET = "sekisho.charset", Keyword;
     SEKISHO_EVENT_ID = "sekisho.event.id", Keyword;

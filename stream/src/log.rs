@@ -29,6 +29,7 @@ mod reader;
 mod recovery;
 mod retention;
 mod segment;
+mod spool;
 mod varint;
 
 #[cfg(test)]

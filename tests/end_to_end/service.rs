@@ -153,7 +153,44 @@ impl Service {
         Service::launch(&config, sources, Vec::new())
     }
 
+    /// A centre that collector `c1` of the town pushes to, with the certificates of this folder.
+    pub fn start_centre(certificates: &Path, bind: &str, interrupted_after: &str) -> Service {
+        let at = |name: &str| certificates.join(name).display().to_string();
+        let config = format!(
+            "[dashboards]\nlisten = \"127.0.0.1:0\"\n[[listen.listener]]\nkind = \"collector\"\nbind = \"{bind}\"\n\
+             tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?} }}\n",
+            at("localhost.pem"),
+            at("localhost.key"),
+            at("ca.pem")
+        );
+        let sources = format!(
+            "[[source]]\ntenant = \"town\"\nid = \"app01\"\nproduct = \"system\"\ntz = \"UTC\"\n\
+             [[collector]]\nid = \"c1\"\ntenant = \"town\"\ninterrupted_after = \"{interrupted_after}\"\n"
+        );
+        Service::launch(&config, &sources, Vec::new())
+    }
+
     fn launch(config: &str, sources: &str, files: Vec<(String, PathBuf)>) -> Service {
+        Service::launch_prepared(config, sources, files, |_| {})
+    }
+
+    /// A centre whose own authority made its certificate; `prepare` gets its configuration file before it starts.
+    pub fn start_authority(port: u16, prepare: impl FnOnce(&Path)) -> Service {
+        let config = format!(
+            "[dashboards]\nlisten = \"127.0.0.1:0\"\n[[listen.listener]]\nkind = \"collector\"\nbind = \"127.0.0.1:{port}\"\n\
+             tls = {{ certificate = \"data/authority/centre.pem\", key = \"data/authority/centre.key\", \
+             client_ca = \"data/authority/ca.pem\" }}\n"
+        );
+        let source = "[[source]]\ntenant = \"town\"\nid = \"app01\"\nproduct = \"system\"\ntz = \"UTC\"\n";
+        Service::launch_prepared(&config, source, Vec::new(), prepare)
+    }
+
+    fn launch_prepared(
+        config: &str,
+        sources: &str,
+        files: Vec<(String, PathBuf)>,
+        prepare: impl FnOnce(&Path),
+    ) -> Service {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sekisho.toml");
         std::fs::write(&path, config).unwrap();
@@ -167,6 +204,7 @@ impl Service {
         }
         let out = sekisho(&["user", "add", "tester", "--role", "system_admin", "--config", path.to_str().unwrap()]);
         let password = String::from_utf8(out).unwrap().lines().last().unwrap().to_owned();
+        prepare(&path);
         let log = Arc::default();
         let (process, url, ports) = run(&path, &log);
         let mut service = Service { dir, process, url, ports, password, cookie: String::new(), files, log };

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::limited::{Held, Limited};
 use super::route::{Router, Routes, Sender};
 use super::tls::Acceptor;
-use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, beats, now, relp};
+use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, beats, collector, now, relp};
 use crate::framing::{Frame, Framer, Framing};
 use crate::metrics;
 
@@ -42,6 +42,7 @@ pub(super) enum Speech {
     Syslog(Framing),
     Relp,
     Beats,
+    Collector,
 }
 
 pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -126,6 +127,7 @@ async fn listen_to(
         Speech::Syslog(framing) => connection(&mut stream, framing, sender, routes, shared).await,
         Speech::Relp => relp::connection(&mut stream, sender, routes, shared).await,
         Speech::Beats => beats::connection(&mut stream, sender, routes, shared).await,
+        Speech::Collector => collector::connection(&mut stream, sender, routes, shared).await,
     }
     // TLS ends with a word; the peer may be gone.
     stream.shutdown().await.ok();

@@ -64,7 +64,7 @@ pub(super) async fn start(config: &str) -> Running {
     let (cancel, tasks) = (CancellationToken::new(), TaskTracker::new());
     let registry = prometheus::Registry::new();
     let shared: Arc<dyn Sink> = sink.clone();
-    let listeners = listen(config, sources(), shared, &registry, cancel.clone(), &tasks).await.unwrap();
+    let listeners = listen(config, sources(), shared, None, &registry, cancel.clone(), &tasks).await.unwrap();
     let bound = listeners.bound.clone();
     Running { sink, listeners, bound, cancel, tasks }
 }

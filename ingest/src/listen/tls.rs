@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 use super::limited::Held;
+use crate::forward::ForwardConfig;
 use crate::{Error, Result};
 
 mod names;
@@ -98,6 +99,30 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 
 fn wrong(what: &str, path: &Path, why: &str) -> Error {
     Error::Config(format!("tls {what} {}: {why}", path.display()))
+}
+
+/// What makes a collector's connections: its own certificate, and who may have signed the centre's.
+pub(crate) fn connector(config: &ForwardConfig) -> Result<tokio_rustls::TlsConnector> {
+    let (Some(ca), Some(certificate), Some(key)) = (&config.ca, &config.certificate, &config.key) else {
+        return Err(Error::Config("[forward] needs ca, certificate and key".to_owned()));
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(ca)? {
+        roots.add(authority).map_err(|error| wrong("ca", ca, &error.to_string()))?;
+    }
+    let private = PrivateKeyDer::from_pem_file(key)
+        .map_err(|error| wrong("key", key, &format!("{error}; it must hold one unencrypted PEM private key")))?;
+    let refused = |error: rustls::Error| {
+        wrong("certificate", certificate, &format!("{error}; {} must be the key of this certificate", key.display()))
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(certificates(certificate)?, private)
+        .map_err(refused)?;
+    Ok(Arc::new(config).into())
 }
 
 /// Takes connections into TLS with the certificates of the moment.

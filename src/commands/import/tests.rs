@@ -41,7 +41,8 @@ impl Town {
         while reader.offset() < log.end_offset(Topic::Raw, 0) {
             let batch = reader.poll(Duration::ZERO).unwrap().unwrap();
             let line = |raw: &[u8]| String::from_utf8(raw.to_vec()).unwrap();
-            records.extend(batch.iter().map(|record| (record.source.to_owned(), line(record.raw))));
+            let lines = batch.iter().filter(|record| record.kind == stream::RecordKind::Data);
+            records.extend(lines.map(|record| (record.source.to_owned(), line(record.raw))));
         }
         log.close();
         records

@@ -133,7 +133,7 @@ fn replace(inner: &Inner, parts: &[Arc<Split>], meta: SplitMeta) -> Result<()> {
 
 impl Inner {
     /// A place where tests stop as a crash would.
-    fn stop_point(&self, name: &'static str) -> Result<()> {
+    pub(super) fn stop_point(&self, name: &'static str) -> Result<()> {
         #[cfg(test)]
         if *self.stop_at.lock().unwrap_or_else(PoisonError::into_inner) == Some(name) {
             return Err(crate::Error::Stopped { cause: name.into() });

@@ -167,7 +167,12 @@ fn pass(partition: &Partition, groups: &BTreeMap<String, u64>, start: u64, end: 
 }
 
 /// Notes the new start durably, then unlinks: a crash in between leaves files, not a false gap.
-fn remove(partition: &Partition, segments: &[Arc<Segment>], end: u64, retained: &mut Retained) -> Result<()> {
+pub(super) fn remove(
+    partition: &Partition,
+    segments: &[Arc<Segment>],
+    end: u64,
+    retained: &mut Retained,
+) -> Result<()> {
     partition.forget_below(end)?;
     for (at, segment) in segments.iter().enumerate() {
         let to = segments.get(at + 1).map_or(end, |next| next.base);

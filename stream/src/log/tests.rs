@@ -404,6 +404,27 @@ fn age_waits_for_groups_and_bytes_do_not() {
 }
 
 #[test]
+fn a_spool_gives_up_what_is_safe_elsewhere_and_nothing_else() {
+    let disk = MemoryDisk::default();
+    let log = open(&disk, config());
+    fill(&log, 0..400);
+    let held = log.held_bytes(RAW, 0);
+    assert!(segments(&disk).len() > 3 && held > 0);
+    assert!(log.trim(RAW, 0, 1).unwrap().removed.is_empty());
+    let removed = log.trim(RAW, 0, 200).unwrap().removed;
+    let start = log.start_offset(RAW, 0);
+    assert!(start > 0 && start <= 200 && removed.last().unwrap().to == start);
+    assert_eq!(read_all(&log, start), ((start..400).collect(), vec![]));
+    log.trim(RAW, 0, 400).unwrap();
+    assert_eq!(segments(&disk).len(), 1, "the one that is written to stays");
+    assert!(log.held_bytes(RAW, 0) < held && log.gaps().is_empty());
+    fill(&log, 400..410);
+    log.close();
+    let log = open(&disk, config());
+    assert_eq!((log.end_offset(RAW, 0), log.gaps()), (410, vec![]));
+}
+
+#[test]
 fn missing_files_are_gaps() {
     let disk = MemoryDisk::default();
     let log = open(&disk, config());
