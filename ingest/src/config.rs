@@ -2,7 +2,7 @@
 //!
 //! ```toml
 //! [[listen.listener]]
-//! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats
+//! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats, netflow, snmp_trap
 //! bind = "0.0.0.0:514"
 //! tenant = "town"
 //! source = "fw-core"               # everything that comes in here is this source's
@@ -31,6 +31,12 @@
 //! source = "squid01"
 //! ```
 //!
+//! ```toml
+//! [[listen.journal]]               # systemd's journal of this machine
+//! tenant = "town"
+//! source = "srv01"
+//! ```
+//!
 //! The tenant never comes from a line's content: only from the listener, the peer's address or the token.
 
 use std::fmt;
@@ -40,6 +46,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::framing::Framing;
+use crate::journal::JournalConfig;
 use crate::listen::{HttpLimits, TlsConfig};
 use crate::sources::Sources;
 use crate::tail::FileConfig;
@@ -58,6 +65,9 @@ pub struct ListenConfig {
     /// Files that are followed.
     #[serde(default)]
     pub file: Vec<FileConfig>,
+    /// Journals of systemd that are followed.
+    #[serde(default)]
+    pub journal: Vec<JournalConfig>,
     /// Limits, the same for every listener.
     #[serde(default)]
     pub limits: Limits,
@@ -111,6 +121,10 @@ pub enum ListenerKind {
     Otlp,
     /// Lumberjack 2, as Beats and Logstash speak it: every window is acknowledged once it is durable.
     Beats,
+    /// NetFlow 5, 7, 9 and IPFIX over UDP: each flow becomes a line.
+    Netflow,
+    /// SNMP traps and informs, versions 1 and 2c, over UDP: each becomes a line.
+    SnmpTrap,
 }
 
 /// Limits of every listener.
@@ -179,6 +193,8 @@ impl ListenerKind {
             ListenerKind::SplunkHec => "splunk_hec",
             ListenerKind::Otlp => "otlp",
             ListenerKind::Beats => "beats",
+            ListenerKind::Netflow => "netflow",
+            ListenerKind::SnmpTrap => "snmp_trap",
         }
     }
 }
@@ -202,6 +218,9 @@ impl ListenConfig {
         }
         for file in &mut self.file {
             file.resolve(base);
+        }
+        for journal in &mut self.journal {
+            journal.resolve(base);
         }
     }
 
@@ -245,6 +264,9 @@ impl ListenConfig {
                 (ListenerKind::SyslogUdp | ListenerKind::SyslogTcp, Some(_)) => {
                     return wrong("syslog over TLS is kind `syslog_tls`; write that, or leave `tls` out");
                 }
+                (ListenerKind::Netflow | ListenerKind::SnmpTrap, Some(_)) => {
+                    return wrong("flows and traps come over UDP, without TLS; leave `tls` out");
+                }
                 _ => {}
             }
             let name_empty = |name: &Option<String>| name.as_ref().is_some_and(String::is_empty);
@@ -255,6 +277,8 @@ impl ListenConfig {
         for (index, file) in self.file.iter().enumerate() {
             file.validate(sources).map_err(|what| Error::Config(format!("listen.file {}: {what}", index + 1)))?;
         }
+        JournalConfig::validate_all(&self.journal, sources)
+            .map_err(|(number, what)| Error::Config(format!("listen.journal {number}: {what}")))?;
         self.limits.validate()
     }
 }
@@ -315,6 +339,12 @@ mod tests {
         let declared = Sources::from_list(vec![]).unwrap();
         assert!(config.validate(&declared).unwrap_err().to_string().contains("no source t/s"));
         assert_eq!((config.listener[0].framing, config.limits.connections_max), (Framing::Lf, 2));
+        let text = "[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\ntenant='t'\nsource='flows'\n\
+                    [[listener]]\nkind='snmp_trap'\nbind='127.0.0.1:0'\n[[journal]]\ntenant='t'\nsource='log'\n";
+        let others = "[[source]]\ntenant='t'\nid='flows'\nproduct='netflow'\n\
+                      [[source]]\ntenant='t'\nid='log'\nproduct='journald'\n";
+        let others = crate::listen::tests::sources_of(others);
+        toml::from_str::<ListenConfig>(text).unwrap().validate(&others).unwrap();
         for (text, expected) in [
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\nport=1\n", "port"),
             ("[[listener]]\nkind='telnet'\nbind='127.0.0.1:0'\n", "telnet"),
@@ -330,8 +360,12 @@ mod tests {
             ("[[listener]]\nkind='syslog_tls'\nbind='127.0.0.1:0'\n", "no `tls`"),
             ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsockets=0\n", "from 1 to 64"),
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "syslog_tls"),
+            ("[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\nsockets=2\n", "syslog_udp"),
+            ("[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "over UDP"),
+            ("[[listener]]\nkind='snmp_trap'\nbind='127.0.0.1:0'\nframing='lf'\n", "`framing` is for"),
             ("[limits]\nhttp_memory_bytes_max=1000\n", "write that or more"),
             ("[[file]]\npaths=['a']\ntenant='t'\nsource='s'\n", "listen.file 1: sources.toml declares no source t/s"),
+            ("[[journal]]\ntenant='t'\nsource='s'\n", "listen.journal 1: sources.toml declares no source t/s"),
             ("[limits]\nconnections_max=0\n", "connections_max"),
         ] {
             let wrong = toml::from_str::<ListenConfig>(text).unwrap().validate(&declared).unwrap_err().to_string();

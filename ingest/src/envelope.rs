@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | Splunk HEC | an object with `event` and nothing but `time`, `host`, `source`, `sourcetype`, `index`, `fields` | `event`: a text, or an object as it is |
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
+//! | an entry of systemd's journal | its fields | `MESSAGE`, with a header made of the other fields |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
 //!
 //! The source's product reads the line. Products that read documents themselves (`json`, `auto`, `otlp`) get no line out of
@@ -17,6 +18,7 @@ use stream::{Event, FieldId, Timestamp, Value, fields as f};
 use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
+use crate::products::journald;
 use crate::products::otlp::{self, Otlp};
 use crate::time;
 
@@ -30,6 +32,7 @@ pub(crate) struct Envelope {
     product: Product,
     json: Json,
     otlp: Otlp,
+    journal: journald::Entry,
     names: Names,
 }
 
@@ -56,6 +59,7 @@ enum Opened<'a> {
     Hec {
         line: &'a str,
     },
+    Journal,
     Otlp {
         line: Option<&'a str>,
     },
@@ -64,12 +68,13 @@ enum Opened<'a> {
 impl Envelope {
     pub(crate) fn of(product: &str) -> Envelope {
         let product = match product {
-            "json" | "auto" | "otlp" | "gelf" => Product::Documents,
+            "json" | "auto" | "otlp" | "gelf" | "journald" => Product::Documents,
             "windows_security" => Product::Windows,
             "zscaler_zia" => Product::Wrapped,
             _ => Product::Lines,
         };
-        Envelope { product, json: Json::default(), otlp: Otlp::default(), names: Names::default() }
+        let (json, otlp, journal) = (Json::default(), Otlp::default(), journald::Entry::default());
+        Envelope { product, json, otlp, journal, names: Names::default() }
     }
 
     /// Reads a record with the product's parser, out of its envelope if it has one.
@@ -89,6 +94,7 @@ impl Envelope {
                 self.hec(record, context, arena, event);
                 parsed
             }
+            Some(Opened::Journal) => self.journal.read(parser, record, context, arena, event),
             Some(Opened::Otlp { line: None }) => self.otlp.parse(record, context, arena, event),
             Some(Opened::Otlp { line: Some(line) }) => {
                 let parsed = parser.parse(line, context, arena, event);
@@ -130,6 +136,9 @@ impl Envelope {
             // Nearly all are events themselves, which costs little to see.
             Product::Windows if !may_hold_event(record) => return None,
             Product::Windows | Product::Wrapped | Product::Lines => {}
+        }
+        if self.product == Product::Lines && journald::is(record) {
+            return Some(Opened::Journal);
         }
         let (line, name) = document_line(record, arena)?;
         let is_event = |line: &str| line.trim_start().starts_with(['{', '<']);

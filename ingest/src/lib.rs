@@ -19,6 +19,7 @@ mod error;
 mod flow_text;
 pub mod framing;
 pub mod import;
+pub mod journal;
 pub mod json;
 mod json_keys;
 mod keyed;
