@@ -138,8 +138,11 @@ impl Pipeline {
         .await
         .context("start the listeners")?;
         let state = config.data.join("tail.json");
-        ingest::tail::follow(&config.listen.file, &state, &log, sink, listeners.clone(), &collectors)
+        ingest::tail::follow(&config.listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
             .context("follow files")?;
+        let state = config.data.join("journal.json");
+        ingest::journal::follow(&config.listen.journal, &state, &log, sink, listeners.clone(), &collectors)
+            .context("follow journals")?;
         let bound = listening.bound.clone();
         let reloader = Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded), listening);
         let reloader = Arc::new(reloader);

@@ -3,7 +3,7 @@
 //! ```toml
 //! [[listen.listener]]
 //! kind = "syslog_udp"              # or syslog_tcp, syslog_tls, relp, http, elasticsearch, splunk_hec, otlp, beats,
-//!                                  # collector (see docs/collectors.md)
+//!                                  # netflow, snmp_trap, collector (see docs/collectors.md)
 //! bind = "0.0.0.0:514"
 //! tenant = "town"
 //! source = "fw-core"               # everything that comes in here is this source's
@@ -32,6 +32,12 @@
 //! source = "squid01"
 //! ```
 //!
+//! ```toml
+//! [[listen.journal]]               # systemd's journal of this machine
+//! tenant = "town"
+//! source = "srv01"
+//! ```
+//!
 //! The tenant never comes from a line's content: only from the listener, the peer's address or the token.
 
 use std::fmt;
@@ -42,6 +48,7 @@ use serde::Deserialize;
 
 use crate::collect::folder::FolderConfig;
 use crate::framing::Framing;
+use crate::journal::JournalConfig;
 use crate::listen::{HttpLimits, TlsConfig};
 use crate::sources::Sources;
 use crate::tail::FileConfig;
@@ -63,6 +70,9 @@ pub struct ListenConfig {
     /// Files that are followed.
     #[serde(default)]
     pub file: Vec<FileConfig>,
+    /// Journals of systemd that are followed.
+    #[serde(default)]
+    pub journal: Vec<JournalConfig>,
     /// Limits, the same for every listener.
     #[serde(default)]
     pub limits: Limits,
@@ -118,6 +128,10 @@ pub enum ListenerKind {
     Beats,
     /// What collectors push: every batch is acknowledged once it is durable, and nothing is taken twice.
     Collector,
+    /// NetFlow 5, 7, 9 and IPFIX over UDP: each flow becomes a line.
+    Netflow,
+    /// SNMP traps and informs, versions 1 and 2c, over UDP: each becomes a line.
+    SnmpTrap,
 }
 
 /// Limits of every listener.
@@ -187,6 +201,8 @@ impl ListenerKind {
             ListenerKind::Otlp => "otlp",
             ListenerKind::Beats => "beats",
             ListenerKind::Collector => "collector",
+            ListenerKind::Netflow => "netflow",
+            ListenerKind::SnmpTrap => "snmp_trap",
         }
     }
 }
@@ -218,6 +234,9 @@ impl ListenConfig {
             file.resolve(base);
         }
         self.folder.iter_mut().for_each(|folder| folder.resolve(base));
+        for journal in &mut self.journal {
+            journal.resolve(base);
+        }
     }
 
     /// Checks what the types do not say, against the declared sources. [`listen`](crate::listen) does it too.
@@ -265,6 +284,9 @@ impl ListenConfig {
                 (ListenerKind::SyslogUdp | ListenerKind::SyslogTcp, Some(_)) => {
                     return wrong("syslog over TLS is kind `syslog_tls`; write that, or leave `tls` out");
                 }
+                (ListenerKind::Netflow | ListenerKind::SnmpTrap, Some(_)) => {
+                    return wrong("flows and traps come over UDP, without TLS; leave `tls` out");
+                }
                 _ => {}
             }
             if listener.kind == ListenerKind::Collector && listener.tenant.is_some() {
@@ -281,6 +303,8 @@ impl ListenConfig {
         for (index, file) in self.file.iter().enumerate() {
             file.validate(sources).map_err(|what| Error::Config(format!("listen.file {}: {what}", index + 1)))?;
         }
+        JournalConfig::validate_all(&self.journal, sources)
+            .map_err(|(number, what)| Error::Config(format!("listen.journal {number}: {what}")))?;
         self.limits.validate()
     }
 }
@@ -341,6 +365,12 @@ mod tests {
         let declared = Sources::from_list(vec![]).unwrap();
         assert!(config.validate(&declared).unwrap_err().to_string().contains("no source t/s"));
         assert_eq!((config.listener[0].framing, config.limits.connections_max), (Framing::Lf, 2));
+        let text = "[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\ntenant='t'\nsource='flows'\n\
+                    [[listener]]\nkind='snmp_trap'\nbind='127.0.0.1:0'\n[[journal]]\ntenant='t'\nsource='log'\n";
+        let others = "[[source]]\ntenant='t'\nid='flows'\nproduct='netflow'\n\
+                      [[source]]\ntenant='t'\nid='log'\nproduct='journald'\n";
+        let others = crate::listen::tests::sources_of(others);
+        toml::from_str::<ListenConfig>(text).unwrap().validate(&others).unwrap();
         for (text, expected) in [
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\nport=1\n", "port"),
             ("[[listener]]\nkind='telnet'\nbind='127.0.0.1:0'\n", "telnet"),
@@ -357,8 +387,12 @@ mod tests {
             ("[[listener]]\nkind='syslog_udp'\nbind='127.0.0.1:0'\nsockets=0\n", "from 1 to 64"),
             ("[[listener]]\nkind='syslog_tcp'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "syslog_tls"),
             ("[[listener]]\nkind='collector'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "client_ca"),
+            ("[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\nsockets=2\n", "syslog_udp"),
+            ("[[listener]]\nkind='netflow'\nbind='127.0.0.1:0'\ntls={certificate='a', key='b'}\n", "over UDP"),
+            ("[[listener]]\nkind='snmp_trap'\nbind='127.0.0.1:0'\nframing='lf'\n", "`framing` is for"),
             ("[limits]\nhttp_memory_bytes_max=1000\n", "write that or more"),
             ("[[file]]\npaths=['a']\ntenant='t'\nsource='s'\n", "listen.file 1: sources.toml declares no source t/s"),
+            ("[[journal]]\ntenant='t'\nsource='s'\n", "listen.journal 1: sources.toml declares no source t/s"),
             ("[limits]\nconnections_max=0\n", "connections_max"),
         ] {
             let wrong = toml::from_str::<ListenConfig>(text).unwrap().validate(&declared).unwrap_err().to_string();

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | Splunk HEC | an object with `event` and nothing but `time`, `host`, `source`, `sourcetype`, `index`, `fields` | `event`: a text, or an object as it is |
 //! | OTLP | a record of the listener `otlp` | the body, if it is text |
-//! | `journalctl -o json` and what reads the journal | an object with `MESSAGE` and `_HOSTNAME` or `__REALTIME_TIMESTAMP` | its message, behind a header of RFC 5424 made of what stands beside it |
+//! | an entry of systemd's journal | its fields | `MESSAGE`, with a header made of the other fields |
 //! | a container's log (CRI) | `2026-11-20T00:00:01.123456789Z stdout F ` at the start | what follows |
 //! | a filter of a collector | its mark | none: fields, which are taken as they are |
 //! | a document of Filebeat, Fluent Bit, Logstash, Vector | a text under `event.original`, `message`, `log` or `MESSAGE` | that text |
@@ -21,13 +21,12 @@ use crate::forward::filter::MARK;
 use crate::json::{Members, unescape};
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::products::generic::Json;
+use crate::products::journald;
 use crate::products::otlp::{self, Otlp};
 use crate::{syslog, time};
 
 /// The members of Splunk's envelope, beside `event`.
 const HEC: [&[u8]; 6] = [b"time", b"host", b"source", b"sourcetype", b"index", b"fields"];
-/// The member of a journal's record that is its message.
-const JOURNAL: &str = "MESSAGE";
 /// The most members of a document that are looked at for its line.
 const MEMBERS_MAX: usize = 256;
 
@@ -36,6 +35,7 @@ pub(crate) struct Envelope {
     product: Product,
     json: Json,
     otlp: Otlp,
+    journal: journald::Entry,
     names: Names,
 }
 
@@ -62,6 +62,7 @@ enum Opened<'a> {
     Hec {
         line: &'a str,
     },
+    Journal,
     Otlp {
         line: Option<&'a str>,
     },
@@ -73,12 +74,13 @@ enum Opened<'a> {
 impl Envelope {
     pub(crate) fn of(product: &str) -> Envelope {
         let product = match product {
-            "json" | "auto" | "otlp" | "gelf" => Product::Documents,
+            "json" | "auto" | "otlp" | "gelf" | "journald" => Product::Documents,
             "windows_security" => Product::Windows,
             "zscaler_zia" => Product::Wrapped,
             _ => Product::Lines,
         };
-        Envelope { product, json: Json::strict(), otlp: Otlp::default(), names: Names::default() }
+        let (otlp, journal) = (Otlp::default(), journald::Entry::default());
+        Envelope { product, json: Json::strict(), otlp, journal, names: Names::default() }
     }
 
     /// Reads a record with the product's parser, out of its envelope if it has one.
@@ -123,6 +125,7 @@ impl Envelope {
                 self.hec(record, context, arena, event);
                 parsed
             }
+            Some(Opened::Journal) => self.journal.read(parser, record, context, arena, event),
             Some(Opened::Otlp { line: None }) => self.otlp.parse(record, context, arena, event),
             Some(Opened::Otlp { line: Some(line) }) => {
                 let parsed = parser.parse(line, context, arena, event);
@@ -140,10 +143,6 @@ impl Envelope {
                         *event = whole;
                         return Ok(());
                     }
-                }
-                if name == JOURNAL {
-                    // The header was made here.
-                    event.remove(f::LOG_SYSLOG_VERSION);
                 }
                 let mut outer = Event::new_in(arena);
                 self.json.parse(record, context, arena, &mut outer).ok();
@@ -190,10 +189,8 @@ impl Envelope {
             Product::Windows if !may_hold_event(record) => return None,
             Product::Windows | Product::Wrapped | Product::Lines => {}
         }
-        if self.product == Product::Lines
-            && let Some(line) = journal_line(record, arena)
-        {
-            return Some(Opened::Line { line, name: JOURNAL });
+        if self.product == Product::Lines && journald::is(record) {
+            return Some(Opened::Journal);
         }
         let (line, name) = document_line(record, arena)?;
         let is_event = |line: &str| line.trim_start().starts_with(['{', '<']);
@@ -272,38 +269,6 @@ fn container(record: &str) -> Option<&str> {
     let (_, rest) = record.split_once(' ').filter(|(time, _)| (20..=40).contains(&time.len()))?;
     let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
     rest.strip_prefix("F ").or_else(|| rest.strip_prefix("P "))
-}
-
-/// A record of the journal as a line: systemd.journal-fields(7) names the members.
-fn journal_line<'a>(record: &'a str, arena: &'a Bump) -> Option<&'a str> {
-    let names = ["MESSAGE", "_HOSTNAME", "SYSLOG_IDENTIFIER", "_COMM", "_PID", "SYSLOG_PID", "PRIORITY"];
-    let mut found: [&str; 7] = [""; 7];
-    let (mut micros, mut facility) = (None, 1_u32);
-    for (key, value) in Members::of(record.as_bytes()).take(MEMBERS_MAX) {
-        let text = || plain(value, arena).or_else(|| std::str::from_utf8(value).ok()).unwrap_or("");
-        if let Some(place) = names.iter().position(|name| name.as_bytes() == key) {
-            found[place] = text();
-        } else if key == b"__REALTIME_TIMESTAMP" {
-            micros = text().parse::<i64>().ok();
-        } else if key == b"SYSLOG_FACILITY" {
-            facility = text().parse().ok().filter(|code| *code < 24).unwrap_or(1);
-        }
-    }
-    let [message, host, identifier, command, pid, syslog_pid, severity] = found;
-    if message.is_empty() || (host.is_empty() && micros.is_none()) {
-        return None;
-    }
-    let stamp = micros.map(|micros| Timestamp::from_millis(micros / 1000).plus_nanos(micros % 1000 * 1000));
-    let word = |text: &'a str| if text.is_empty() || text.contains([' ', '\t']) { "-" } else { text };
-    let severity = severity.parse::<u32>().ok().filter(|code| *code < 8).unwrap_or(6);
-    let name = if identifier.is_empty() { command } else { identifier };
-    let pid = if pid.is_empty() { syslog_pid } else { pid };
-    let stamp = stamp.map_or_else(|| "-".to_owned(), |stamp| stamp.to_string());
-    let priority = facility * 8 + severity;
-    let line = bumpalo::format!(
-        in arena, "<{}>1 {} {} {} {} - - {}", priority, stamp, word(host), word(name), word(pid), trim_end(message)
-    );
-    Some(line.into_bump_str())
 }
 
 /// Whether a text in the record may be an event as JSON or XML.

@@ -22,6 +22,7 @@ pub mod form;
 pub mod forward;
 pub mod framing;
 pub mod import;
+pub mod journal;
 pub mod json;
 mod json_keys;
 mod keyed;

@@ -8,9 +8,11 @@ mod beats;
 mod collector;
 mod http;
 mod limited;
+mod netflow;
 mod relp;
 mod route;
 mod server;
+mod snmp;
 mod tcp;
 mod tls;
 mod udp;
@@ -48,6 +50,17 @@ pub mod checks {
     /// many records.
     pub fn collector(bytes: &[u8], cut: usize) -> usize {
         super::collector::check(bytes, cut)
+    }
+
+    /// Decodes datagrams of flows as they would come from one exporter: none is lost, and every line is JSON. Gives how
+    /// many lines.
+    pub fn netflow(datagrams: &[Vec<u8>]) -> usize {
+        super::netflow::check(datagrams)
+    }
+
+    /// Reads a datagram of SNMP: its line is JSON. Gives whether it wants an answer.
+    pub fn snmp_trap(datagram: &[u8]) -> bool {
+        super::snmp::check(datagram)
     }
 
     /// Reads frames of lumberjack 2, whole and cut in two: the same frames. Gives how many, none where they are wrong.
@@ -101,7 +114,7 @@ impl Bound {
     /// the listener's own source that were shed. Whose the kernel's were is known where the listener is one source's.
     pub fn kernel_drops(&self) -> u64 {
         match self.kind {
-            ListenerKind::SyslogUdp => {
+            ListenerKind::SyslogUdp | ListenerKind::Netflow | ListenerKind::SnmpTrap => {
                 let address = &*self.address.to_string();
                 metrics::KERNEL_DROPS.with_label_values(&[address]).get()
                     + metrics::SHED.with_label_values(&[address, &self.tenant, &self.source]).get()
@@ -213,6 +226,7 @@ pub async fn listen(
         };
         match socket {
             Socket::Udp(sockets) => udp::start(sockets, bound.address, &routes, &shared),
+            Socket::Snmp(socket) => drop(tasks.spawn(snmp::serve(socket, bound.address, routes, shared))),
             Socket::Tcp(socket) => drop(tasks.spawn(tcp::serve(socket, speech, tls, routes, shared))),
             Socket::Http(socket) => drop(tasks.spawn(http::serve(socket, tls, routes, shared))),
         }
@@ -242,6 +256,7 @@ async fn watch(sources: Arc<ArcSwap<Sources>>, collectors: Arc<Collectors>, shar
 
 enum Socket {
     Udp(Vec<std::net::UdpSocket>),
+    Snmp(std::net::UdpSocket),
     Tcp(tokio::net::TcpListener),
     Http(tokio::net::TcpListener),
 }
@@ -251,10 +266,16 @@ impl Socket {
         let failed = |source| Error::Bind { address: listener.bind, kind: listener.kind.name(), source };
         let bind = || {
             Ok(match listener.kind {
-                ListenerKind::SyslogUdp => {
+                ListenerKind::SyslogUdp | ListenerKind::Netflow => {
                     let sockets = udp::bind(listener.bind, listener.sockets, limits.udp_buffer_bytes)?;
                     let address = sockets.first().map_or(Ok(listener.bind), std::net::UdpSocket::local_addr)?;
                     (Socket::Udp(sockets), address)
+                }
+                ListenerKind::SnmpTrap => {
+                    let mut sockets = udp::bind(listener.bind, 1, limits.udp_buffer_bytes)?;
+                    let socket = sockets.pop().ok_or(std::io::ErrorKind::NotConnected)?;
+                    let address = socket.local_addr()?;
+                    (Socket::Snmp(socket), address)
                 }
                 ListenerKind::SyslogTcp
                 | ListenerKind::SyslogTls
@@ -318,4 +339,4 @@ fn tally(records: &[Record]) -> Vec<(Arc<str>, Arc<str>, u64, u64)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

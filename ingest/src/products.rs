@@ -33,9 +33,11 @@ pub mod ifilter;
 pub mod iis;
 pub mod intersafe;
 pub mod iptables;
+pub mod journald;
 pub mod juniper_srx;
 pub mod leef;
 pub mod nec_ix;
+pub mod netflow;
 pub mod nginx;
 pub mod okta;
 pub mod openldap;
@@ -45,6 +47,7 @@ pub mod pfsense;
 pub mod postfix;
 mod router;
 pub mod seil;
+pub mod snmp_trap;
 pub mod snort;
 pub mod sonicwall;
 pub mod sophos;
@@ -179,6 +182,9 @@ pub static PRODUCTS: &[Product] = &[
     Product { name: "windows_nps", aliases: &["nps", "ias"], make: make_device::<windows_nps::WindowsNps> },
     Product { name: "leef", aliases: &["qradar"], make: make::<leef::Leef> },
     Product { name: "gelf", aliases: &["graylog"], make: make::<gelf::Gelf> },
+    Product { name: "netflow", aliases: &["ipfix", "nsel"], make: make::<netflow::Netflow> },
+    Product { name: "snmp_trap", aliases: &["snmp", "snmptrap"], make: make::<snmp_trap::SnmpTrap> },
+    Product { name: "journald", aliases: &["journal", "journalctl"], make: make::<journald::Journald> },
     Product { name: "otlp", aliases: &["opentelemetry", "otel"], make: make::<otlp::Otlp> },
     Product { name: "cef", aliases: &["arcsight", "trend_micro", "trendmicro"], make: make::<generic::Cef> },
     Product { name: "json", aliases: &["ndjson"], make: make::<generic::Json> },

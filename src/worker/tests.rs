@@ -169,3 +169,34 @@ fn a_state_that_cannot_be_read_does_not_keep_the_worker_from_starting() {
     let (_, parts) = town.database.detection_state(0).unwrap().unwrap();
     assert!(parts.len() == 1 && parts[0] != bytes);
 }
+
+#[test]
+fn flows_are_judged_by_zones_as_any_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    crate::builtin::write_config("alpha-town", dir.path()).unwrap();
+    let config = Config::load(&dir.path().join("sekisho.toml")).unwrap();
+    let tenants = detect::Tenants::load(&config.tenants).unwrap();
+    let source = ingest::SourceConfig::of_product("netflow", "Asia/Tokyo", "auto").unwrap();
+    let mut decoder = ingest::Decoder::single(source).unwrap();
+    let mut judged = |from: (&str, u16), to: (&str, u16), status: u8| {
+        let line = format!(
+            r#"{{"netflow":{{"version":9,"exporter":"192.0.2.1","domain":0,"sequence":1,"exported":"2026-11-20T01:00:00Z"}},"flow":{{"sourceIPv4Address":"{}","sourceTransportPort":{},"destinationIPv4Address":"{}","destinationTransportPort":{},"protocolIdentifier":6,"forwardingStatus":{status}}}}}"#,
+            from.0, from.1, to.0, to.1
+        );
+        let arena = Bump::new();
+        let received = Timestamp::parse_rfc3339("2026-11-20T01:00:05Z").unwrap();
+        let (kind, raw) = (RecordKind::Data, line.as_bytes());
+        let record = RecordRef { offset: 0, kind, tenant: "town", source: "flows", peer: None, received, raw };
+        let mut event = decoder.decode(&record, &arena);
+        tenants.judge(&mut event, &arena);
+        let kinds: Vec<String> = event.all(fields::EVENT_TYPE).map(|value| value.text().into_owned()).collect();
+        (event.get_str(fields::SEKISHO_FLOW_VERDICT).unwrap_or("").to_owned(), kinds.join(" "))
+    };
+    let said = |verdict: &str, kinds: &str| (verdict.to_owned(), kinds.to_owned());
+    let (resident, office, web) = (("10.10.5.1", 50_000), ("10.30.1.1", 50_000), ("198.51.100.7", 443));
+    assert_eq!(judged(resident, web, 64), said("violation_zone", "connection allowed"));
+    assert_eq!(judged(resident, web, 128), said("violation_zone", "connection denied"));
+    assert_eq!(judged(office, web, 64), said("allowed", "connection allowed"));
+    // The answering half is nobody's connection: it is not called allowed, and so raises nothing.
+    assert_eq!(judged(web, office, 64).1, "connection");
+}

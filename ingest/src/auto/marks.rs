@@ -10,6 +10,7 @@ use super::shapes::{
     is_panos, is_short_date, is_squid_epoch, is_squid_native, is_yamaha, starts_with_date,
 };
 use crate::parser::Context;
+use crate::products::journald;
 use crate::{syslog, time};
 
 /// How far into a line literals are looked for.
@@ -129,6 +130,9 @@ impl<'a> View<'a> {
             () if self.all(&["\"remoteIP\"", "\"request\"", "\"status\""]) => "apache",
             () if self.has("\"short_message\"") => "gelf",
             () if self.has("\"resourceLogs\"") => "otlp",
+            () if self.body.starts_with("{\"netflow\":{") => "netflow",
+            () if self.body.starts_with("{\"snmp\":{") => "snmp_trap",
+            () if journald::is(self.body) => "journald",
             () => "json",
         })
     }

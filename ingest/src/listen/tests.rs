@@ -51,7 +51,7 @@ fn sources() -> Arc<Sources> {
 }
 
 /// What `sources.toml` with this text declares.
-pub(super) fn sources_of(text: &str) -> Arc<Sources> {
+pub(crate) fn sources_of(text: &str) -> Arc<Sources> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("sources.toml");
     std::fs::write(&path, text).unwrap();

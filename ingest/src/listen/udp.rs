@@ -1,4 +1,4 @@
-//! Syslog over UDP (RFC 5426): one datagram is one message.
+//! Syslog over UDP (RFC 5426): one datagram is one message. Flows over UDP: one datagram is many ([`netflow`](super::netflow)).
 //!
 //! Each socket has a thread that does nothing but empty it, up to [`BATCH`] datagrams a call (recvmmsg), so that neither
 //! parsing nor the disk keeps datagrams in the kernel's buffer, which is small. What was received waits for the stream in
@@ -21,6 +21,7 @@ use stream::{Record, RecordKind, Timestamp};
 use tokio::sync::mpsc;
 
 use self::queue::{Held, Input, Queue, queue};
+use super::netflow::{Line, Netflow};
 use super::route::{Router, Routes};
 use super::tcp::count;
 use super::{BATCH_RECORDS, DRAIN_MAX, DRAIN_QUIET, Shared, append, now};
@@ -30,7 +31,7 @@ use crate::metrics;
 use batch::Batch;
 
 mod batch;
-mod drops;
+pub(super) mod drops;
 mod queue;
 
 /// Datagrams of one call.
@@ -68,14 +69,16 @@ pub(super) fn bind(address: SocketAddr, sockets: usize, buffer_bytes: usize) -> 
 pub(super) fn start(sockets: Vec<UdpSocket>, address: SocketAddr, routes: &Arc<Routes>, shared: &Shared) {
     let (input, queued, queue) = queue(shared.limits.udp_queue_bytes_max);
     shared.tasks.spawn(append_all(queued, queue, routes.kind(), shared.clone()));
+    let thread = if routes.kind() == ListenerKind::Netflow { "netflow" } else { "syslog-udp" };
     for socket in sockets {
         let (routes, input, shared) = (Arc::clone(routes), input.clone(), shared.clone());
         let running = shared.tasks.token();
+        let netflow = (routes.kind() == ListenerKind::Netflow).then(Netflow::new);
         let work = move || {
-            Receiver { socket, address, routes, input, piece: BytesMut::new() }.run(&shared);
+            Receiver { socket, address, routes, input, piece: BytesMut::new(), netflow }.run(&shared);
             drop(running);
         };
-        if let Err(error) = std::thread::Builder::new().name("syslog-udp".into()).spawn(work) {
+        if let Err(error) = std::thread::Builder::new().name(thread.into()).spawn(work) {
             tracing::error!(%address, %error, "start a thread for datagrams; nothing is received at this socket");
         }
     }
@@ -88,6 +91,8 @@ struct Receiver {
     routes: Arc<Routes>,
     input: Input,
     piece: BytesMut,
+    /// What decodes, where datagrams are not kept as they are.
+    netflow: Option<Netflow>,
 }
 
 impl Receiver {
@@ -103,6 +108,7 @@ impl Receiver {
                 drops.read();
                 self.input.tell(&self.address);
                 told = Instant::now();
+                self.settle(false);
             }
         }
         // What the kernel holds was sent before the stop.
@@ -110,17 +116,39 @@ impl Receiver {
         if self.socket.set_read_timeout(Some(DRAIN_QUIET)).is_ok() {
             while Instant::now() < deadline && self.take(&mut batch).is_some_and(|taken| taken > 0) {}
         }
+        self.settle(true);
         drops.read();
         self.input.tell(&self.address);
     }
 
+    /// Gives up on what has waited for its template long enough, or at the end on all of it.
+    fn settle(&mut self, end: bool) {
+        let Some(netflow) = &mut self.netflow else { return };
+        let mut lines = Vec::new();
+        match end {
+            true => netflow.end(&mut lines),
+            false => netflow.expire(Instant::now(), &mut lines),
+        }
+        if !lines.is_empty() {
+            let router = self.routes.load();
+            self.input.put(lines.into_iter().map(|line| flow(&router, line)).collect());
+        }
+    }
+
     /// Takes what is in the socket, waiting for the first; how many, or nothing when nobody appends any more.
     fn take(&mut self, batch: &mut Batch) -> Option<usize> {
-        let Receiver { routes, piece, .. } = self;
+        let Receiver { routes, piece, netflow, .. } = self;
+        let mut lines = Vec::new();
+        let at = Instant::now();
         let mut router: Option<(Arc<Router>, Timestamp)> = None;
         let mut records = Vec::new();
         let taken = batch.receive(&self.socket, |bytes, peer| {
             let (router, received) = router.get_or_insert_with(|| (routes.load(), now()));
+            if let Some(netflow) = netflow {
+                netflow.decode(bytes, peer, *received, at, &mut lines);
+                records.extend(lines.drain(..).map(|line| flow(router, line)));
+                return;
+            }
             if piece.capacity() - piece.len() < bytes.len() {
                 *piece = BytesMut::with_capacity(PIECE_BYTES);
             }
@@ -145,6 +173,13 @@ fn record(router: &Router, raw: bytes::Bytes, peer: IpAddr, received: Timestamp)
     let raw = count(Frame { raw, cut_bytes: 0 }, router.kind.name())?;
     let (tenant, source) = router.of_peer(peer).unwrap_or_else(|| router.of_message(&raw)).clone();
     Some(Record { kind: RecordKind::Data, tenant, source, peer: Some(peer), received, raw })
+}
+
+/// The record of a line that was made of a datagram.
+fn flow(router: &Router, line: Line) -> Record {
+    let (tenant, source) = router.of_peer(line.exporter).unwrap_or_else(|| router.of_host("")).clone();
+    let (peer, received) = (Some(line.exporter), line.received);
+    Record { kind: RecordKind::Data, tenant, source, peer, received, raw: line.raw.into() }
 }
 
 async fn append_all(mut queued: mpsc::Receiver<Vec<Record>>, queue: Arc<Queue>, kind: ListenerKind, shared: Shared) {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 
 use crate::metrics;
 
-pub(super) struct Drops {
+pub(in crate::listen) struct Drops {
     inode: Option<String>,
     table: &'static str,
     listener: String,
@@ -13,7 +13,7 @@ pub(super) struct Drops {
 }
 
 impl Drops {
-    pub(super) fn of(socket: &UdpSocket, address: SocketAddr) -> Self {
+    pub(in crate::listen) fn of(socket: &UdpSocket, address: SocketAddr) -> Self {
         use std::os::fd::AsRawFd as _;
         let link = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_raw_fd()));
         let inode =
@@ -23,7 +23,7 @@ impl Drops {
     }
 
     /// Counts what was dropped since the last time.
-    pub(super) fn read(&mut self) {
+    pub(in crate::listen) fn read(&mut self) {
         let Some(inode) = &self.inode else { return };
         let Ok(text) = std::fs::read_to_string(self.table) else { return };
         let Some(drops) = drops_in(&text, inode) else { return };
