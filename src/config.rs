@@ -85,6 +85,7 @@ impl Config {
             *path = base.join(&*path);
         }
         self.listen.resolve(base);
+        self.stream.kafka.resolve(base);
         self.stream.dir = self.data.join("stream");
         self.store.dir = self.data.join("store");
     }
@@ -98,8 +99,7 @@ impl Config {
         problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
         if self.stream.raw_partitions != 1 {
             let given = self.stream.raw_partitions;
-            problems
-                .push(format!("[stream] raw_partitions is {given}; the embedded stream has one, leave the key out"));
+            problems.push(format!("[stream] raw_partitions is {given}; one is supported so far, leave the key out"));
         }
         problems
     }
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_example_loads_whole() {
-        for name in ["alpha-town", "internet-only", "prefecture"] {
+        for name in ["alpha-town", "internet-only", "kafka", "prefecture"] {
             let config = Config::load(&root().join("config").join(name).join("sekisho.toml")).unwrap();
             let sources = ingest::Sources::load(&config.sources).unwrap();
             config.listen.validate(&sources).unwrap();

@@ -6,7 +6,7 @@
 #   broker.sh certificates DIR              makes what sasl_ssl needs in DIR; `run` does so by itself where it is missing
 #
 # The broker keeps its data in DIR/data and survives kill -9: run it again on the same DIR. Plain: no security. sasl_ssl:
-# TLS with the authority DIR/ca.pem, client certificates asked for and checked where one is given (DIR/client.pem with
+# TLS with the authority DIR/ca.pem, a client certificate required (DIR/client.pem with
 # DIR/client.key), SCRAM-SHA-512 with user `sekisho` and the password in DIR/password. Listens on 127.0.0.1 only.
 # Exit 3 when Java or Maven is missing, and nothing is fetched yet.
 set -euo pipefail
@@ -77,7 +77,7 @@ ssl.keystore.type=PEM
 ssl.keystore.location=$dir/server.pem
 ssl.truststore.type=PEM
 ssl.truststore.location=$dir/ca.pem
-ssl.client.auth=${KAFKA_CLIENT_AUTH:-requested}
+listener.name.client.ssl.client.auth=required
 listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="sekisho" password="$(cat "$dir/password")";
 P
     return 0
