@@ -223,10 +223,11 @@ impl Kafka {
     /// Asks for the watermarks when what is known is old; keeps what is known when nobody answers.
     fn refresh(&self, topic: Topic, partition: u32) {
         let old = |lane: MutexGuard<'_, Lane>| lane.asked_at.is_none_or(|at| at.elapsed() >= END_GOOD);
-        if self.lane(topic, partition).is_ok_and(old) && self.watermarks(topic, partition).is_err() {
-            if let Ok(mut lane) = self.lane(topic, partition) {
-                lane.asked_at = Instant::now().checked_add(ASK_AGAIN);
-            }
+        if self.lane(topic, partition).is_ok_and(old)
+            && self.watermarks(topic, partition).is_err()
+            && let Ok(mut lane) = self.lane(topic, partition)
+        {
+            lane.asked_at = Instant::now().checked_add(ASK_AGAIN);
         }
     }
 
