@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -144,15 +143,12 @@ impl Accounting {
             let counted = database.counted(partition)?;
             let mut reader = log.reader(Topic::Raw, partition, counted)?;
             let end = log.end_offset(Topic::Raw, partition);
-            let mut next = counted.max(log.start_offset(Topic::Raw, partition));
-            while next < end {
-                let Some(batch) = reader.poll(Duration::ZERO)? else { break };
+            while let Some(batch) = reader.next_below(end)? {
                 for record in batch.iter().filter(|r| r.offset >= counted && r.offset < end) {
                     if record.kind == RecordKind::Data {
                         accounting.received(record.tenant, record.source, 1, record.received);
                     }
                 }
-                next = batch.next_offset();
             }
             accounting.worked(partition, counted);
         }

@@ -90,6 +90,7 @@ impl Config {
         if let Some(forward) = &mut self.forward {
             forward.resolve(base);
         }
+        self.stream.kafka.resolve(base);
         self.stream.dir = self.data.join("stream");
         self.store.dir = self.data.join("store");
     }
@@ -104,8 +105,7 @@ impl Config {
         problems.extend(self.forward.as_ref().and_then(|forward| forward.validate().err()).map(|e| e.to_string()));
         if self.stream.raw_partitions != 1 {
             let given = self.stream.raw_partitions;
-            problems
-                .push(format!("[stream] raw_partitions is {given}; the embedded stream has one, leave the key out"));
+            problems.push(format!("[stream] raw_partitions is {given}; one is supported so far, leave the key out"));
         }
         problems
     }
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_example_loads_whole() {
-        for name in ["alpha-town", "internet-only", "prefecture"] {
+        for name in ["alpha-town", "internet-only", "kafka", "prefecture"] {
             let config = Config::load(&root().join("config").join(name).join("sekisho.toml")).unwrap();
             let sources = ingest::Sources::load(&config.sources).unwrap();
             config.listen.validate(&sources).unwrap();

@@ -21,6 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::accounting::Accounting;
 use crate::config::Config;
+use crate::correlate::Correlator;
+use crate::frontiers::Frontiers;
+use crate::matching::Matching;
 use crate::reload::Reloader;
 use crate::revision::{self, Loaded, Revisions};
 use crate::sink::LogSink;
@@ -59,7 +62,10 @@ pub struct Pipeline {
     tasks: TaskTracker,
     collectors: TaskTracker,
     workers: Vec<JoinHandle<()>>,
+    /// Stage 2, where there are several partitions; it ends after the workers.
+    correlators: Vec<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    correlate: Arc<AtomicBool>,
     failures: mpsc::Receiver<anyhow::Error>,
 }
 
@@ -91,26 +97,43 @@ impl Pipeline {
         let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, collectors) = (TaskTracker::new(), TaskTracker::new());
 
-        anyhow::ensure!(
-            log.partitions(Topic::Raw) == 1,
-            "the stream below {} has several partitions of raw; the embedded stream has one",
-            config.data.display()
-        );
         let mut metrics = Some(detect::Metrics::new(&registry)?);
-        let mut workers = Vec::new();
-        for partition in 0..log.partitions(Topic::Raw) {
-            let parts = Parts {
-                log: log.clone(),
-                loaded: Arc::clone(&loaded),
-                revisions: Arc::clone(&revisions),
-                indexer: store.indexer(),
-                database: database.clone(),
-                accounting: Arc::clone(&accounting),
-                metrics: metrics.take(),
-                clock: now,
-            };
-            let worker = Worker::open(parts, partition)?;
-            workers.push(spawn_worker(worker, partition, Arc::clone(&stop), failed.clone())?);
+        let mut parts = || Parts {
+            log: log.clone(),
+            loaded: Arc::clone(&loaded),
+            revisions: Arc::clone(&revisions),
+            indexer: store.indexer(),
+            database: database.clone(),
+            accounting: Arc::clone(&accounting),
+            metrics: metrics.take(),
+            clock: now,
+        };
+        let correlate = Arc::new(AtomicBool::new(false));
+        let (mut workers, mut correlators) = (Vec::new(), Vec::new());
+        let partitions = log.partitions(Topic::Raw);
+        anyhow::ensure!(
+            partitions == config.stream.raw_partitions,
+            "sekisho.raw has {partitions} partitions; one is supported so far: use a topic with one"
+        );
+        if partitions == 1 {
+            let worker = Worker::open(parts(), 0)?;
+            let stop = Arc::clone(&stop);
+            workers.push(spawn("worker-0".to_owned(), failed.clone(), move || worker.run(&stop))?);
+        } else {
+            // What needs order is done by one thread, what does not by one for each partition.
+            let mut correlator = Correlator::open(parts(), 0)?;
+            correlator.settle()?;
+            let last = Arc::clone(&correlate);
+            correlators.push(spawn("correlate-0".to_owned(), failed.clone(), move || correlator.run(&last))?);
+            let ends = log.clone();
+            let end = move |partition| ends.end_offset(Topic::Raw, partition);
+            let frontiers = Arc::new(Frontiers::new(partitions, end));
+            for partition in 0..partitions {
+                let worker = Matching::open(parts(), partition, Arc::clone(&frontiers))?;
+                let stop = Arc::clone(&stop);
+                let name = format!("worker-{partition}");
+                workers.push(spawn(name, failed.clone(), move || worker.run(&stop))?);
+            }
         }
         // From here on this revision judges; what is older is judged by the one that was announced before it.
         revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
@@ -182,7 +205,9 @@ impl Pipeline {
             tasks,
             collectors,
             workers,
+            correlators,
             stop,
+            correlate,
             failures,
         })
     }
@@ -203,13 +228,13 @@ impl Pipeline {
             tracing::warn!("a listener did not end in time; what it had not made durable was not acknowledged");
         }
         self.stop.store(true, Ordering::Release);
-        let workers = std::mem::take(&mut self.workers);
+        let (workers, correlators) = (std::mem::take(&mut self.workers), std::mem::take(&mut self.correlators));
+        let correlate = Arc::clone(&self.correlate);
         tokio::task::spawn_blocking(move || {
-            for worker in workers {
-                if worker.join().is_err() {
-                    tracing::error!("a worker panicked");
-                }
-            }
+            join(workers);
+            // All that there is to judge has been told.
+            correlate.store(true, Ordering::Release);
+            join(correlators);
         })
         .await?;
         self.services.cancel();
@@ -226,22 +251,30 @@ fn now() -> Timestamp {
     jiff::Timestamp::now().into()
 }
 
-fn spawn_worker(
-    worker: Worker,
-    partition: u32,
-    stop: Arc<AtomicBool>,
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a worker panicked");
+        }
+    }
+}
+
+fn spawn(
+    name: String,
     failed: mpsc::Sender<anyhow::Error>,
+    work: impl FnOnce() -> Result<()> + Send + 'static,
 ) -> Result<JoinHandle<()>> {
+    let worker = name.clone();
     let work = move || {
         // A panic is a failure like any other: the process must not go on receiving what nobody judges.
-        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| worker.run(&stop)));
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         if let Err(error) = ended.unwrap_or_else(|_| Err(anyhow!("the worker panicked; this is a defect of sekisho"))) {
-            tracing::error!(partition, error = format!("{error:#}"), "worker failed; the process stops");
+            tracing::error!(worker, error = format!("{error:#}"), "worker failed; the process stops");
             // Full only when eight workers failed before, and then the process is stopping already.
-            drop(failed.try_send(error.context(format!("worker of partition {partition}"))));
+            drop(failed.try_send(error.context(worker)));
         }
     };
-    std::thread::Builder::new().name(format!("worker-{partition}")).spawn(work).context("start a worker thread")
+    std::thread::Builder::new().name(name).spawn(work).context("start a worker thread")
 }
 
 /// Puts the clock into the stream, so that silence is judged the same way in a replay.

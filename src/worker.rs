@@ -13,7 +13,6 @@
 //! tags that an engine without history gives; detection itself is set aside meanwhile and goes on, with all it knew, at
 //! the position where it stopped.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -23,24 +22,27 @@ use bumpalo::Bump;
 use detect::{Checkpoint, Engine, Meta, Outcome};
 use ingest::collect::notes::CONTROL;
 use prometheus::IntCounter;
-use store::{AlertChange, Database, DetectionBatch, Indexer, SourceDelta, StatePart};
+use store::{AlertChange, Database, DetectionBatch, Indexer, StatePart};
 use stream::log::{Batch, Log, Reader};
 use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
 
 use crate::accounting::Accounting;
 use crate::coverage;
 use crate::revision::{self, Loaded, Revisions};
+use crate::tally::Tally;
 
 /// How often progress is written when nothing urgent happens.
-const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+pub const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How long a worker waits for records before it looks at its clocks.
-const POLL: Duration = Duration::from_millis(50);
+pub const POLL: Duration = Duration::from_millis(50);
+/// The same once it is to stop: what is durable already may take a moment to come from another machine.
+pub const POLL_LAST: Duration = Duration::from_millis(5);
 /// How long a worker waits for a disk that refuses before it tries again; twice as long each time.
 const DISK_WAIT_MIN: Duration = Duration::from_secs(1);
 /// The longest such wait.
 const DISK_WAIT_MAX: Duration = Duration::from_secs(30);
 /// An arena that grew past this is given back instead of kept.
-const ARENA_BYTES_KEPT: usize = 32 << 20;
+pub const ARENA_BYTES_KEPT: usize = 32 << 20;
 
 /// Control records that no worker could read.
 pub static UNREADABLE_CONTROLS: LazyLock<IntCounter> = LazyLock::new(|| {
@@ -83,8 +85,7 @@ pub struct Worker {
     counted: u64,
     changes: Vec<AlertChange>,
     outcomes: Vec<Outcome>,
-    run: SourceDelta,
-    deltas: BTreeMap<(String, String), SourceDelta>,
+    tally: Tally,
     received: Timestamp,
     progress_at: Instant,
     waiting: Option<(u64, Checkpoint)>,
@@ -142,8 +143,7 @@ impl Worker {
             counted,
             changes: Vec::new(),
             outcomes: Vec::new(),
-            run: SourceDelta::default(),
-            deltas: BTreeMap::new(),
+            tally: Tally::default(),
             received: Timestamp::default(),
             progress_at: now,
             waiting: None,
@@ -159,7 +159,7 @@ impl Worker {
         let mut arena = Bump::new();
         loop {
             let stopping = stop.load(Ordering::Acquire);
-            match self.reader.poll(if stopping { Duration::ZERO } else { POLL })? {
+            match self.reader.poll(if stopping { POLL_LAST } else { POLL })? {
                 Some(batch) => self.batch(&batch, &arena, stop)?,
                 None if stopping && self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => break,
                 None => {}
@@ -213,7 +213,7 @@ impl Worker {
             }
             self.received = self.received.max(record.received);
         }
-        self.end_run();
+        self.tally.end_run(&self.parts.accounting);
         self.next = batch.next_offset().max(self.next);
         self.resume_at(self.next);
         self.indexed = self.indexed.max(self.next);
@@ -285,39 +285,8 @@ impl Worker {
         }
         if record.offset >= self.counted {
             let failed = event.has(fields::SEKISHO_PARSE_REASON);
-            self.count(record, event.time(), failed);
+            self.tally.count(record, event.time(), failed, &self.parts.accounting);
         }
-    }
-
-    /// Adds a record to the run of records of one source that it belongs to; runs are summed up when they end.
-    fn count(&mut self, record: &RecordRef<'_>, time: Timestamp, failed: bool) {
-        if self.run.source != record.source || self.run.tenant != record.tenant {
-            self.end_run();
-            self.run.tenant = record.tenant.to_owned();
-            self.run.source = record.source.to_owned();
-        }
-        self.run.received += 1;
-        self.run.indexed += 1;
-        self.run.parse_failures += u64::from(failed);
-        self.run.bytes += record.raw.len() as u64;
-        self.run.last_received = self.run.last_received.max(record.received);
-        self.run.last_event = self.run.last_event.max(time);
-    }
-
-    fn end_run(&mut self) {
-        let run = std::mem::take(&mut self.run);
-        if run.received == 0 {
-            return;
-        }
-        self.parts.accounting.indexed(&run.tenant, &run.source, run.indexed, run.parse_failures);
-        let sum = self.deltas.entry((run.tenant.clone(), run.source.clone())).or_default();
-        sum.received += run.received;
-        sum.indexed += run.indexed;
-        sum.parse_failures += run.parse_failures;
-        sum.bytes += run.bytes;
-        sum.last_received = sum.last_received.max(run.last_received);
-        sum.last_event = sum.last_event.max(run.last_event);
-        (sum.tenant, sum.source) = (run.tenant, run.source);
     }
 
     /// Commits what is due.
@@ -334,7 +303,7 @@ impl Worker {
             self.waiting = Some((self.next, self.state()?));
         }
         self.save_snapshot(stop)?;
-        if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.deltas.is_empty() {
+        if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.tally.is_empty() {
             self.save(stop)?;
             self.parts.accounting.costs.tell(self.partition, self.engine.rules(), self.engine.costs());
             if let Some(metrics) = &mut self.parts.metrics {
@@ -346,7 +315,7 @@ impl Worker {
 
     /// One transaction: alerts, pages, accounting and progress.
     fn save(&mut self, stop: &AtomicBool) -> Result<()> {
-        let sources: Vec<SourceDelta> = std::mem::take(&mut self.deltas).into_values().collect();
+        let sources = self.tally.take();
         let batch = DetectionBatch {
             partition: self.partition,
             next_offset: self.next,
@@ -390,7 +359,7 @@ impl Worker {
 
 /// Does it again, after a wait, as long as the disk refuses: what is received meanwhile is in the log, and nothing that
 /// was not written counts as written. Gives up when told to stop. The store says to `/ready` what it waits for.
-fn insist<T>(
+pub fn insist<T>(
     indexer: &mut Indexer,
     stop: &AtomicBool,
     mut work: impl FnMut(&mut Indexer) -> store::Result<T>,
@@ -421,7 +390,7 @@ fn insist<T>(
 }
 
 /// The revision of this id. When its file is gone, the one in use goes on: better judged by other rules than by none.
-fn known_or(parts: &Parts, id: &str) -> Arc<Loaded> {
+pub fn known_or(parts: &Parts, id: &str) -> Arc<Loaded> {
     parts.revisions.get(id).unwrap_or_else(|error| {
         let using = &parts.loaded.revision;
         tracing::error!(error = format!("{error:#}"), using, "a revision that the stream names cannot be read");

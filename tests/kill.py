@@ -10,11 +10,14 @@ of each source are durable and goes on from there. In the end:
 `--scenario correlation` takes the logs and rules of kill_corpus.py instead of those of `sekisho generate`: lines arrive late
 and race, most windows are open when the process dies, and the evidence of every alert is compared too, line by line.
 
+`--stream kafka` puts a real Apache Kafka (tests/kafka/broker.sh) under it; `--broker-kills N` kills that too. `--partitions N`
+spreads the sources over several partitions of raw, so that matching and correlation are two stages.
+
 Usage: tests/kill.py --sekisho target/release/sekisho [--scenario correlation] [--events 300000] [--kills 20] [--seed 1]
-       [--keep DIR]
+       [--stream kafka] [--broker-kills 2] [--partitions 3] [--keep DIR]
 Exit 0 when all of it holds. Only the standard library is used.
 """
-import argparse, collections, json, os, random, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
+import argparse, atexit, collections, json, os, random, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
 import tomllib, urllib.request
 
 import kill_corpus
@@ -26,10 +29,37 @@ def free_port():
         return s.getsockname()[1]
 
 
+class Broker:
+    """One Apache Kafka, which outlives its kills."""
+
+    def __init__(self, folder):
+        self.folder, self.port = f"{folder}/kafka", free_port()
+        os.makedirs(self.folder, exist_ok=True)
+        self.process = None
+
+    def start(self):
+        log = open(f"{self.folder}/broker.log", "ab")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kafka", "broker.sh")
+        self.process = subprocess.Popen(["bash", script, "run", self.folder, str(self.port)], stdout=log, stderr=log)
+        atexit.register(self.process.kill)
+        deadline = time.time() + 90
+        while time.time() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        sys.exit("kafka did not start:\n" + tail(f"{self.folder}/broker.log"))
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
 class Service:
     """One sekisho process and the folder it works in."""
 
-    def __init__(self, sekisho, folder, generated, rules):
+    def __init__(self, sekisho, folder, generated, rules, stream):
         self.sekisho, self.folder, self.generated = sekisho, folder, generated
         self.http = free_port()
         self.sources = tomllib.load(open(f"{generated}/sources.toml", "rb"))["source"]
@@ -37,6 +67,7 @@ class Service:
         with open(f"{folder}/sekisho.toml", "w") as out:
             out.write(f'data = "data"\ntenants = "{generated}/tenants"\nsources = "{generated}/sources.toml"\n')
             out.write(f'rules = ["{rules}"]\n' if rules else "")
+            out.write(stream)
             out.write(f'[dashboards]\nlisten = "127.0.0.1:{self.http}"\n')
             # Small splits: the state of detection is stored at each of them.
             out.write('[store]\nsplit_seconds_max = 2\n' + ('split_events_max = 3000\n' if rules else ''))
@@ -50,6 +81,7 @@ class Service:
         log = open(f"{self.folder}/run.log", "ab")
         self.process = subprocess.Popen([self.sekisho, "run", "--config", f"{self.folder}/sekisho.toml"],
                                         stdout=log, stderr=log)
+        atexit.register(self.process.kill)
         deadline = time.time() + 60
         while time.time() < deadline:
             if self.process.poll() is not None:
@@ -169,6 +201,9 @@ def main():
     args.add_argument("--seed", type=int, default=int(time.time()))
     args.add_argument("--rate", type=float, default=0, help="events a second; by default a run of about a second per kill")
     args.add_argument("--scenario", choices=["town", "correlation"], default="town")
+    args.add_argument("--stream", choices=["embedded", "kafka"], default="embedded")
+    args.add_argument("--broker-kills", type=int, default=0)
+    args.add_argument("--partitions", type=int, default=1)
     args.add_argument("--keep")
     args = args.parse_args()
     args.sekisho = os.path.abspath(args.sekisho)
@@ -188,11 +223,17 @@ def main():
         command += ["--rules", rules]
     expected = [json.loads(line) for line in run(command).splitlines()]
 
-    service = Service(args.sekisho, folder, generated, rules)
+    stream, broker = f"[stream]\nraw_partitions = {args.partitions}\n", None
+    if args.stream == "kafka":
+        broker = Broker(folder)
+        broker.start()
+        stream += (f'kind = "kafka"\n[stream.kafka]\nbrokers = ["127.0.0.1:{broker.port}"]\nreplication = 1\n'
+                   'min_insync_replicas = 1\n')
+    service = Service(args.sekisho, folder, generated, rules, stream)
     lines = {(s["tenant"], s["id"]): open(f"{generated}/{s['file']}", "rb").read().splitlines() for s in service.sources}
     total = sum(map(len, lines.values()))
     rate = args.rate or total / (args.kills * 1.5 + 1)
-    kills = 0
+    kills, broker_kills = 0, 0
     while True:
         service.start()
         book, _ = service.accounting()
@@ -212,6 +253,13 @@ def main():
             for sender in senders:
                 sender.join()
             continue
+        while broker and broker_kills < args.broker_kills:
+            time.sleep(chance.uniform(0.1, 2.5))
+            broker.kill()
+            broker_kills += 1
+            print(f"kill {broker_kills} of the broker", flush=True)
+            time.sleep(chance.uniform(0.1, 3))
+            broker.start()
         deadline = time.time() + 300
         while time.time() < deadline:
             book, whole = service.accounting()
@@ -255,9 +303,12 @@ def main():
     right = paging <= paged if correlation else pages[0] == len(paging)
     if not right or pages[1] != 0:
         faults.append(f"outbox: {pages[0]} alerts paged, {-pages[1]} keys twice, {len(paging)} alerts page")
+    if broker:
+        broker.kill()
     if not args.keep:
         shutil.rmtree(folder)
-    print(f"{kills} kills: {total} events, {sum(indexed.values())} indexed, {len(alerts)} alerts, {pages[0]} pages")
+    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker"
+    print(f"{what}: {total} events, {sum(indexed.values())} indexed, {len(alerts)} alerts, {pages[0]} pages")
     if faults:
         sys.exit("FAILED\n  " + "\n  ".join(faults))
     print("every event indexed exactly once, every alert and page once, accounting balances")

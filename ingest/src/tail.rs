@@ -183,15 +183,12 @@ impl Tailer {
             let from = position.max(self.log.start_offset(Topic::Raw, partition));
             let end = self.log.end_offset(Topic::Raw, partition);
             let mut reader = self.log.reader(Topic::Raw, partition, from).map_err(stream_error)?;
-            let mut next = from;
-            while next < end {
-                let Some(batch) = reader.poll(Duration::ZERO).map_err(stream_error)? else { break };
+            while let Some(batch) = reader.next_below(end).map_err(stream_error)? {
                 let own = batch.iter().filter(|record| record.offset >= from && record.kind == RecordKind::Data);
                 for record in own.filter(|record| *record.tenant == *group.tenant && *record.source == *group.source) {
                     // A line of two files that are both at it is passed over in one of them: the other one's comes too.
                     let _ = group.files.iter_mut().any(|file| file.pass(record.raw));
                 }
-                next = batch.next_offset();
             }
         }
         Ok(())

@@ -10,7 +10,6 @@ mod merge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use ingest::{Decoder, Sources};
@@ -176,14 +175,12 @@ impl Importer {
         for partition in 0..self.log.partitions(Topic::Raw) {
             let from = from.max(self.log.start_offset(Topic::Raw, partition));
             let end = self.log.end_offset(Topic::Raw, partition);
-            let (mut reader, mut next) = (self.log.reader(Topic::Raw, partition, from.min(end))?, from);
-            while next < end {
-                let Some(batch) = reader.poll(Duration::ZERO)? else { break };
+            let mut reader = self.log.reader(Topic::Raw, partition, from.min(end))?;
+            while let Some(batch) = reader.next_below(end)? {
                 for record in batch.iter().filter(|record| record.offset >= from) {
                     let may = |feed: &Feed| feed.start.log_end.is_some_and(|end| record.offset >= end);
                     self.merge.pass(record.tenant, record.source, record.raw, may)?;
                 }
-                next = batch.next_offset();
             }
         }
         Ok(())

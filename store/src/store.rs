@@ -41,6 +41,8 @@ struct Inner {
     catalogue: Mutex<Catalogue>,
     /// What stored events are written against, from one split to the next.
     shapes: Mutex<Shapes>,
+    /// What waits to be cut, and the cut at work.
+    writer: Mutex<Writer>,
     /// What keeps the writer waiting.
     held_by: Mutex<Option<String>>,
     /// The failpoint a test asked to stop at.
@@ -122,6 +124,7 @@ impl Store {
             state,
             catalogue: Mutex::new(catalogue),
             shapes: Mutex::new(Shapes::default()),
+            writer: Mutex::default(),
             held_by: Mutex::new(None),
             #[cfg(test)]
             stop_at: Mutex::new(None),
@@ -131,16 +134,11 @@ impl Store {
         Store { inner: Arc::new(inner) }
     }
 
-    /// The writer. Only one may be used at a time.
+    /// A writer. Several may be used at a time, each for partitions of its own: they share the tail and its cuts.
     pub fn indexer(&self) -> Indexer {
-        Indexer {
-            durable: self.inner.catalogue().positions.clone(),
-            store: self.clone(),
-            building: BTreeMap::new(),
-            waiting: Waiting::default(),
-            running: None,
-            stopped: None,
-        }
+        let cuts = self.inner.writer().cuts;
+        let durable = self.inner.catalogue().positions.clone();
+        Indexer { durable, cuts, store: self.clone(), building: BTreeMap::new() }
     }
 
     /// The reader.
@@ -236,6 +234,10 @@ impl Inner {
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn splits_dir(&self) -> PathBuf {
         Catalogue::splits_dir(&self.config.dir)
     }
@@ -255,11 +257,20 @@ impl Inner {
 pub struct Indexer {
     store: Store,
     durable: BTreeMap<u32, u64>,
+    /// Cuts that had ended when `durable` was taken.
+    cuts: u64,
     /// Added and not yet published, by partition.
     building: BTreeMap<u32, Chunk>,
+}
+
+/// What the indexers of a store share.
+#[derive(Default)]
+struct Writer {
     waiting: Waiting,
     running: Option<Running>,
     stopped: Option<String>,
+    /// Cuts that have ended.
+    cuts: u64,
 }
 
 /// A cut at work, and what waits again should the disk refuse.
@@ -293,13 +304,15 @@ impl Indexer {
         }
         chunk.shrink();
         (chunk.partition, chunk.next_offset) = (partition, next_offset);
-        self.waiting.events += chunk.len();
-        self.waiting.bytes += chunk.bytes();
-        self.waiting.since.get_or_insert_with(Instant::now);
         METRICS.events.inc_by(chunk.len() as u64);
         METRICS.tail_events.add(chunk.len() as i64);
         METRICS.tail_bytes.add(chunk.bytes() as i64);
-        self.store.inner.state.write().unwrap_or_else(PoisonError::into_inner).tail.push(Arc::new(chunk));
+        let inner = Arc::clone(&self.store.inner);
+        let mut writer = inner.writer();
+        writer.waiting.events += chunk.len();
+        writer.waiting.bytes += chunk.bytes();
+        writer.waiting.since.get_or_insert_with(Instant::now);
+        inner.state.write().unwrap_or_else(PoisonError::into_inner).tail.push(Arc::new(chunk));
     }
 
     /// Cuts a split in the background when age, number or bytes ask for it. Gives whether it did. Waits for the running
@@ -309,25 +322,30 @@ impl Indexer {
     /// A cut failed. When the disk refused ([`Error::is_disk`]) its events wait again, searchable, and a later call tries
     /// anew; after any other failure nothing more is indexed until a restart.
     pub fn maybe_commit(&mut self, now: Instant) -> Result<bool> {
-        let config = &self.store.inner.config;
-        let overfull =
-            self.waiting.bytes >= config.tail_bytes_max || self.waiting.events >= config.split_events_max * 2;
-        if self.running.as_ref().is_some_and(|running| running.cut.is_finished() || overfull) {
-            self.join()?;
+        let inner = Arc::clone(&self.store.inner);
+        let (config, mut writer) = (&inner.config, inner.writer());
+        let waiting = &writer.waiting;
+        let overfull = waiting.bytes >= config.tail_bytes_max || waiting.events >= config.split_events_max * 2;
+        if writer.running.as_ref().is_some_and(|running| running.cut.is_finished() || overfull) {
+            let joined = writer.join();
+            self.refresh(&writer);
+            joined?;
         }
-        let small = self.waiting.events < StoreConfig::SPLIT_EVENTS_MIN.min(self.store.inner.config.split_events_max);
+        self.refresh(&writer);
+        let waiting = &writer.waiting;
+        let small = waiting.events < StoreConfig::SPLIT_EVENTS_MIN.min(config.split_events_max);
         let factor = if small { StoreConfig::SMALL_SPLIT_FACTOR } else { 1 };
-        let age_max = Duration::from_secs(self.store.inner.config.split_seconds_max.saturating_mul(factor));
-        let due = self.waiting.since.is_some_and(|since| now.saturating_duration_since(since) >= age_max)
-            || self.waiting.events >= self.store.inner.config.split_events_max
-            || self.waiting.bytes >= self.store.inner.config.tail_bytes_max / 2;
-        if !due || self.running.is_some() {
-            return match &self.stopped {
+        let age_max = Duration::from_secs(config.split_seconds_max.saturating_mul(factor));
+        let due = waiting.since.is_some_and(|since| now.saturating_duration_since(since) >= age_max)
+            || waiting.events >= config.split_events_max
+            || waiting.bytes >= config.tail_bytes_max / 2;
+        if !due || writer.running.is_some() {
+            return match &writer.stopped {
                 Some(cause) => Err(Error::Stopped { cause: cause.clone() }),
                 None => Ok(false),
             };
         }
-        self.start()?;
+        writer.start(&self.store)?;
         Ok(true)
     }
 
@@ -336,12 +354,22 @@ impl Indexer {
     /// # Errors
     /// As [`Indexer::maybe_commit`]; what was not committed is still searchable and still in the raw log.
     pub fn commit(&mut self) -> Result<()> {
-        self.join()?;
-        if self.waiting.since.is_some() {
-            self.start()?;
-            self.join()?;
+        let inner = Arc::clone(&self.store.inner);
+        let mut writer = inner.writer();
+        let mut result = writer.join();
+        if result.is_ok() && writer.waiting.since.is_some() {
+            result = writer.start(&self.store).and_then(|()| writer.join());
         }
-        Ok(())
+        self.refresh(&writer);
+        result
+    }
+
+    /// Learns what the cuts that have ended made durable.
+    fn refresh(&mut self, writer: &Writer) {
+        if self.cuts != writer.cuts {
+            self.cuts = writer.cuts;
+            self.durable.clone_from(&self.store.inner.catalogue().positions);
+        }
     }
 
     /// The next raw offset of the partition that is not yet durable in the index.
@@ -353,15 +381,17 @@ impl Indexer {
     pub fn hold(&self, cause: Option<String>) {
         *self.store.inner.held_by.lock().unwrap_or_else(PoisonError::into_inner) = cause;
     }
+}
 
-    fn start(&mut self) -> Result<()> {
+impl Writer {
+    fn start(&mut self, store: &Store) -> Result<()> {
         if let Some(cause) = &self.stopped {
             return Err(Error::Stopped { cause: cause.clone() });
         }
-        let store = self.store.clone();
+        let inner = Arc::clone(&store.inner);
         let work = move || {
-            cut::cut(&store.inner)?;
-            match cut::merge_small(&store.inner) {
+            cut::cut(&inner)?;
+            match cut::merge_small(&inner) {
                 // Nothing is lost: the parts stay, and the next cut tries again.
                 Err(error) if error.is_disk() => tracing::warn!(%error, "small splits are not merged"),
                 other => other?,
@@ -369,7 +399,7 @@ impl Indexer {
             Ok(())
         };
         let spawned = std::thread::Builder::new().name("store-cut".into()).spawn(work);
-        let cut = spawned.map_err(Error::io("start a thread for", &self.store.inner.config.dir))?;
+        let cut = spawned.map_err(Error::io("start a thread for", &store.inner.config.dir))?;
         self.running = Some(Running { cut, took: std::mem::take(&mut self.waiting) });
         Ok(())
     }
@@ -377,7 +407,7 @@ impl Indexer {
     fn join(&mut self) -> Result<()> {
         let Some(Running { cut, took }) = self.running.take() else { return Ok(()) };
         let result = cut.join().unwrap_or_else(|_| Err(Error::Stopped { cause: "the cut panicked".into() }));
-        self.durable = self.store.inner.catalogue().positions.clone();
+        self.cuts += 1;
         match &result {
             Ok(()) => {}
             Err(error) if error.is_disk() => {
@@ -393,7 +423,7 @@ impl Indexer {
 
 impl Drop for Indexer {
     fn drop(&mut self) {
-        if let Err(error) = self.join() {
+        if let Err(error) = self.store.inner.writer().join() {
             tracing::error!(%error, "the last cut failed; its events are still in the raw log");
         }
     }

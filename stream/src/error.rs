@@ -27,8 +27,18 @@ pub enum Error {
         /// What was wrong.
         reason: String,
     },
-    /// The log stopped accepting appends after a failed write or sync; a restart recovers what was acknowledged.
-    #[error("log of {topic}/{partition} stopped after: {cause}; free the disk or replace it, then restart")]
+    /// Apache Kafka refused or did not answer.
+    #[error("{action} {place}: {reason}")]
+    Kafka {
+        /// What was being done (`reach a broker of`, `use topic`).
+        action: &'static str,
+        /// Brokers, topic, or topic/partition and offset.
+        place: String,
+        /// What was wrong and what to do; never a secret.
+        reason: String,
+    },
+    /// The log stopped accepting appends after a failed write, sync or delivery; a restart recovers what was acknowledged.
+    #[error("log of {topic}/{partition} stopped after: {cause}; see to the disk or the brokers, then restart")]
     Stopped {
         /// Topic name.
         topic: &'static str,

@@ -42,6 +42,22 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Appends those of the matched rules that raise an alert of this event whatever came before it.
+    pub fn certain_matches(&mut self, tenant: &str, matched: &[u32], out: &mut Vec<usize>) {
+        if matched.is_empty() {
+            return;
+        }
+        self.exclude(tenant);
+        let excluded = self.excluded.get(tenant);
+        out.extend(matched.iter().map(|index| *index as usize).filter(|index| {
+            let applies = !excluded.is_some_and(|excluded| excluded[*index]);
+            let Compiled::Rule(rule) = &self.rules.compiled[*index] else { return false };
+            applies && self.rules.rules[*index].alerts && rule.absence.is_none() && rule.beyond.is_none()
+        }));
+    }
+}
+
 impl Matcher {
     /// Appends the indexes of the detection rules that match the event, ascending.
     pub fn matched(&mut self, event: &Event<'_>, matched: &mut Vec<u32>) {

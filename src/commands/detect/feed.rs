@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ingest::import::{self, LINE_BYTES_MAX};
@@ -113,8 +112,8 @@ fn lines(reader: &mut impl Read, tail: &mut Vec<u8>, block_bytes: usize, bytes: 
 
 impl Stored {
     fn fill(&mut self, block_bytes: usize, block: &mut Block) -> Result<()> {
-        while block.bytes.len() < block_bytes && self.reader.offset() < self.end {
-            let Some(batch) = self.reader.poll(Duration::ZERO)? else { break };
+        while block.bytes.len() < block_bytes {
+            let Some(batch) = self.reader.next_below(self.end)? else { break };
             if let Some(gap) = batch.gap() {
                 eprintln!("sekisho: records are missing from the stream: {gap:?}");
             }

@@ -39,7 +39,7 @@ impl Town {
         let log = Log::open(Config::load(&self.0.path().join("sekisho.toml")).unwrap().stream).unwrap();
         let (mut reader, mut records) = (log.reader(Topic::Raw, 0, 0).unwrap(), Vec::new());
         while reader.offset() < log.end_offset(Topic::Raw, 0) {
-            let batch = reader.poll(Duration::ZERO).unwrap().unwrap();
+            let batch = reader.poll(std::time::Duration::ZERO).unwrap().unwrap();
             let line = |raw: &[u8]| String::from_utf8(raw.to_vec()).unwrap();
             let lines = batch.iter().filter(|record| record.kind == stream::RecordKind::Data);
             records.extend(lines.map(|record| (record.source.to_owned(), line(record.raw))));

@@ -66,6 +66,30 @@ impl Batch {
         }
     }
 
+    /// Records that are encoded already, of consecutive offsets from `base` on, with receipt times after 0.
+    #[cfg(feature = "kafka")]
+    pub(super) fn of(
+        partition: u32,
+        base: u64,
+        count: u32,
+        records: Vec<u8>,
+        names: Vec<Box<str>>,
+        gap: Option<Gap>,
+    ) -> Batch {
+        Batch {
+            partition,
+            from: base,
+            next: base + u64::from(count),
+            gap,
+            base,
+            count,
+            received_min: 0,
+            records_bytes: records.len(),
+            plain: records,
+            names,
+        }
+    }
+
     pub(super) fn with_gap(self, gap: Option<Gap>) -> Batch {
         Batch { gap, ..self }
     }

@@ -9,8 +9,8 @@ use super::disk::refused;
 use super::partition::{Partition, State};
 use crate::{Record, Result, metrics};
 
-const RECORD_BYTES_MAX: usize = 16 << 20;
-const NAME_BYTES_MAX: usize = u16::MAX as usize;
+pub(super) const RECORD_BYTES_MAX: usize = 16 << 20;
+pub(super) const NAME_BYTES_MAX: usize = u16::MAX as usize;
 /// What a record takes in the buffer besides its bytes.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 
@@ -20,7 +20,7 @@ pub(super) fn record_bytes(record: &Record) -> usize {
 }
 
 /// Queues records for the flusher.
-pub(super) fn append(partition: &Arc<Partition>, records: Vec<Record>) -> Result<Ack> {
+pub(super) fn append(partition: &Arc<Partition>, records: Vec<Record>) -> Result<EmbeddedAck> {
     if let Some(bad) = records.iter().find_map(over_limit) {
         return Err(refused("append to", &partition.dir, bad));
     }
@@ -55,7 +55,7 @@ pub(super) fn append(partition: &Arc<Partition>, records: Vec<Record>) -> Result
     if waited {
         metrics::BLOCKED.with_label_values(&partition.labels()).inc();
     }
-    Ok(Ack { partition: partition.clone(), first, end })
+    Ok(EmbeddedAck { partition: partition.clone(), first, end })
 }
 
 fn over_limit(record: &Record) -> Option<String> {
@@ -66,26 +66,23 @@ fn over_limit(record: &Record) -> Option<String> {
     (longest > NAME_BYTES_MAX).then(|| format!("a name of {longest} bytes is over the limit of {NAME_BYTES_MAX}"))
 }
 
-/// A promise that appended records are durable. Wait for it or await it; dropping it changes nothing.
+/// A promise that appended records are durable.
 #[derive(Debug)]
-#[must_use = "records count as received only when the ack resolves"]
-pub struct Ack {
+pub(super) struct EmbeddedAck {
     partition: Arc<Partition>,
     first: u64,
     end: u64,
 }
 
-impl Ack {
+impl EmbeddedAck {
     /// The offset that the first record has, if the append succeeds.
-    pub fn first_offset(&self) -> u64 {
+    #[cfg(test)]
+    pub(super) fn first_offset(&self) -> u64 {
         self.first
     }
 
-    /// Blocks until the records are on stable storage and returns the first one's offset.
-    ///
-    /// # Errors
-    /// [`Stopped`](crate::Error::Stopped) when a write or sync failed: the records may or may not be in the log.
-    pub fn wait(self) -> Result<u64> {
+    /// See [`Ack::wait`](super::Ack::wait).
+    pub(super) fn wait(self) -> Result<u64> {
         let mut state = self.partition.lock();
         loop {
             if let Some(result) = self.result(&state) {
@@ -104,8 +101,7 @@ impl Ack {
     }
 }
 
-/// The same as [`Ack::wait`], without blocking the thread.
-impl Future for Ack {
+impl Future for EmbeddedAck {
     type Output = Result<u64>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<u64>> {
@@ -118,7 +114,7 @@ impl Future for Ack {
     }
 }
 
-impl Drop for Ack {
+impl Drop for EmbeddedAck {
     fn drop(&mut self) {
         // An empty append shares its end with the one before it, and never waits.
         if self.first != self.end {

@@ -1,5 +1,7 @@
 //! Configuration of the log, as it stands under `[stream]` in `sekisho.toml`.
 
+mod kafka;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,6 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::disk::refused;
 use crate::Result;
+
+pub use kafka::{KafkaConfig, Mechanism, SaslConfig, StreamKind, TlsConfig};
 
 /// How the payload of a batch is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -58,7 +62,9 @@ impl Default for Retention {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Folder of the log, default `stream`.
+    /// Where the stream is, default in files of this machine.
+    pub kind: StreamKind,
+    /// Folder of the log, default `stream`. On Kafka it holds only what is known of the topics.
     pub dir: PathBuf,
     /// Partitions of `sekisho.raw`, 1 to 1,024, default 1. Existing partitions are kept when it is lowered.
     pub raw_partitions: u32,
@@ -68,15 +74,19 @@ pub struct LogConfig {
     pub fsync_ms_max: u64,
     /// How batches are stored, default zstd.
     pub codec: Codec,
-    /// Bytes that may wait for the disk per partition before `append` blocks, at least 4 KiB, default 64 MiB.
+    /// Bytes that may wait for the disk per partition before `append` blocks, at least 4 KiB, default 64 MiB. On Kafka:
+    /// for the brokers, over all partitions.
     pub buffer_bytes_max: usize,
-    /// When segments are removed.
+    /// When segments are removed. On Kafka: age and bytes of a topic that is created; the brokers remove.
     pub retention: Retention,
+    /// The brokers, for `kind = "kafka"`.
+    pub kafka: KafkaConfig,
 }
 
 impl Default for LogConfig {
     fn default() -> Self {
         LogConfig {
+            kind: StreamKind::Embedded,
             dir: PathBuf::from("stream"),
             raw_partitions: 1,
             segment_bytes: 128 << 20,
@@ -84,6 +94,7 @@ impl Default for LogConfig {
             codec: Codec::Zstd,
             buffer_bytes_max: 64 << 20,
             retention: Retention::default(),
+            kafka: KafkaConfig::default(),
         }
     }
 }
@@ -115,7 +126,14 @@ impl LogConfig {
                 ));
             }
         }
-        Ok(())
+        match (self.kind, self.kafka.problem()) {
+            (StreamKind::Kafka, Some(problem)) => Err(refused("configure the log in", &self.dir, problem)),
+            (StreamKind::Embedded, _) if self.kafka != KafkaConfig::default() => {
+                let reason = "[stream.kafka] is given but kind is \"embedded\"; set kind = \"kafka\"".to_owned();
+                Err(refused("configure the log in", &self.dir, reason))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

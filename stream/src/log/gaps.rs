@@ -62,36 +62,42 @@ pub(super) fn record(partition: &Partition, gap: &Gap) {
     let _one_writer = partition.lock_files();
     let all = {
         let mut state = partition.lock();
-        if state.gaps.iter().any(|known| known.from <= gap.from && gap.to <= known.to) {
-            return;
-        }
-        tracing::error!(
-            topic = gap.topic.name(), partition = gap.partition, from = gap.from, to = gap.to, reason = %gap.reason,
-            "records are missing from the log"
-        );
-        let mut union = gap.clone();
-        let mut known = 0;
-        state.gaps.retain(|other| {
-            let overlaps = other.from < gap.to && gap.from < other.to;
-            if overlaps {
-                known += other.count();
-                union.from = union.from.min(other.from);
-                union.to = union.to.max(other.to);
-            }
-            !overlaps
-        });
-        let more = union.count().saturating_sub(known);
+        let Some(more) = merge(&mut state.gaps, gap) else { return };
         metrics::GAP_RECORDS.with_label_values(&partition.labels()).inc_by(more);
-        if state.gaps.len() >= GAPS_MAX {
-            return;
-        }
-        let at = state.gaps.partition_point(|known| known.from < union.from);
-        state.gaps.insert(at, union);
         state.gaps.clone()
     };
     if let Err(error) = save(partition.disk.as_ref(), &partition.dir, &all) {
         tracing::error!(%error, "cannot write the gaps file");
     }
+}
+
+/// Traces a gap and adds it to the known ones of its partition; overlapping ones become one. Gives how many more records
+/// are missing, or nothing when it was known.
+pub(super) fn merge(known: &mut Vec<Gap>, gap: &Gap) -> Option<u64> {
+    if known.iter().any(|known| known.from <= gap.from && gap.to <= known.to) {
+        return None;
+    }
+    tracing::error!(
+        topic = gap.topic.name(), partition = gap.partition, from = gap.from, to = gap.to, reason = %gap.reason,
+        "records are missing from the log"
+    );
+    let mut union = gap.clone();
+    let mut counted = 0;
+    known.retain(|other| {
+        let overlaps = other.from < gap.to && gap.from < other.to;
+        if overlaps {
+            counted += other.count();
+            union.from = union.from.min(other.from);
+            union.to = union.to.max(other.to);
+        }
+        !overlaps
+    });
+    let more = union.count().saturating_sub(counted);
+    if known.len() < GAPS_MAX {
+        let at = known.partition_point(|known| known.from < union.from);
+        known.insert(at, union);
+    }
+    Some(more)
 }
 
 /// Writes the whole gaps file.

@@ -126,7 +126,7 @@ impl Model {
             sizes.iter().enumerate().map(|(at, bytes)| record(first + at as u64, self.age, *bytes)).collect();
         match self.log().append(Topic::Raw, 0, records.clone()) {
             Ok(ack) => {
-                assert_eq!(ack.first_offset(), first);
+                assert_eq!(ack.first_offset(), Some(first));
                 self.records.extend(records.into_iter().map(Some));
                 self.acks.push((self.records.len() as u64, ack));
             }

@@ -12,7 +12,7 @@ use crate::{Result, metrics};
 pub(super) const FOLDER: &str = "groups";
 const NAME_CHARACTERS_MAX: usize = 64;
 
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
     // A dot in front would allow `..`; the ending is that of files that are being replaced.
     (1..=NAME_CHARACTERS_MAX).contains(&name.len())

@@ -16,7 +16,7 @@ const REMOVED: &str = "removed by retention";
 
 /// Reads one partition from an offset on; sees durable records only. Holds at most one batch and 256 KiB.
 #[derive(Debug)]
-pub struct Reader {
+pub(super) struct EmbeddedReader {
     partition: Arc<Partition>,
     offset: u64,
     cursor: Option<Cursor>,
@@ -46,18 +46,15 @@ struct View {
     end: u64,
 }
 
-impl Reader {
-    pub(super) fn open(partition: &Arc<Partition>, from: u64) -> Result<Reader> {
-        let reader = Reader { partition: partition.clone(), offset: from, cursor: None, missing: None };
+impl EmbeddedReader {
+    pub(super) fn open(partition: &Arc<Partition>, from: u64) -> Result<EmbeddedReader> {
+        let reader = EmbeddedReader { partition: partition.clone(), offset: from, cursor: None, missing: None };
         reader.check(partition.end_offset())?;
         Ok(reader)
     }
 
-    /// The next records; nothing when none became durable within `timeout`. May return early with fewer than there are.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the reader was sent past the end of the log.
-    pub fn poll(&mut self, timeout: Duration) -> Result<Option<Batch>> {
+    /// See [`Reader::poll`](super::Reader::poll). Fails when a file cannot be read.
+    pub(super) fn poll(&mut self, timeout: Duration) -> Result<Option<Batch>> {
         let deadline = Instant::now() + timeout;
         loop {
             let Some(view) = self.view(deadline)? else { return Ok(self.take_gap().map(|gap| self.only(gap))) };
@@ -68,14 +65,14 @@ impl Reader {
     }
 
     /// Continues at another offset.
-    pub fn seek(&mut self, offset: u64) {
+    pub(super) fn seek(&mut self, offset: u64) {
         self.offset = offset;
         self.cursor = None;
         self.missing = None;
     }
 
     /// The offset that is read next.
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use super::config::Retention;
 use super::disk::io_error;
 use super::gaps::{self, Gap};
 use super::index;
@@ -72,7 +74,7 @@ pub struct Passed {
 
 /// Applies the policy to one partition.
 pub(super) fn retain(partition: &Partition, now: Timestamp, retained: &mut Retained) -> Result<()> {
-    let policy = partition.config.retention;
+    let policy = policy(partition);
     let (segments, groups) = {
         let state = partition.lock();
         (state.segments.clone(), state.groups.clone())
@@ -116,6 +118,17 @@ pub(super) fn retain(partition: &Partition, now: Timestamp, retained: &mut Retai
         remove(partition, &segments[..gone], end, retained)?;
     }
     Ok(())
+}
+
+/// What stage 1 tells stage 2 can be made again from the raw records: it is not kept for years.
+const MATCHES_AGE: Duration = Duration::from_secs(7 * 86_400);
+
+fn policy(partition: &Partition) -> Retention {
+    let policy = partition.config.retention;
+    match policy.age {
+        Some(age) if partition.topic == Topic::Matches => Retention { age: Some(age.min(MATCHES_AGE)), ..policy },
+        _ => policy,
+    }
 }
 
 /// Bytes that are missing to the share of the file system that is to stay free.

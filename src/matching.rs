@@ -1,0 +1,316 @@
+//! Stage 1, where the stream has several raw partitions: parse, judge, match, index, and tell stage 2 what matched.
+//!
+//! One of these per partition. What needs no order is done here, on as many threads as there are partitions; what does is
+//! done in [`crate::correlate`], which reads what these tell it ([`crate::matches`]).
+//!
+//! Exactness. Three positions are durable, each with its own result: the index's, the accounting's, and that of what was
+//! told to stage 2 (acknowledged by the log before it is written down). A worker starts at the least of them and each part
+//! passes over what it has seen; a stretch that is told again is passed over by stage 2, which knows how far it has come.
+//! Records are told in the order of the partition and none is left out, so what stage 2 has seen of a partition is always
+//! a beginning of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use bumpalo::Bump;
+use detect::{Engine, Matcher};
+use store::{DetectionBatch, StatePart};
+use stream::log::{Ack, Batch, Reader};
+use stream::{Event, EventId, Record, RecordKind, RecordRef, Timestamp, Topic, Value, fields};
+
+use crate::frontiers::Frontiers;
+use crate::matches::Writer;
+use crate::revision;
+use crate::tally::Tally;
+use crate::worker::{ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, insist, known_or};
+
+/// Blocks that may wait for the log before the worker waits for them.
+const ACKS_MAX: usize = 256;
+
+/// One partition's worker.
+pub struct Matching {
+    parts: Parts,
+    partition: u32,
+    frontiers: Arc<Frontiers>,
+    engine: Engine,
+    matcher: Matcher,
+    decoder: ingest::Decoder,
+    reader: Reader,
+    writer: Writer,
+    next: u64,
+    indexed: u64,
+    counted: u64,
+    /// What lies below was told to stage 2.
+    told: u64,
+    /// What is told and not acknowledged yet, with the offset after it.
+    acks: VecDeque<(u64, Ack)>,
+    tally: Tally,
+    matched: Vec<u32>,
+    tags: Vec<usize>,
+    received: Timestamp,
+    /// Events up to this time may be told.
+    limit: Timestamp,
+    progress_at: Instant,
+}
+
+impl Matching {
+    /// Restores the partition's positions and stands at the first record that some part has not seen.
+    ///
+    /// # Errors
+    /// The stored state cannot be read.
+    pub fn open(mut parts: Parts, partition: u32, frontiers: Arc<Frontiers>) -> Result<Matching> {
+        let indexed = parts.indexer.durable(partition);
+        let counted = parts.database.counted(partition)?;
+        let mut told = 0;
+        if let Some((offset, sealed)) = parts.database.detection_state(partition)? {
+            told = offset;
+            let revision = sealed.first().and_then(|whole| revision::unseal(whole)).map(|(revision, _)| revision);
+            if let Some(revision) = revision.filter(|revision| *revision != parts.loaded.revision) {
+                parts.loaded = known_or(&parts, revision);
+            }
+        }
+        let next = told.min(indexed).min(counted);
+        let reader = parts.log.reader(Topic::Raw, partition, next)?;
+        tracing::info!(partition, next, indexed, counted, told, "worker starts");
+        let engine = parts.loaded.engine();
+        Ok(Matching {
+            matcher: engine.matcher(),
+            decoder: ingest::Decoder::new(Arc::clone(&parts.loaded.sources)),
+            writer: Writer::new(partition, told.max(next), parts.log.record_bytes_max(Topic::Matches)),
+            engine,
+            parts,
+            partition,
+            frontiers,
+            reader,
+            next,
+            indexed,
+            counted,
+            told,
+            acks: VecDeque::new(),
+            tally: Tally::default(),
+            matched: Vec::new(),
+            tags: Vec::new(),
+            received: Timestamp::default(),
+            limit: Timestamp(i64::MIN),
+            progress_at: Instant::now(),
+        })
+    }
+
+    /// Works until told to stop, then until everything received is done, and commits.
+    ///
+    /// # Errors
+    /// The log, the index or the database failed; what was not committed is done again after a restart.
+    pub fn run(mut self, stop: &AtomicBool) -> Result<()> {
+        let mut arena = Bump::new();
+        loop {
+            let stopping = stop.load(Ordering::Acquire);
+            match self.reader.poll(if stopping { POLL_LAST } else { POLL })? {
+                Some(batch) => self.batch(&batch, &arena)?,
+                None if self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => {
+                    self.frontiers.done(self.partition, self.next);
+                    if stopping {
+                        break;
+                    }
+                }
+                None => {}
+            }
+            if arena.allocated_bytes() > ARENA_BYTES_KEPT {
+                arena = Bump::new();
+            }
+            arena.reset();
+            self.keep_up(stop)?;
+        }
+        self.parts.indexer.commit()?;
+        self.save(stop)
+    }
+
+    fn batch(&mut self, batch: &Batch, arena: &Bump) -> Result<()> {
+        if let Some(gap) = batch.gap() {
+            tracing::error!(partition = self.partition, ?gap, "records are missing from the log; see the gaps file");
+        }
+        let mut oldest = Timestamp::MAX;
+        let mut events = 0;
+        let from = self.next;
+        for record in batch.iter().filter(|record| record.offset >= from) {
+            match record.kind {
+                RecordKind::Data => {
+                    self.data(&record, arena)?;
+                    oldest = oldest.min(record.received);
+                    events += 1;
+                }
+                RecordKind::Tick => {
+                    self.approach(record.offset, record.received)?;
+                    if record.offset >= self.told {
+                        self.writer.tick(&record)?;
+                    }
+                }
+                RecordKind::Control => self.control(&record)?,
+            }
+            if self.writer.is_full() {
+                self.tell(record.offset + 1)?;
+            }
+            self.received = self.received.max(record.received);
+        }
+        self.publish(batch.next_offset().max(self.next))?;
+        // The frontier is asked for again with every batch: others have come further meanwhile.
+        self.limit = Timestamp(i64::MIN);
+        if events > 0 {
+            // The batch's oldest record stands for all of it: the figure is an upper bound.
+            self.parts.accounting.lag.record(oldest, (self.parts.clock)(), events);
+        }
+        Ok(())
+    }
+
+    fn data<'a>(&mut self, record: &RecordRef<'a>, arena: &'a Bump) -> Result<()> {
+        let id = EventId::new(self.partition, record.offset);
+        let mut event = self.decoder.decode(record, arena);
+        self.parts.loaded.tenants.judge(&mut event, arena);
+        let failed = event.has(fields::SEKISHO_PARSE_REASON);
+        if !failed {
+            self.approach(record.offset, event.time().min(record.received))?;
+        }
+        self.matched.clear();
+        self.matcher.matched(&event, &mut self.matched);
+        if record.offset >= self.told {
+            self.writer.data(record, &event, &self.matched)?;
+        }
+        if record.offset >= self.indexed {
+            self.tag(record.tenant, &mut event, arena);
+            self.parts.indexer.add(id, &event);
+        }
+        if record.offset >= self.counted {
+            self.tally.count(record, event.time(), failed, &self.parts.accounting);
+        }
+        Ok(())
+    }
+
+    /// Waits until what is of this time may be told; what was done so far is shown and told first, others may wait for it.
+    fn approach(&mut self, offset: u64, time: Timestamp) -> Result<()> {
+        if time > self.limit {
+            self.publish(offset)?;
+            self.limit = self.frontiers.wait(self.partition, time);
+        }
+        Ok(())
+    }
+
+    /// Names the rules whose alert is certain from the event alone.
+    fn tag<'a>(&mut self, tenant: &str, event: &mut Event<'a>, arena: &'a Bump) {
+        self.tags.clear();
+        self.engine.certain_matches(tenant, &self.matched, &mut self.tags);
+        for index in &self.tags {
+            let id = arena.alloc_str(&self.engine.rules().rules()[*index].id);
+            event.push_unique(fields::SEKISHO_RULE_IDS, Value::Str(id));
+        }
+    }
+
+    /// From the next record on, another revision matches.
+    fn control(&mut self, record: &RecordRef<'_>) -> Result<()> {
+        if record.offset >= self.told {
+            self.writer.control(record)?;
+        }
+        let id = match revision::announced(record.raw) {
+            Ok(id) => id,
+            Err(error) => {
+                // Stage 2 says what it means.
+                tracing::debug!(partition = self.partition, error = format!("{error:#}"), "a control record");
+                return Ok(());
+            }
+        };
+        if id != self.parts.loaded.revision {
+            // A block has one revision.
+            self.tell(record.offset + 1)?;
+            self.parts.loaded = known_or(&self.parts, &id);
+            self.engine = self.parts.loaded.engine();
+            self.matcher = self.engine.matcher();
+            self.decoder = ingest::Decoder::new(Arc::clone(&self.parts.loaded.sources));
+        }
+        Ok(())
+    }
+
+    /// Makes what lies below `next` searchable, and tells it.
+    fn publish(&mut self, next: u64) -> Result<()> {
+        self.tell(next)?;
+        self.tally.end_run(&self.parts.accounting);
+        self.next = next.max(self.next);
+        self.indexed = self.indexed.max(self.next);
+        self.counted = self.counted.max(self.next);
+        self.parts.indexer.publish(self.partition, self.indexed);
+        self.parts.accounting.worked(self.partition, self.next);
+        Ok(())
+    }
+
+    fn tell(&mut self, next: u64) -> Result<()> {
+        if next <= self.told {
+            return Ok(());
+        }
+        let Some(block) = self.writer.take(next, &self.parts.loaded.revision)? else { return Ok(()) };
+        let record = Record {
+            kind: RecordKind::Data,
+            tenant: "".into(),
+            source: "matches".into(),
+            peer: None,
+            received: (self.parts.clock)(),
+            raw: block.into(),
+        };
+        let ack = self.parts.log.append(Topic::Matches, 0, vec![record]).context("tell what matched")?;
+        self.acks.push_back((next, ack));
+        self.told = next;
+        if self.acks.len() > ACKS_MAX {
+            let (_, ack) = self.acks.pop_front().context("there is one")?;
+            ack.wait().context("tell what matched")?;
+        }
+        Ok(())
+    }
+
+    /// Commits what is due.
+    fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
+        let now = Instant::now();
+        // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
+        let mut refused = false;
+        insist(&mut self.parts.indexer, stop, |indexer| {
+            let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
+            cut.inspect_err(|_| refused = true)
+        })?;
+        let due = !self.tally.is_empty() || !self.acks.is_empty();
+        if due && now.duration_since(self.progress_at) >= PROGRESS_EVERY {
+            self.save(stop)?;
+        }
+        Ok(())
+    }
+
+    /// One transaction: accounting, and how far stage 2 was told, once the log has it.
+    fn save(&mut self, stop: &AtomicBool) -> Result<()> {
+        for (_, ack) in self.acks.drain(..) {
+            ack.wait().context("tell what matched")?;
+        }
+        let sources = self.tally.take();
+        // The revision by which the next record is matched; there is no other state here. While the index catches up, what
+        // is stored is ahead and stays.
+        let state = revision::seal(&self.parts.loaded.revision, &[]);
+        let batch = DetectionBatch {
+            partition: self.partition,
+            next_offset: self.next,
+            outcomes: &[],
+            state: (self.told <= self.next).then_some(StatePart { part: 0, bytes: &state }),
+            sources: &sources,
+            received: self.received,
+        };
+        let database = &self.parts.database;
+        insist(&mut self.parts.indexer, stop, |_| database.apply(batch))?;
+        // A hint for lag tools, and what retention must not pass.
+        let durable = self.parts.indexer.durable(self.partition).min(self.next);
+        self.parts.log.commit("sekisho", Topic::Raw, self.partition, durable)?;
+        self.progress_at = Instant::now();
+        Ok(())
+    }
+}
+
+impl Drop for Matching {
+    fn drop(&mut self) {
+        // Whatever ended it: nobody waits for it.
+        self.frontiers.ended(self.partition);
+    }
+}
