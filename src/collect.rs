@@ -70,8 +70,11 @@ async fn collect(config: &Config, forward: &forward::ForwardConfig, sources: Arc
     .await
     .context("start the listeners")?;
     let state = config.data.join("tail.json");
-    ingest::tail::follow(&config.listen.file, &state, &log, sink, listeners.clone(), &collectors)
+    ingest::tail::follow(&config.listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
         .context("follow files")?;
+    let state = config.data.join("journal.json");
+    ingest::journal::follow(&config.listen.journal, &state, &log, sink, listeners.clone(), &collectors)
+        .context("follow journals")?;
     for bound in &listening.bound {
         tracing::info!(listener = %bound, "listening");
     }
