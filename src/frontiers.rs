@@ -90,6 +90,8 @@ mod tests {
         let waiting = |worker: u32, time: Timestamp| {
             let frontiers = Arc::clone(&frontiers);
             let waiting = std::thread::spawn(move || frontiers.wait(worker, time));
+            // Nothing tells that it waits.
+            #[expect(clippy::disallowed_methods, reason = "waits for what must not happen")]
             std::thread::sleep(std::time::Duration::from_millis(120));
             waiting
         };

@@ -258,7 +258,7 @@ impl Engine {
         if !matched.is_empty() {
             let mut facts = Facts::new(meta, placed, case.time, known);
             self.rules_of(matched, &case, &mut facts, told, out);
-            self.correlations(&mut facts, told, out);
+            self.correlations(&facts, told, out);
         }
     }
 

@@ -188,7 +188,8 @@ mod tests {
         let fields: Vec<FieldId> = (0..40).filter_map(|number| intern(&format!("places.order_{number}"))).collect();
         for length in 0..fields.len() {
             let order = &fields[..length];
-            assert!(are_same(order, &order.to_vec()) && hash_of(order) == hash_of(&order.to_vec()));
+            let copy = order.to_vec();
+            assert!(are_same(order, &copy) && hash_of(order) == hash_of(&copy));
             assert!(!are_same(order, &fields[..length + 1]));
             for place in 0..length {
                 let mut other = order.to_vec();

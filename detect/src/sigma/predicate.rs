@@ -262,11 +262,14 @@ impl Predicate {
     /// Whether the answer is found by looking at a few bytes.
     #[inline]
     pub(super) fn is_cheap(&self) -> bool {
-        match &self.op {
-            Op::Null | Op::Exists(_) | Op::Number { .. } | Op::Bool(_) => true,
-            Op::Text { text: Text::Equals(_) | Text::StartsWith(_) | Text::EndsWith(_), dashes: false, .. } => true,
-            _ => false,
-        }
+        matches!(
+            &self.op,
+            Op::Null
+                | Op::Exists(_)
+                | Op::Number { .. }
+                | Op::Bool(_)
+                | Op::Text { text: Text::Equals(_) | Text::StartsWith(_) | Text::EndsWith(_), dashes: false, .. }
+        )
     }
 
     /// Decides the question for the event in view.

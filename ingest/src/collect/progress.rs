@@ -177,6 +177,8 @@ impl<'de> Deserialize<'de> for Spool {
 }
 
 #[cfg(test)]
+// Lists of one range are meant.
+#[allow(clippy::single_range_in_vec_init)]
 mod tests {
     use super::*;
 
