@@ -165,9 +165,14 @@ impl Envelope {
             if key == f::SEKISHO_PARSE_REASON.name().as_bytes() {
                 return Err(Reason("its collector could not parse the line, and kept it"));
             }
-            let field = own.iter().find(|field| field.name().as_bytes() == key);
-            if let (Some(field), Some(text)) = (field, plain(value, arena)) {
-                event.push_str(*field, text);
+            let Some(field) = own.iter().find(|field| field.name().as_bytes() == key) else { continue };
+            match plain(value, arena) {
+                Some(text) => event.push_str(*field, text),
+                // Several: a list of texts.
+                None => serde_json::from_slice::<Vec<String>>(value)
+                    .unwrap_or_default()
+                    .iter()
+                    .for_each(|text| event.push_str(*field, arena.alloc_str(text))),
             }
         }
         self.json.parse(record, context, arena, event)

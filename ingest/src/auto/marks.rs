@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::shapes::{
     is_access, is_alaxala, is_apache_error, is_day, is_haproxy, is_ifilter, is_ios, is_key_value, is_nec, is_nec_code,
-    is_panos, is_short_date, is_squid_epoch, is_squid_native, is_yamaha, starts_with_date,
+    is_panos, is_short_date, is_snort_csv, is_squid_epoch, is_squid_native, is_yamaha, starts_with_date,
 };
 use crate::parser::Context;
 use crate::products::journald;
@@ -181,6 +181,9 @@ impl<'a> View<'a> {
             () if self.has("log_type=\"") && self.any(&["device_name=\"", "device=\"SFW\""]) => "sophos",
             () if self.has("msg_id=\"") => "watchguard",
             () if self.any(&["RT_FLOW", "RT_UTM", "RT_IDP", "RT_IDS", "RT_AAMW", "junos@2636"]) => "juniper_srx",
+            () if self.any(&["SSHD_LOGIN_FAILED:", "LOGIN_FAILED: ", "LOGIN_INFORMATION: ", "SNMP_TRAP_LINK_"]) => {
+                "juniper_srx"
+            }
             () if self.any(&["CheckPoint ", "loguid:", "1.3.6.1.4.1.2620"]) || self.has("|loguid=") => "checkpoint",
             () if self.has("filterlog") => "pfsense",
             () if self.has("type=") && self.any(&["msg=audit(", "audit("]) => "auditd",
@@ -195,7 +198,9 @@ impl<'a> View<'a> {
             }
             () if self.any(&["#Software: Microsoft", "#Fields: date time s-", "#Fields: date time c-ip"]) => "iis",
             () if self.body.starts_with('#') && self.has("#Fields:") => "bluecoat",
-            () if self.has("[**] [") => "snort",
+            () if self.has("[**] [") || is_snort_csv(self.body) => "snort",
+            () if self.has("CPU0:") && self.has(": %") => "cisco_ios",
+            () if self.any(&[" 01S E3 ", " 01S E4 ", " 01S R"]) => "alaxala",
             () if self.has("relaydid=") => "seil",
             () if self.any(&[" @0:", " @1:"]) && self.has(" PR ") | self.has(" AP ") => "seil",
             () if self.all(&["orig_src=", "orig_dst="]) || self.has("IPS[") && self.has("URL:") => "allied_telesis",
@@ -203,6 +208,33 @@ impl<'a> View<'a> {
                 if self.any(&["awplus", "Firewall rule ", "Firewall: "]) { "allied_telesis" } else { "iptables" }
             }
             () if self.any(&[" Rejected at ", " Passed at "]) && self.has(" filter: ") => "yamaha_rtx",
+            // The name that AlliedWare Plus gives itself, and the words of CentreCOM.
+            () if self.any(&[" awplus ", "CentreCOM", " FIRE: Deny", " FIRE-6 FIRE", "LOOPPROT["]) => "allied_telesis",
+            () if self.any(&[
+                " ewan",
+                "PPPoE1 IPCP",
+                ": discard ",
+                "filter: discard ",
+                "vpnclient",
+                "url-filter: ",
+                " acl: deny ",
+                " acl: permit ",
+                ": configuration saved by ",
+                "NAT table full",
+                " filter: list ",
+                ": access-list ",
+            ]) =>
+            {
+                "fitelnet"
+            }
+            () if self.has(" pppac: ")
+                || self.all(&[" nat: ", " <- -> "])
+                || self.all(&[" command: ", " from ", " \""]) =>
+            {
+                "seil"
+            }
+            () if self.all(&[" ike: ", "-SA established"]) || self.has(" ppp: pppoe") => "seil",
+            () if self.any(&["php-fpm[", "webConfigurator", "pool returned IPv4=", "sshguard["]) => "pfsense",
             () if is_alaxala(self) => "alaxala",
             () if is_nec(self.message) || is_nec(self.body) || is_nec_code(self.program) => "nec_ix",
             () if is_panos(self.message) || is_panos(self.body) => "panw",

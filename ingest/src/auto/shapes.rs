@@ -96,7 +96,7 @@ pub(super) fn is_ifilter(view: &View<'_>) -> bool {
 }
 
 pub(super) fn is_yamaha(text: &str) -> bool {
-    const LEADS: [&str; 22] = [
+    const LEADS: [&str; 38] = [
         "[INSPECT] ",
         "[DHCPD] ",
         "[DHCPC] ",
@@ -119,8 +119,31 @@ pub(super) fn is_yamaha(text: &str) -> bool {
         "LAN3",
         "PP[",
         "Configuration saved in ",
+        "[IKE1] ",
+        "[NAT] ",
+        "[EXEC] ",
+        "[SSHD] ",
+        "[URL_FILTER] ",
+        "LANC",
+        "VLAN",
+        "TUNNEL[",
+        "PPPOE[",
+        "RTX",
+        "NVR",
+        "same message repeated ",
+        "[RADIUS] ",
+        "login failed for ",
+        "Restart by ",
+        "Power-on boot",
     ];
     LEADS.iter().any(|lead| text.starts_with(lead))
+}
+
+/// `11/20-10:00:00.123456 ,1,2003,8,"..."`: Snort's `alert_csv`.
+pub(super) fn is_snort_csv(text: &str) -> bool {
+    let Some((stamp, rest)) = text.split_once(" ,") else { return false };
+    let dated = stamp.len() >= 21 && stamp.as_bytes()[2] == b'/' && stamp.contains('-') && stamp.contains('.');
+    dated && rest.starts_with(|first: char| first.is_ascii_digit())
 }
 
 /// `1157689320.327   2864 192.0.2.1 TCP_MISS/200`: ten digits, a dot, three digits, a blank.

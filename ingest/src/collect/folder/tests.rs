@@ -61,13 +61,14 @@ impl Place {
             received: now(),
             raw: number.to_string().into(),
         });
-        self.spool.append(Topic::Raw, 0, records.collect()).unwrap().wait().unwrap();
         let mut config: ForwardConfig = toml::from_str("to_folder='out'\nid='c1'\nkey='c1.key'").unwrap();
         config.resolve(self.dir.path());
         let (cancel, tasks, room) = (CancellationToken::new(), TaskTracker::new(), Arc::default());
         let dir = self.dir.path();
         let figures: Arc<Mutex<_>> =
             forward::start(&config, &Arc::default(), &self.spool, dir, room, cancel.clone(), &tasks).unwrap();
+        // What is in a log before it is a spool is not the spool's.
+        self.spool.append(Topic::Raw, 0, records.collect()).unwrap().wait().unwrap();
         let written = async {
             while figures.lock().unwrap().acknowledged < self.spool.end_offset(Topic::Raw, 0) {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -144,6 +144,8 @@ async fn too_much_at_once_is_429_and_the_slow_hold_only_what_they_sent() {
     }
     let refused = async {
         loop {
+            // First the slow ones are read: one that met another request while it grew would be refused itself.
+            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
             let answer = send(address, "POST /_bulk", &bearer(), body.as_bytes()).await;
             if answer.0 == 429 {
                 return answer;
