@@ -523,6 +523,7 @@ pub struct AddCollector {
 #[derive(Debug, Args)]
 pub struct Enrol {
     /// What `sekisho collector add` printed at the centre.
+    #[arg(allow_hyphen_values = true)]
     pub token: String,
     /// Address and port of the centre's listener.
     #[arg(long)]

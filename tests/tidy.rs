@@ -157,8 +157,9 @@ fn field_names_stand_in_the_field_table_only() {
     assert!(names.len() > 200, "the field table was not understood");
     let mut faults = Vec::new();
     for (name, text) in sources() {
-        // Pages and the search language speak of fields to people; what they show is text, not a field access.
-        let exempt = ["dashboards/", "store/src/query", "fuzz/", "benches/", "src/commands/"];
+        // Pages and the search language speak of fields to people; what they show is text, not a field access. Kafka's
+        // settings have names of their own, `group.id` among them.
+        let exempt = ["dashboards/", "store/src/query", "fuzz/", "benches/", "src/commands/", "stream/src/log/kafka/"];
         if name == "stream/src/fields.rs" || is_test(&name) || exempt.iter().any(|prefix| name.starts_with(prefix)) {
             continue;
         }

@@ -220,9 +220,9 @@ fn nothing_is_lost_or_doubled_when_the_link_is_cut_and_both_ends_are_killed() {
     wait("every record", || received(&centre) >= 40_000);
     wait("the end of the interruption", || told(&centre).contains(&"収集点の復帰".to_owned()));
     assert_eq!(told(&centre), ["収集点との接続の途絶", "収集点の復帰"]);
+    wait("everything is acknowledged", || collector.figure("acknowledged") == 40_000);
     let status = Command::new(BINARY).args(["accounting", "--data"]).arg(collector.path("data")).output().unwrap();
     let said = String::from_utf8_lossy(&status.stdout).into_owned();
-    wait("everything is acknowledged", || collector.figure("acknowledged") == 40_000);
     assert!(said.contains("spool") && said.contains(" connected as of"), "{said}");
     exactly(&mut centre, 40_000);
 }
@@ -330,7 +330,7 @@ fn down_for() -> Duration {
 }
 
 #[test]
-#[ignore = "takes three minutes and makes a network namespace; .ci/run asks for it"]
+#[ignore = "takes three minutes and makes a network namespace; run it as root with --ignored"]
 fn nothing_is_lost_or_doubled_between_two_network_namespaces() {
     if !Namespace::needed() {
         return;
