@@ -487,7 +487,7 @@ pub enum Collector {
         after_help = "Examples:\n  sekisho collector add lgwan-1 --tenant town --server-name sekisho.example --config ./town/sekisho.toml\n  sekisho collector add lgwan-1 --tenant town --server-name sekisho.example --out lgwan-1 --config ./town/sekisho.toml    key and certificate to carry by hand, for one-way links too"
     )]
     Add(AddCollector),
-    /// In the zone: turn a token into key and certificate; prints what to write under [forward].
+    /// In the zone: turn a token into key and certificate; prints what to write under `[forward]`.
     #[command(
         after_help = "Examples:\n  sekisho collector enrol TOKEN --to 192.0.2.10:8687 --server-name sekisho.example --out tls"
     )]

@@ -8,10 +8,10 @@
 //! listener's, not both.
 //!
 //! The first time, it is read from the start of the machine's present boot. A child that ends is started again after a
-//! pause, from [`PAUSE_MIN`] doubled up to [`PAUSE_MAX`]. At the stop it is asked to end (SIGTERM), and killed after
-//! [`END_MAX`]. Without `journalctl` nothing starts, and the error says so.
+//! pause, from `PAUSE_MIN` doubled up to `PAUSE_MAX`. At the stop it is asked to end (SIGTERM), and killed after
+//! `END_MAX`. Without `journalctl` nothing starts, and the error says so.
 //!
-//! Bounds: [`JOURNALS_MAX`] journals, each a child and three threads; an entry over 1 MiB is cut and counted. While the stream is slow
+//! Bounds: `JOURNALS_MAX` journals, each a child and three threads; an entry over 1 MiB is cut and counted. While the stream is slow
 //! nothing is read, and the journal waits. Source: journalctl(1), systemd.journal-fields(7).
 
 use std::io::{BufRead as _, BufReader, Read as _};

@@ -5,7 +5,7 @@
 //! follows is taken. A file that comes after that fills the gap, and the end of the gap is told. So the numbers prove
 //! that everything has come, without a way back.
 //!
-//! Bounds: [`FILES_MAX`] files are looked at in one go, one is in memory at a time.
+//! Bounds: `FILES_MAX` files are looked at in one go, one is in memory at a time.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

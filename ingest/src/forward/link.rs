@@ -1,9 +1,9 @@
 //! The connection to the centre: outward only, to one address, mutual TLS; made again after every end, with growing
 //! pauses.
 //!
-//! At most [`WINDOW`] batches are on their way without an answer. The centre's answer to a batch means that it is durable
-//! there; only then is it removed here. A sign of life goes out every [`STATUS_EVERY`], and one that is not answered within
-//! [`ANSWER_MAX`] ends the connection. Memory: the window's batches, one batch of the log, 1 MiB each or one record.
+//! At most `WINDOW` batches are on their way without an answer. The centre's answer to a batch means that it is durable
+//! there; only then is it removed here. A sign of life goes out every `STATUS_EVERY`, and one that is not answered within
+//! `ANSWER_MAX` ends the connection. Memory: the window's batches, one batch of the log, 1 MiB each or one record.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

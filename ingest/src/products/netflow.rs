@@ -7,8 +7,8 @@
 //!
 //! What became of a flow is said where the exporter says it: `firewallEvent` (created, updated and deleted are allowed, else
 //! denied), or `forwardingStatus` (forwarded is allowed, dropped is denied). A router tells of both directions of a
-//! connection as flows of their own; the answering one, known by a source port below [`SERVICE_MAX`] and a destination port
-//! from [`EPHEMERAL_MIN`] on, is not called allowed, since nobody began a connection in its direction. Where an exporter
+//! connection as flows of their own; the answering one, known by a source port below `SERVICE_MAX` and a destination port
+//! from `EPHEMERAL_MIN` on, is not called allowed, since nobody began a connection in its direction. Where an exporter
 //! says nothing of it, neither do we. ICMP's type and code, which NetFlow 5 and 9 write as the destination port, are no
 //! port. Source: IANA, IP Flow Information Export (IPFIX) Entities; RFC 3954 §8; RFC 5103; RFC 7270; Cisco, "NetFlow
 //! Secure Event Logging".

@@ -1,9 +1,9 @@
 //! SNMP traps: the lines that the listener `snmp_trap` makes, one for each trap or inform.
 //!
-//! `event.code` is the trap's object identifier, `event.action` its name where it is a well-known one ([`TRAPS`]); the device
+//! `event.code` is the trap's object identifier, `event.action` its name where it is a well-known one (`TRAPS`); the device
 //! is `observer.ip`: the agent's address of version 1, else `snmpTrapAddress` (RFC 3584), else the sender's. Variables that
 //! name an interface become `observer.ingress.interface.*`; all are kept as `snmp.variables`, texts `name=value` with the
-//! names of MIB-II for the objects in [`OBJECTS`], and stand in `message`. A trap has no time of its own.
+//! names of MIB-II for the objects in `OBJECTS`, and stand in `message`. A trap has no time of its own.
 //! `authenticationFailure` means that somebody asked the device with a wrong community: a failure, from `authAddr` where
 //! the device names it. Source: RFC 1157 §4.1.6, RFC 3416 §4.2.6, RFC 3418, RFC 2863, RFC 3584.
 

@@ -11,7 +11,7 @@
 //!
 //! | `useragent` | `%>a [%tl] "%{User-Agent}>h"` |
 //! | `referrer` | `%ts.%03tu %>a %{Referer}>h %ru` |
-//! | named values | `key=value` pairs or JSON, with the names that [`named`] lists |
+//! | named values | `key=value` pairs or JSON, with the names that `named` lists |
 //!
 //! `@timestamp` is the end of the request, `event.duration` its elapsed time. `event.type` is `access` and `allowed` or
 //! `denied` (`TCP_DENIED*`, also the 407 that asks for a password). `destination.ip` is the server or peer that Squid
