@@ -133,6 +133,10 @@ impl Log {
     }
 
     /// The raw bytes that a record of a topic may have, its names included.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        expect(unused_variables, reason = "the embedded log's bound is the same for all")
+    )]
     pub fn record_bytes_max(&self, topic: Topic) -> usize {
         match self {
             Log::Embedded(_) => commit::RECORD_BYTES_MAX,

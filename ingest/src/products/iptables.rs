@@ -157,12 +157,9 @@ fn act<'a>(action: &'a str, event: &mut Event<'a>) {
     let Some(word) = said.rfind(|word| device::verdict(word) != Verdict::Unsaid) else { return };
     device::push_verdict(device::verdict(word), event);
     add(f::EVENT_TYPE, &["connection"], event);
-    // The prefix names the rule, one word of it says what the rule did.
-    if word.len() < action.len() {
-        event.set(f::EVENT_ACTION, Value::Str(word));
-        if !event.has(f::RULE_NAME) {
-            event.push_str(f::RULE_NAME, action);
-        }
+    // A prefix with more than the verdict names the rule.
+    if word.len() < action.len() && !event.has(f::RULE_NAME) {
+        event.push_str(f::RULE_NAME, action);
     }
 }
 
