@@ -5,7 +5,7 @@ For each kind of stream: `sekisho import` puts the lines of `sekisho generate` i
 whole of it off. Printed: events a second of wall clock and CPU microseconds per event of the import and of the run (from its
 start to the last event searchable, start-up included), the broker's CPU apart, and the number of alerts, which must be equal.
 
-Usage: benches/stream.py --sekisho target/release/sekisho [--events 1000000] [--partitions 1]
+Usage: benches/stream.py --sekisho target/release/sekisho [--events 1000000] [--partitions 1,2]
 """
 import argparse, json, os, shutil, socket, sqlite3, subprocess, sys, tempfile, time, tomllib
 
@@ -93,7 +93,7 @@ def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--sekisho", required=True)
     args.add_argument("--events", type=int, default=1_000_000)
-    args.add_argument("--partitions", default="1")
+    args.add_argument("--partitions", default="1,2")
     args.add_argument("--kinds", default="embedded,kafka")
     args = args.parse_args()
     args.sekisho = os.path.abspath(args.sekisho)

@@ -103,10 +103,6 @@ impl Config {
         problems.extend(self.dashboards.validate().err().map(|error| format!("[dashboards] {error}")));
         problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
         problems.extend(self.forward.as_ref().and_then(|forward| forward.validate().err()).map(|e| e.to_string()));
-        if self.stream.raw_partitions != 1 {
-            let given = self.stream.raw_partitions;
-            problems.push(format!("[stream] raw_partitions is {given}; one is supported so far, leave the key out"));
-        }
         problems
     }
 

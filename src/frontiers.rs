@@ -14,7 +14,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use stream::{NANOS_PER_SECOND, Timestamp};
 
 /// How far ahead a worker may be, in nanoseconds.
-pub const AHEAD_MAX: i64 = 10 * NANOS_PER_SECOND;
+pub const AHEAD_MAX: i64 = 60 * NANOS_PER_SECOND;
 
 /// Where the workers stand.
 pub struct Frontiers {
@@ -26,7 +26,7 @@ pub struct Frontiers {
 
 #[derive(Clone, Copy)]
 struct Head {
-    /// The time of an event that it had not told when it was last asked.
+    /// The time of the oldest event that it had not told when it last asked.
     time: i64,
     /// It has told everything below this offset, and had nothing more then.
     done: Option<u64>,
@@ -39,21 +39,38 @@ impl Frontiers {
         Frontiers { heads: Mutex::new(heads), changed: Condvar::new(), end: Box::new(end) }
     }
 
-    /// The worker's next event is of this time; waits until it may be told. Gives up to when the worker need not ask again.
+    /// Up to when the worker may tell events, without waiting; `oldest` is the time of the oldest that it has not told.
+    pub fn limit(&self, worker: u32, oldest: Timestamp) -> Timestamp {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stand(&mut heads, worker, oldest);
+        self.limit_of(&heads, worker)
+    }
+
+    /// The worker has told all before its next event, which is of this time; waits until that may be told. Gives up to when
+    /// it need not ask again.
     pub fn wait(&self, worker: u32, time: Timestamp) -> Timestamp {
         let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(head) = heads.get_mut(worker as usize) else { return Timestamp::MAX };
-        *head = Head { time: time.0, done: None };
-        self.changed.notify_all();
+        self.stand(&mut heads, worker, time);
         loop {
-            let others = heads.iter().zip(0..).filter(|(_, other)| *other != worker);
-            let behind = others.filter(|(head, other)| head.done.is_none_or(|next| next < (self.end)(*other)));
-            let limit = behind.map(|(head, _)| head.time).min().unwrap_or(i64::MAX).saturating_add(AHEAD_MAX);
-            if time.0 <= limit {
-                return Timestamp(limit);
+            let limit = self.limit_of(&heads, worker);
+            if time <= limit {
+                return limit;
             }
             heads = self.changed.wait(heads).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn stand(&self, heads: &mut [Head], worker: u32, time: Timestamp) {
+        if let Some(head) = heads.get_mut(worker as usize) {
+            *head = Head { time: time.0, done: None };
+            self.changed.notify_all();
+        }
+    }
+
+    fn limit_of(&self, heads: &[Head], worker: u32) -> Timestamp {
+        let others = heads.iter().zip(0..).filter(|(_, other)| *other != worker);
+        let behind = others.filter(|(head, other)| head.done.is_none_or(|next| next < (self.end)(*other)));
+        Timestamp(behind.map(|(head, _)| head.time).min().unwrap_or(i64::MAX).saturating_add(AHEAD_MAX))
     }
 
     /// The worker has told everything below `next`, and has nothing more.
@@ -86,7 +103,8 @@ mod tests {
         let at = |second: i64| Timestamp::from_seconds(1_800_000_000 + second);
         frontiers.done(1, 7);
         assert_eq!(frontiers.wait(0, at(0)), Timestamp::MAX, "the other has nothing to do");
-        assert_eq!(frontiers.wait(1, at(10)), at(10));
+        assert_eq!(frontiers.wait(1, at(60)), at(60));
+        assert_eq!(frontiers.limit(1, at(50)), at(60));
         let waiting = |worker: u32, time: Timestamp| {
             let frontiers = Arc::clone(&frontiers);
             let waiting = std::thread::spawn(move || frontiers.wait(worker, time));
@@ -95,16 +113,16 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(120));
             waiting
         };
-        let ahead = waiting(1, at(50));
+        let ahead = waiting(1, at(100));
         assert!(!ahead.is_finished());
-        assert_eq!(frontiers.wait(0, at(41)), at(60));
-        assert_eq!(ahead.join().unwrap(), at(51));
+        assert_eq!(frontiers.wait(0, at(41)), at(160));
+        assert_eq!(ahead.join().unwrap(), at(101));
         // A hole in time: whoever is behind goes on, however far its next event is.
-        assert_eq!(frontiers.wait(0, at(59)), at(60));
+        assert_eq!(frontiers.wait(0, at(159)), at(160));
         // It was done, and has not read what came since.
         frontiers.done(1, 7);
         end.store(8, Ordering::SeqCst);
-        let ahead = waiting(0, at(90));
+        let ahead = waiting(0, at(190));
         assert!(!ahead.is_finished());
         frontiers.done(1, 8);
         ahead.join().unwrap();

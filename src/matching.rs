@@ -17,9 +17,10 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use bumpalo::Bump;
 use detect::{Engine, Matcher};
+use ingest::collect::notes::CONTROL;
 use store::{DetectionBatch, StatePart};
 use stream::log::{Ack, Batch, Reader};
-use stream::{Event, EventId, Record, RecordKind, RecordRef, Timestamp, Topic, Value, fields};
+use stream::{Event, EventId, NANOS_PER_SECOND, Record, RecordKind, RecordRef, Timestamp, Topic, Value, fields};
 
 use crate::frontiers::Frontiers;
 use crate::matches::Writer;
@@ -27,6 +28,8 @@ use crate::revision;
 use crate::tally::Tally;
 use crate::worker::{ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, insist, known_or};
 
+/// An event that is dated so long before another is taken as a sign that the other's date is wrong, in nanoseconds.
+const STRAY: i64 = 3_600 * NANOS_PER_SECOND;
 /// Blocks that may wait for the log before the worker waits for them.
 const ACKS_MAX: usize = 256;
 
@@ -53,6 +56,10 @@ pub struct Matching {
     received: Timestamp,
     /// Events up to this time may be told.
     limit: Timestamp,
+    /// Of the event for which the limit was asked.
+    asked: Timestamp,
+    /// The time of the oldest event that is not told yet.
+    oldest: Timestamp,
     progress_at: Instant,
 }
 
@@ -95,6 +102,8 @@ impl Matching {
             tags: Vec::new(),
             received: Timestamp::default(),
             limit: Timestamp(i64::MIN),
+            asked: Timestamp(i64::MIN),
+            oldest: Timestamp::MAX,
             progress_at: Instant::now(),
         })
     }
@@ -141,12 +150,10 @@ impl Matching {
                     oldest = oldest.min(record.received);
                     events += 1;
                 }
-                RecordKind::Tick => {
-                    self.approach(record.offset, record.received)?;
-                    if record.offset >= self.told {
-                        self.writer.tick(&record)?;
-                    }
-                }
+                RecordKind::Tick if record.offset >= self.told => self.writer.tick(&record)?,
+                RecordKind::Tick => {}
+                // How far collectors have come is the listeners' business.
+                RecordKind::Control if record.source == CONTROL => {}
                 RecordKind::Control => self.control(&record)?,
             }
             if self.writer.is_full() {
@@ -187,12 +194,18 @@ impl Matching {
         Ok(())
     }
 
-    /// Waits until what is of this time may be told; what was done so far is shown and told first, others may wait for it.
+    /// Waits until what is of this time may be told; before that, what was done so far is told and shown.
     fn approach(&mut self, offset: u64, time: Timestamp) -> Result<()> {
-        if time > self.limit {
-            self.publish(offset)?;
-            self.limit = self.frontiers.wait(self.partition, time);
+        // Behind one that is dated far ahead, the others are told again where this partition really stands.
+        if time > self.limit || time < self.asked.plus_nanos(-STRAY) {
+            self.limit = self.frontiers.limit(self.partition, self.oldest.min(time));
+            if time > self.limit {
+                self.publish(offset)?;
+                self.limit = self.frontiers.wait(self.partition, time);
+            }
+            self.asked = time;
         }
+        self.oldest = self.oldest.min(time);
         Ok(())
     }
 
@@ -243,6 +256,7 @@ impl Matching {
     }
 
     fn tell(&mut self, next: u64) -> Result<()> {
+        self.oldest = Timestamp::MAX;
         if next <= self.told {
             return Ok(());
         }

@@ -111,10 +111,6 @@ impl Pipeline {
         let correlate = Arc::new(AtomicBool::new(false));
         let (mut workers, mut correlators) = (Vec::new(), Vec::new());
         let partitions = log.partitions(Topic::Raw);
-        anyhow::ensure!(
-            partitions == config.stream.raw_partitions,
-            "sekisho.raw has {partitions} partitions; one is supported so far: use a topic with one"
-        );
         if partitions == 1 {
             let worker = Worker::open(parts(), 0)?;
             let stop = Arc::clone(&stop);

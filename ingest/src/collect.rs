@@ -20,4 +20,5 @@ pub mod session;
 pub mod wire;
 
 pub use declared::Declared;
+pub(crate) use ledger::partition_of;
 pub use ledger::{Collectors, opening_mark};

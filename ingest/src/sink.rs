@@ -6,6 +6,8 @@ use std::pin::Pin;
 use stream::log::Log;
 use stream::{Record, Topic};
 
+use crate::collect::notes::collector_of;
+use crate::collect::partition_of;
 use crate::{Error, Result};
 
 /// Resolves when the records are durable, or to why they may not be.
@@ -20,7 +22,7 @@ pub trait Sink: Send + Sync + 'static {
     fn append(&self, records: Vec<Record>) -> Durable<'_>;
 }
 
-/// Appends to topic `raw`, each record to the partition of its tenant and source.
+/// Appends to topic `raw`, each record to the partition of its tenant and source, what a collector sent to that of the collector.
 impl Sink for Log {
     fn append(&self, records: Vec<Record>) -> Durable<'_> {
         Box::pin(async move {
@@ -46,6 +48,10 @@ impl Sink for Log {
 fn by_partition(log: &Log, records: Vec<Record>) -> BTreeMap<u32, Vec<Record>> {
     if log.partitions(Topic::Raw) == 1 {
         return BTreeMap::from([(0, records)]);
+    }
+    // What a collector sent stays together with what tells of it.
+    if let Some(collector) = records.iter().find_map(collector_of) {
+        return BTreeMap::from([(partition_of(log, &collector), records)]);
     }
     let mut partitions: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
     for record in records {

@@ -156,8 +156,10 @@ impl Importer {
         let mut parts: std::collections::BTreeMap<u32, Vec<Record>> = std::collections::BTreeMap::new();
         if !std::mem::replace(&mut self.marked, true) {
             // A batch of a collector that a crash cut short ends here, not with our lines.
-            let mark = ingest::collect::opening_mark(jiff::Timestamp::now().into());
-            self.log.append(Topic::Raw, 0, vec![mark])?.wait()?;
+            for partition in 0..self.log.partitions(Topic::Raw) {
+                let mark = ingest::collect::opening_mark(jiff::Timestamp::now().into());
+                self.log.append(Topic::Raw, partition, vec![mark])?.wait()?;
+            }
         }
         for record in batch {
             let partition = self.log.partition_for(Topic::Raw, &record.tenant, &record.source);

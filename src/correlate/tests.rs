@@ -46,9 +46,9 @@ impl Town {
             |n| format!("[[source]]\ntenant = \"town\"\nid = \"linux{n}\"\nproduct = \"system\"\ntz = \"UTC\"\n");
         std::fs::write(dir.join("sources.toml"), (0..SOURCES).map(source).collect::<String>()).unwrap();
         std::fs::write(dir.join("rules/logons.yml"), RULES).unwrap();
-        std::fs::write(dir.join("sekisho.toml"), "rules = [\"rules\"]\n").unwrap();
-        let mut config = Config::load(&dir.join("sekisho.toml")).unwrap();
-        config.stream.raw_partitions = partitions;
+        let config = format!("rules = [\"rules\"]\n[stream]\nraw_partitions = {partitions}\n");
+        std::fs::write(dir.join("sekisho.toml"), config).unwrap();
+        let config = Config::load(&dir.join("sekisho.toml")).unwrap();
         std::fs::create_dir_all(&config.data).unwrap();
         let loaded = Arc::new(Loaded::from(&config).unwrap());
         assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
@@ -214,4 +214,24 @@ fn what_is_told_or_done_twice_changes_nothing() {
         assert_eq!(town.work(), 300, "{lost}");
         assert_eq!(town.alerts(), expected, "{lost}");
     }
+}
+
+#[test]
+fn a_folder_with_one_partition_goes_on_with_more() {
+    let single = tempfile::tempdir().unwrap();
+    let one = Town::open(single.path(), 1);
+    one.receive(0..200);
+    one.work();
+    let expected = one.alerts();
+
+    let dir = tempfile::tempdir().unwrap();
+    let before = Town::open(dir.path(), 1);
+    before.receive(0..77);
+    before.work();
+    before.log.close();
+    let after = Town::open(dir.path(), 3);
+    assert_eq!(after.work(), 77);
+    after.receive(77..200);
+    assert_eq!(after.work(), 200);
+    assert_eq!(after.alerts(), expected, "open windows were taken over");
 }

@@ -14,6 +14,8 @@
 //! `collectors.json` keeps the state and where the log stood then, so that a start reads the rest of the log only. It is
 //! a short cut and never more: without it the whole log is read. State and position may differ by what was on its way,
 //! which does no harm: reading it twice changes nothing.
+//!
+//! Where the log has several partitions, everything of one collector is in one of them ([`partition_of`]).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -47,7 +49,8 @@ pub struct Collectors {
     signer: Option<Box<Signer>>,
     all: Mutex<BTreeMap<String, Arc<Known>>>,
     opened: Instant,
-    written: Mutex<(u64, String)>,
+    /// By partition, up to where the log was known when the file was written, and the states in it.
+    written: Mutex<(Vec<u64>, String)>,
 }
 
 /// One collector.
@@ -70,7 +73,8 @@ struct Heard {
 
 #[derive(Default, Serialize, Deserialize)]
 struct File {
-    position: u64,
+    /// By partition, up to where the log is known.
+    positions: Vec<u64>,
     collectors: BTreeMap<String, Progress>,
 }
 
@@ -83,11 +87,8 @@ impl Collectors {
     /// Reads the state of this file and what the log holds beyond it.
     ///
     /// # Errors
-    /// The file or the log cannot be read, or the log has several partitions.
+    /// The file or the log cannot be read.
     pub fn open(path: &Path, log: &Log) -> Result<Collectors> {
-        if log.partitions(Topic::Raw) != 1 {
-            return Err(Error::Config("collectors need a stream of one partition".into()));
-        }
         let mut file = match std::fs::read(path) {
             Ok(text) => serde_json::from_slice::<File>(&text).unwrap_or_else(|error| {
                 tracing::error!(path = %path.display(), %error, "the state of collectors is damaged; the whole log is read for it");
@@ -96,16 +97,16 @@ impl Collectors {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => File::default(),
             Err(error) => return Err(Error::io("read", path)(error)),
         };
-        let end = log.end_offset(Topic::Raw, 0);
-        if file.position > end {
-            tracing::error!(
-                position = file.position,
-                end,
-                "the log was replaced; what is known of collectors is what it holds"
-            );
+        let ends = ends_of(log);
+        if file.positions.len() > ends.len() || file.positions.iter().zip(&ends).any(|(position, end)| position > end) {
+            let positions = file.positions;
+            tracing::error!(?positions, ?ends, "the log was replaced; what is known of collectors is what it holds");
             file = File::default();
         }
-        read_back(&mut file, log, end)?;
+        file.positions.resize(ends.len(), 0);
+        for (partition, end) in (0..).zip(ends) {
+            read_back(&mut file, log, partition, end)?;
+        }
         let known = |progress| Arc::new(Known { progress: AsyncMutex::new(progress), ..Known::default() });
         let all = file.collectors.into_iter().map(|(id, progress)| (id, known(progress))).collect();
         Ok(Collectors {
@@ -152,12 +153,12 @@ impl Collectors {
     /// The disk refused.
     pub async fn write(&self, log: &Log) -> Result<()> {
         // Before the states: what is appended after this is read again, which changes nothing.
-        let position = log.end_offset(Topic::Raw, 0);
+        let positions = ends_of(log);
         let all: Vec<(String, Arc<Known>)> = {
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
             all.iter().map(|(id, known)| (id.clone(), Arc::clone(known))).collect()
         };
-        let mut file = File { position, ..File::default() };
+        let mut file = File { positions, ..File::default() };
         for (id, known) in all {
             // Waits for a batch of it that is being appended.
             file.collectors.insert(id, known.progress.lock().await.clone());
@@ -165,7 +166,8 @@ impl Collectors {
         let states = serde_json::to_string(&file.collectors).expect("strings and numbers become JSON");
         {
             let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-            if written.1 == states && position < written.0.saturating_add(REREAD_RECORDS_MAX) {
+            let more: u64 = file.positions.iter().sum::<u64>().saturating_sub(written.0.iter().sum());
+            if written.1 == states && more < REREAD_RECORDS_MAX {
                 return Ok(());
             }
         }
@@ -174,7 +176,7 @@ impl Collectors {
         std::fs::write(&temporary, text)
             .and_then(|()| std::fs::rename(&temporary, &self.path))
             .map_err(Error::io("write", &self.path))?;
-        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = (position, states);
+        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = (file.positions, states);
         Ok(())
     }
 
@@ -253,11 +255,20 @@ struct Open {
     next_offset: u64,
 }
 
-/// Brings the state up to the end of the log.
-fn read_back(file: &mut File, log: &Log, end: u64) -> Result<()> {
+/// Where everything of a collector is.
+pub(crate) fn partition_of(log: &Log, collector: &str) -> u32 {
+    log.partition_for(Topic::Raw, "", &format!("{SOURCE_PREFIX}{collector}"))
+}
+
+fn ends_of(log: &Log) -> Vec<u64> {
+    (0..log.partitions(Topic::Raw)).map(|partition| log.end_offset(Topic::Raw, partition)).collect()
+}
+
+/// Brings the state up to the end of a partition.
+fn read_back(file: &mut File, log: &Log, partition: u32, end: u64) -> Result<()> {
     let stream_error = |error: stream::Error| Error::Append(error.to_string());
-    let from = file.position.max(log.start_offset(Topic::Raw, 0));
-    let mut reader = log.reader(Topic::Raw, 0, from).map_err(stream_error)?;
+    let from = file.positions[partition as usize].max(log.start_offset(Topic::Raw, partition));
+    let mut reader = log.reader(Topic::Raw, partition, from).map_err(stream_error)?;
     let (mut next, mut open) = (from, None);
     while next < end {
         let Some(batch) = reader.poll(Duration::ZERO).map_err(stream_error)? else { break };
@@ -269,7 +280,7 @@ fn read_back(file: &mut File, log: &Log, end: u64) -> Result<()> {
     if let Some(open) = open {
         open.close(&mut file.collectors);
     }
-    file.position = end;
+    file.positions[partition as usize] = end;
     Ok(())
 }
 

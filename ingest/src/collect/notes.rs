@@ -243,6 +243,18 @@ impl Note {
     }
 }
 
+/// The collector that a record tells of; none where it is not the centre's own word about one.
+pub(crate) fn collector_of(record: &Record) -> Option<String> {
+    match record.kind {
+        RecordKind::Control if *record.source == *CONTROL => {
+            let header: Header = serde_json::from_slice(&record.raw).ok()?;
+            Some(header.collector)
+        }
+        RecordKind::Data => record.source.strip_prefix(SOURCE_PREFIX).map(str::to_owned),
+        _ => None,
+    }
+}
+
 /// What a control record says of the records behind it: whose they are, and their numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {

@@ -27,6 +27,7 @@ impl Sink for Taping {
     }
 }
 
+/// A centre whose log has this many partitions.
 struct Centre {
     _dir: tempfile::TempDir,
     sink: Taping,
@@ -36,9 +37,14 @@ struct Centre {
 
 impl Centre {
     fn new(before: &[Record]) -> Centre {
+        Centre::with(1, before)
+    }
+
+    fn with(raw_partitions: u32, before: &[Record]) -> Centre {
         let dir = tempfile::tempdir().unwrap();
-        let log = Log::open(LogConfig { fsync_ms_max: 0, ..LogConfig::in_dir(dir.path().join("stream")) }).unwrap();
-        log.append(Topic::Raw, 0, before.to_vec()).unwrap().wait().unwrap();
+        let config = LogConfig { fsync_ms_max: 0, raw_partitions, ..LogConfig::in_dir(dir.path().join("stream")) };
+        let log = Log::open(config).unwrap();
+        log.append(Topic::Raw, partition_of(&log, "c1"), before.to_vec()).unwrap().wait().unwrap();
         let collectors = Collectors::open(&dir.path().join("collectors.json"), &log).unwrap();
         let declared = Declared {
             id: "c1".into(),
@@ -58,7 +64,8 @@ impl Centre {
     }
 
     fn all(&self) -> Vec<Record> {
-        let mut reader = self.sink.log.reader(Topic::Raw, 0, 0).unwrap();
+        let log = &self.sink.log;
+        let mut reader = log.reader(Topic::Raw, partition_of(log, "c1"), 0).unwrap();
         let mut all = Vec::new();
         while let Some(batch) = reader.poll(Duration::ZERO).unwrap() {
             all.extend(batch.iter().map(|record| Record {
@@ -106,7 +113,13 @@ fn record(tenant: &str, source: &str, raw: &str) -> Record {
 
 #[tokio::test]
 async fn a_log_that_is_cut_anywhere_is_filled_up_exactly() {
-    let whole = Centre::new(&[]);
+    for partitions in [1, 3] {
+        filled_up_exactly(partitions).await;
+    }
+}
+
+async fn filled_up_exactly(partitions: u32) {
+    let whole = Centre::with(partitions, &[]);
     let session = whole.session(A, 0, 9).await;
     assert_eq!(session.records(0, records(0..4), now()).await.unwrap(), 4);
     assert_eq!(session.records(6, records(6..9), now()).await.unwrap(), 9);
@@ -119,7 +132,7 @@ async fn a_log_that_is_cut_anywhere_is_filled_up_exactly() {
         // Another process starts, and somebody else's records follow those that were cut.
         before.push(opening_mark(now()));
         before.extend((0..5).map(|_| record("town", "proxy", "other")));
-        let centre = Centre::new(&before);
+        let centre = Centre::with(partitions, &before);
         let session = centre.session(A, 0, 9).await;
         session.records(0, records(0..4), now()).await.unwrap();
         session.records(6, records(6..9), now()).await.unwrap();
@@ -148,7 +161,8 @@ async fn the_state_file_is_a_short_cut_and_nothing_more() {
     assert_eq!(state(&reopened(path)), expected);
     assert_eq!(state(&reopened(Path::new("/nonexistent/collectors.json"))), expected);
     // Written with what came after the position: reading it again changes nothing.
-    let text = serde_json::to_vec(&File { position: 0, collectors: [("c1".to_owned(), expected.clone())].into() });
+    let text =
+        serde_json::to_vec(&File { positions: vec![0], collectors: [("c1".to_owned(), expected.clone())].into() });
     std::fs::write(path, text.unwrap()).unwrap();
     assert_eq!(state(&reopened(path)), expected);
     std::fs::write(path, "{").unwrap();
