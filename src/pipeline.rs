@@ -36,6 +36,9 @@ const TICK_EVERY: Duration = Duration::from_secs(10);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How often retention is applied.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
+/// How often the whole index is examined, and how fast.
+const EXAMINE_EVERY: Duration = Duration::from_secs(7 * 86_400);
+const EXAMINED_BYTES_PER_SECOND: f64 = 64e6;
 /// How often it is written down how far collectors have come.
 const COLLECTORS_EVERY: Duration = Duration::from_secs(2);
 /// How often the accounting file is written.
@@ -138,6 +141,7 @@ impl Pipeline {
         let book = Book { accounting: Arc::clone(&accounting), log: log.clone(), senders: Arc::clone(&senders) };
         tasks.spawn(keep_book(book, config.accounting(), config.senders(), services.clone(), failed));
         tasks.spawn(retain(log.clone(), store.clone(), Arc::clone(&accounting), services.clone()));
+        tasks.spawn(examine(store.clone(), services.clone()));
         let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
         tasks.spawn(deliverer.run(services.clone()));
 
@@ -357,6 +361,27 @@ async fn keep_collectors(collectors: Option<Arc<Collectors>>, log: Log, stop: Ca
         }
         if stopping {
             return;
+        }
+    }
+}
+
+/// Reads the whole index once a week, slowly, and looks whether it is as it was written.
+async fn examine(store: Store, stop: CancellationToken) {
+    let mut begun = tokio::time::Instant::now();
+    loop {
+        let examined = store.clone();
+        let bytes = tokio::task::spawn_blocking(move || examined.examine_next()).await.ok().flatten();
+        let pause = match bytes {
+            Some(bytes) => Duration::from_secs_f64(bytes as f64 / EXAMINED_BYTES_PER_SECOND),
+            None => Duration::from_secs(60),
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        if begun.elapsed() >= EXAMINE_EVERY {
+            store.examine_anew();
+            begun = tokio::time::Instant::now();
         }
     }
 }

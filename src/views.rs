@@ -151,6 +151,11 @@ impl Live for LiveView {
         }
     }
 
+    fn damaged(&self) -> Vec<(String, u64, Timestamp, Timestamp)> {
+        let damaged = self.store.damaged().into_iter();
+        damaged.map(|damage| (damage.tenant, damage.events, damage.oldest, damage.newest)).collect()
+    }
+
     fn ready(&self) -> Result<(), String> {
         match self.log.stopped().first() {
             None => match self.store.held_by() {

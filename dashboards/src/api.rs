@@ -155,13 +155,18 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
         Ok(Ok(())) => {
             let storage = state.live.storage();
             let free = format::bytes(storage.total_bytes.saturating_sub(storage.used_bytes));
-            match storage.is_low() {
-                false => "ready\n".into_response(),
-                true => format!(
-                    "ready\nwarning: the disk is nearly full ({free} free); the oldest raw records will be removed\n"
-                )
-                .into_response(),
+            let mut told = String::from("ready\n");
+            if storage.is_low() {
+                told += &format!(
+                    "warning: the disk is nearly full ({free} free); the oldest raw records will be removed\n"
+                );
             }
+            for (tenant, events, oldest, newest) in state.live.damaged() {
+                told += &format!(
+                    "warning: a part of the index is damaged: {events} events of {tenant} from {oldest} to {newest} are not found\n"
+                );
+            }
+            told.into_response()
         }
         Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
         Err(error) => {

@@ -252,6 +252,24 @@ pub(crate) fn error_page(context: &Context, error: &Error) -> axum::response::Re
     (status, Page::new("", title).render(context, body)).into_response()
 }
 
+/// What of the index is damaged and so not found, of the tenants that may be seen.
+pub(crate) fn damage(context: &Context, state: &AppState) -> Option<Markup> {
+    let mut damaged = state.live.damaged();
+    damaged.retain(|(tenant, ..)| context.sees(tenant));
+    (!damaged.is_empty()).then(|| {
+        html! {
+            div.banner role="alert" {
+                p { (icon("warning")) (context.t(w::DAMAGED)) }
+                ul {
+                    @for (tenant, events, oldest, newest) in damaged.iter().take(10) {
+                        li { (tenant) " " (format::number(*events)) " " (format::time(*oldest)) " – " (format::time(*newest)) }
+                    }
+                }
+            }
+        }
+    })
+}
+
 /// Whether the newest record is older than the configured limit, and its time.
 pub(crate) fn stale(context: &Context, state: &AppState) -> Option<Markup> {
     let sources = state.live.sources();

@@ -41,6 +41,10 @@ pub trait Live: Send + Sync {
     fn rule_costs(&self) -> std::collections::HashMap<String, u64> {
         std::collections::HashMap::new()
     }
+    /// Parts of the index that are damaged and not found by searches: whose, how many events, oldest and newest of them.
+    fn damaged(&self) -> Vec<(String, u64, Timestamp, Timestamp)> {
+        Vec::new()
+    }
     /// Whether records are accepted and the store answers.
     ///
     /// # Errors

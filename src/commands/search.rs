@@ -11,12 +11,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
-use store::{ALL_TENANTS, Hit, SearchRequest, Searcher, Store, StoreConfig};
+use store::{ALL_TENANTS, Damage, Hit, SearchRequest, Searcher, Store, StoreConfig};
 use stream::Timestamp;
 
 use crate::cli::{Format, Search, duration};
 use crate::commands::accounting::data_dir;
-use crate::commands::{DONE, output};
+use crate::commands::{DONE, FAILED, output};
 
 /// Columns of the table and the CSV.
 const COLUMNS: &[&str] = &[
@@ -67,7 +67,13 @@ pub fn run(args: &Search) -> Result<u8> {
         print_hits(&searcher, request, args.format, &mut out)?;
     }
     out.flush()?;
-    Ok(DONE)
+    let damaged = store.damaged();
+    for Damage { split, tenant, events, oldest, newest } in &damaged {
+        eprintln!(
+            "sekisho: split {split} is damaged: {events} events of {tenant} from {oldest} to {newest} are not in this answer; restore it from a backup, or rebuild the index from the raw log"
+        );
+    }
+    Ok(if damaged.is_empty() { DONE } else { FAILED })
 }
 
 /// Prints page by page, so that a large `--limit` needs no more memory than one page.

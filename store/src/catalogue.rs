@@ -31,6 +31,24 @@ pub(crate) struct Catalogue {
     pub(crate) retired: Retired,
 }
 
+/// What stands between the catalogue and its CRC-32C in hexadecimal digits.
+const SEAL: &[u8] = b"\ncrc32c ";
+
+fn seal(bytes: &mut Vec<u8>) {
+    let sum = crc32c::crc32c(bytes);
+    bytes.extend_from_slice(SEAL);
+    bytes.extend_from_slice(format!("{sum:08x}\n").as_bytes());
+}
+
+/// The catalogue without its checksum; none when that is wrong. One without any was written before there was one.
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else { return Some(bytes) };
+    let (body, mark) = bytes.split_at(end);
+    let digits = mark.strip_prefix(SEAL)?.strip_suffix(b"\n")?;
+    let sum = u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    (crc32c::crc32c(body) == sum).then_some(body)
+}
+
 /// Events that retention removed, by tenant and source.
 pub type Retired = BTreeMap<String, BTreeMap<String, u64>>;
 
@@ -69,6 +87,7 @@ impl Catalogue {
 
     fn read(path: &Path, bytes: &[u8]) -> Result<Catalogue> {
         let damaged = |reason| Error::Damaged { what: "catalogue", place: path.display().to_string(), reason };
+        let bytes = unsealed(bytes).ok_or_else(|| damaged("its checksum is wrong".into()))?;
         // The format is read by itself first: another format may have other keys.
         #[derive(Deserialize)]
         struct Head {
@@ -117,8 +136,9 @@ impl Catalogue {
     /// Replaces the stored catalogue by this one.
     pub(crate) fn save(&self, dir: &Path) -> Result<()> {
         let (path, temporary) = (dir.join(FILE), dir.join("catalogue.json.tmp"));
-        let bytes = serde_json::to_vec(self)
+        let mut bytes = serde_json::to_vec(self)
             .map_err(|error| Error::Invalid { what: "catalogue", reason: error.to_string() })?;
+        seal(&mut bytes);
         let write = || {
             let mut file = File::create(&temporary)?;
             file.write_all(&bytes)?;

@@ -11,6 +11,7 @@ mod numbers;
 pub(crate) mod range;
 pub(crate) mod schema;
 pub(crate) mod shapes;
+pub(crate) mod sound;
 pub(crate) mod split;
 mod terms;
 pub(crate) mod words;

@@ -23,7 +23,7 @@ pub use database::*;
 pub use error::{Error, Result};
 pub use query::Query;
 pub use search::{Bucket, Hit, Hits, MatrixCell, SearchRequest, Searcher};
-pub use store::{Indexer, Renew, Retained, Rewritten, Store, StoreStats};
+pub use store::{Damage, Indexer, Renew, Retained, Rewritten, Store, StoreStats};
 
 /// The name that stands for every tenant in a list of allowed tenants; no tenant can be called so.
 pub const ALL_TENANTS: &str = "*";

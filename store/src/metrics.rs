@@ -14,6 +14,8 @@ pub struct Metrics {
     pub tail_bytes: IntGauge,
     /// Splits in the catalogue.
     pub splits: IntGauge,
+    /// Splits found damaged.
+    pub damaged: IntCounter,
     /// Splits cut.
     pub cuts: IntCounter,
     /// Splits merged away.
@@ -38,6 +40,7 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         tail_events: gauge("sekisho_store_tail_events", "Events in the memory tail"),
         tail_bytes: gauge("sekisho_store_tail_bytes", "Bytes of the memory tail"),
         splits: gauge("sekisho_store_splits", "Splits in the catalogue"),
+        damaged: counter("sekisho_store_damaged_splits_total", "Splits found damaged and left out of searches"),
         cuts: counter("sekisho_store_cuts_total", "Splits cut from the memory tail"),
         merged: counter("sekisho_store_merged_splits_total", "Small splits merged into larger ones"),
         cut_seconds: histogram(
@@ -64,6 +67,7 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
     registry.register(Box::new(metrics.tail_events.clone()))?;
     registry.register(Box::new(metrics.tail_bytes.clone()))?;
     registry.register(Box::new(metrics.splits.clone()))?;
+    registry.register(Box::new(metrics.damaged.clone()))?;
     registry.register(Box::new(metrics.cuts.clone()))?;
     registry.register(Box::new(metrics.merged.clone()))?;
     registry.register(Box::new(metrics.cut_seconds.clone()))?;

@@ -229,7 +229,12 @@ impl Searcher {
 
     fn measured<T>(&self, search: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
         let timer = METRICS.search_seconds.start_timer();
-        let result = search(self);
+        // What lies in a large split that was not examined yet may be anything.
+        let searched = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| search(self)));
+        let result = searched.unwrap_or_else(|_| {
+            let reason = "reading it failed in an unforeseen way".into();
+            Err(Error::Damaged { what: "index", place: "one of the splits of this time range".into(), reason })
+        });
         timer.observe_duration();
         if matches!(&result, Err(error) if !matches!(error, Error::Query { .. })) {
             METRICS.search_failures.inc();

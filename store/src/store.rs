@@ -75,6 +75,21 @@ pub struct StoreStats {
     pub bytes: u64,
 }
 
+/// A split that is not as it was written: its events are not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Its folder below `splits`.
+    pub split: String,
+    /// Whose events they are.
+    pub tenant: String,
+    /// How many.
+    pub events: u64,
+    /// `@timestamp` of the oldest.
+    pub oldest: Timestamp,
+    /// `@timestamp` of the newest.
+    pub newest: Timestamp,
+}
+
 /// What retention removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retained {
@@ -159,6 +174,38 @@ impl Store {
     /// What keeps the writer from going on, if anything does: a disk that refuses.
     pub fn held_by(&self) -> Option<String> {
         self.inner.held_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was found damaged so far and is left out of searches.
+    pub fn damaged(&self) -> Vec<Damage> {
+        let view = self.view();
+        let damaged = view.splits.iter().filter(|split| split.soundness().known() == Some(false));
+        damaged
+            .map(|split| Damage {
+                split: split.meta.id.clone(),
+                tenant: split.meta.tenant.clone(),
+                events: split.meta.events,
+                oldest: Timestamp(split.meta.oldest),
+                newest: Timestamp(split.meta.newest),
+            })
+            .collect()
+    }
+
+    /// Reads one split of which it is not known whether it is whole; gives its bytes, nothing when all are known.
+    pub fn examine_next(&self) -> Option<u64> {
+        let view = self.view();
+        let split = view.splits.iter().find(|split| split.soundness().known().is_none())?;
+        split.examine();
+        // One that could not be read is not asked for again and again.
+        if split.soundness().known().is_none() {
+            split.soundness().found(true);
+        }
+        Some(split.meta.bytes)
+    }
+
+    /// What was found whole is to be examined anew.
+    pub fn examine_anew(&self) {
+        self.view().splits.iter().for_each(|split| split.soundness().forget());
     }
 
     /// What the store holds.

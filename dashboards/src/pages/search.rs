@@ -10,7 +10,7 @@ use stream::fields;
 use crate::context::Context;
 use crate::i18n::{field_word, w};
 use crate::icons::bar;
-use crate::layout::{Page, panel_error, presets, tenant_chips};
+use crate::layout::{Page, damage, panel_error, presets, tenant_chips};
 use crate::params::{Filter, Range};
 use crate::{AppState, Error, format};
 
@@ -36,6 +36,7 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
     let range = Range::read(&context.params, context.now, "1h");
     let here = |path: &str| context.params.without("event").href(path);
     let content = html! {
+        (damage(&context, &state).unwrap_or_default())
         section.card {
             (query_form(&context))
             (time_bar(&context, range))

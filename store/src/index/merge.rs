@@ -11,7 +11,7 @@ use tantivy::index::{IndexSortByField, Order};
 use tantivy::indexer::merge_filtered_segments;
 
 use super::split::{Split, SplitMeta, open_index, settings, sync};
-use super::{schema, shapes};
+use super::{schema, shapes, sound};
 use crate::{Error, Result};
 
 /// So many splits of one level make one of the next.
@@ -37,7 +37,8 @@ pub(crate) fn candidates(splits: &[Arc<Split>]) -> Option<Vec<Arc<Split>>> {
         let (tenant, received) = (split.meta.tenant.as_str(), day(split.meta.received));
         let last = newest.entry(tenant).or_insert(received);
         *last = (*last).max(received);
-        if split.meta.level < LEVEL_MAX && split.meta.events < EVENTS_MAX / 2 {
+        let damaged = split.soundness().known() == Some(false);
+        if !damaged && split.meta.level < LEVEL_MAX && split.meta.events < EVENTS_MAX / 2 {
             groups.entry((tenant, received, day(split.meta.newest), split.meta.level)).or_default().push(split);
         }
     }
@@ -71,7 +72,7 @@ pub(crate) fn merge(splits: &Path, id: &str, parts: &[Arc<Split>]) -> Result<Spl
     let whole = segments.iter().map(|_| None).collect();
     merge_filtered_segments(&segments, target, whole, directory).map_err(failed)?;
     shapes::merge(&path, parts.iter().map(|part| splits.join(&part.meta.id)))?;
-    let bytes = sync(&path)?;
+    let (bytes, sum) = (sync(&path)?, sound::sum(&path)?);
     let metas = || parts.iter().map(|part| &part.meta);
     let mut offsets: Vec<(u32, u64, u64)> = Vec::new();
     for (partition, low, high) in metas().flat_map(|meta| meta.offsets.iter().copied()) {
@@ -97,5 +98,6 @@ pub(crate) fn merge(splits: &Path, id: &str, parts: &[Arc<Split>]) -> Result<Spl
         offsets,
         received: metas().map(|meta| meta.received).max().unwrap_or(0),
         sources,
+        sum: Some(sum),
     })
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bumpalo::Bump;
 use serde::{Deserialize, Serialize};
-use stream::{Event, EventId, Value, fields};
+use stream::{Event, EventId, Timestamp, Value, fields};
 use tantivy::columnar::Column;
 use tantivy::index::SegmentReader;
 use tantivy::store::{Compressor, StoreReader, ZstdCompressor};
@@ -17,7 +17,9 @@ use tantivy::{Index, IndexSettings};
 use super::document::unpack_here;
 use super::schema::{self, IndexSchema};
 use super::shapes::{self, Shapes};
+use super::sound::{self, Soundness};
 use super::writer::SplitWriter;
+use crate::metrics::METRICS;
 use crate::{Error, Result};
 
 /// What the catalogue knows about a split.
@@ -40,6 +42,9 @@ pub(crate) struct SplitMeta {
     pub(crate) received: i64,
     /// Events by source, for accounting.
     pub(crate) sources: BTreeMap<String, u64>,
+    /// Checksum of its files ([`super::sound`]); none of splits written before there was one.
+    #[serde(default)]
+    pub(crate) sum: Option<u32>,
 }
 
 /// What a split's events have in common, gathered while they are written.
@@ -119,7 +124,7 @@ pub(crate) fn write(
         arena.reset();
     }
     writer.finish(&path, id)?;
-    let bytes = sync(&path)?;
+    let (bytes, sum) = (sync(&path)?, sound::sum(&path)?);
     gathered.end_run();
     let time = |event: Option<&Packed<'_>>| event.map_or(0, |event| event.time);
     Ok(SplitMeta {
@@ -133,6 +138,7 @@ pub(crate) fn write(
         offsets: offsets(events.iter().map(|event| event.id)),
         received: gathered.received.unwrap_or(0),
         sources: gathered.sources,
+        sum: Some(sum),
     })
 }
 
@@ -174,6 +180,7 @@ pub(crate) struct Split {
     /// Turn of its last use, for closing the least used.
     used: AtomicU64,
     doomed: AtomicBool,
+    soundness: Soundness,
 }
 
 /// An open split.
@@ -200,6 +207,41 @@ impl Split {
             opened: Mutex::new(None),
             used: AtomicU64::new(0),
             doomed: AtomicBool::new(false),
+            soundness: Soundness::default(),
+        }
+    }
+
+    /// Whether a search may use it, as far as that can be found out at once.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.soundness.known().unwrap_or_else(|| self.meta.bytes > sound::AT_ONCE_BYTES || self.examine())
+    }
+
+    /// Whether its files are as they were written, if it was found out.
+    pub(crate) fn soundness(&self) -> &Soundness {
+        &self.soundness
+    }
+
+    /// Reads its files; gives whether they are as they were written.
+    pub(crate) fn examine(&self) -> bool {
+        let Some(wanted) = self.meta.sum else {
+            self.soundness.found(true);
+            return true;
+        };
+        match sound::sum(&self.path) {
+            Ok(sum) => {
+                if self.soundness.found(sum == wanted) {
+                    METRICS.damaged.inc();
+                    let SplitMeta { id, tenant, events, .. } = &self.meta;
+                    let (oldest, newest) = (Timestamp(self.meta.oldest), Timestamp(self.meta.newest));
+                    tracing::error!(split = id, tenant, events, %oldest, %newest, "a part of the index is damaged: its events are not found until it is restored from a backup or the index is rebuilt from the raw log");
+                }
+                sum == wanted
+            }
+            // Whoever opens it says what is wrong; a writer may have merged it away meanwhile.
+            Err(error) => {
+                tracing::debug!(%error, split = self.meta.id, "the checksum could not be read");
+                true
+            }
         }
     }
 

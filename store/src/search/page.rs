@@ -179,7 +179,7 @@ pub(super) fn get(view: &View, tenants: &[String], id: EventId) -> Result<Option
         let covers = |(partition, low, high): &(u32, u64, u64)| {
             *partition == id.partition && (*low..=*high).contains(&id.offset)
         };
-        if split.meta.offsets.iter().any(covers) {
+        if split.meta.offsets.iter().any(covers) && split.is_usable() {
             let opened = split.open()?;
             if let Some(doc) = opened.find(id) {
                 return hit((opened.time(doc), id), &Place::Split(opened, doc)).map(Some);

@@ -45,12 +45,13 @@ impl<'a> Scan<'a> {
         self.request.from.0 <= time && time < self.request.to.0 && tenant_allowed(&self.request.tenants, tenant)
     }
 
-    /// Splits that may hold matches.
+    /// Splits that may hold matches; damaged ones are left out, which [`Store::damaged`] tells.
     pub(super) fn splits(&self) -> Vec<Arc<Split>> {
         let covered = self.view.splits.iter().filter(|split| {
             split.meta.newest >= self.request.from.0
                 && split.meta.oldest < self.request.to.0
                 && tenant_allowed(&self.request.tenants, &split.meta.tenant)
+                && split.is_usable()
         });
         covered.cloned().collect()
     }

@@ -98,6 +98,10 @@ pub(super) fn merge_small(inner: &Inner) -> Result<()> {
         let splits = inner.state.read().unwrap_or_else(PoisonError::into_inner).splits.clone();
         let Some(parts) = merge::candidates(&splits) else { return Ok(()) };
         drop(splits);
+        // A damage must not become part of a split with a checksum of its own.
+        if !parts.iter().fold(true, |whole, part| part.examine() && whole) {
+            continue;
+        }
         let id = inner.catalogue().new_id();
         let merged = merge::merge(&inner.splits_dir(), &id, &parts);
         let meta = merged.inspect_err(|_| drop(std::fs::remove_dir_all(inner.splits_dir().join(&id))))?;

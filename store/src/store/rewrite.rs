@@ -61,6 +61,13 @@ impl Store {
             if source.is_some_and(|source| !split.meta.sources.contains_key(source)) {
                 continue;
             }
+            if !split.examine() {
+                return Err(Error::Damaged {
+                    what: "split",
+                    place: split.meta.id.clone(),
+                    reason: "its checksum is wrong".into(),
+                });
+            }
             let opened = split.open()?;
             let documents = opened.documents(from.0, to.0);
             if !documents.is_empty() {

@@ -508,3 +508,73 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_flipped_bit_anywhere_in_a_split_is_told_and_never_another_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    for range in [0..40, 40..80] {
+        add(&mut indexer, range);
+        indexer.commit().unwrap();
+    }
+    let (whole, splits) = (offsets(&store, ""), store.view().splits.clone());
+    assert_eq!((whole.len(), splits.len()), (80, 4));
+    assert!(store.damaged().is_empty());
+    let broken = dir.path().join("splits").join(&splits[0].meta.id);
+    let kept: Vec<u64> =
+        whole.iter().copied().filter(|offset| !(*offset < 40 && tenant_of(*offset) == splits[0].meta.tenant)).collect();
+    for file in std::fs::read_dir(&broken).unwrap() {
+        let path = file.unwrap().path();
+        let good = std::fs::read(&path).unwrap();
+        for at in [0, good.len() / 3, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            std::fs::write(&path, bad).unwrap();
+            let reopened = Store::open_read_only(config(dir.path())).unwrap();
+            assert_eq!(offsets(&reopened, ""), kept, "{} byte {at}", path.display());
+            let damaged = reopened.damaged();
+            assert_eq!(damaged.len(), 1);
+            assert_eq!((damaged[0].events, &damaged[0].split), (splits[0].meta.events, &splits[0].meta.id));
+            std::fs::write(&path, &good).unwrap();
+        }
+    }
+    // In the background, before anybody searches; what is damaged is not merged.
+    let path = broken.join("meta.json");
+    let good = std::fs::read(&path).unwrap();
+    std::fs::write(&path, b"{").unwrap();
+    let reopened = Store::open(config(dir.path())).unwrap();
+    while reopened.examine_next().is_some() {}
+    assert_eq!(reopened.damaged().len(), 1);
+    let sound: Vec<_> =
+        reopened.view().splits.iter().filter(|split| split.soundness().known() == Some(true)).cloned().collect();
+    assert_eq!(sound.len(), 3);
+    std::fs::write(&path, good).unwrap();
+    assert_eq!(offsets(&Store::open_read_only(config(dir.path())).unwrap(), ""), whole);
+}
+
+fn tenant_of(offset: u64) -> &'static str {
+    plain(offset).tenant
+}
+
+#[test]
+fn a_changed_catalogue_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    add(&mut indexer, 0..10);
+    indexer.commit().unwrap();
+    drop((indexer, store));
+    let path = dir.path().join("catalogue.json");
+    let good = std::fs::read(&path).unwrap();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&path, bad).unwrap();
+        assert!(Store::open_read_only(config(dir.path())).is_err(), "byte {at}");
+    }
+    // One of before there was a checksum.
+    let end = good.iter().position(|byte| *byte == b'\n').unwrap();
+    std::fs::write(&path, &good[..end]).unwrap();
+    assert_eq!(offsets(&Store::open_read_only(config(dir.path())).unwrap(), "").len(), 10);
+}
