@@ -14,7 +14,7 @@ use ingest::collect::Collectors;
 use ingest::senders::Senders;
 use store::{Database, Store};
 use stream::log::Log;
-use stream::{Record, RecordKind, Timestamp, Topic};
+use stream::{NANOS_PER_SECOND, Record, RecordKind, Timestamp, Topic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -36,6 +36,8 @@ const TICK_EVERY: Duration = Duration::from_secs(10);
 const STOP_MAX: Duration = Duration::from_secs(10);
 /// How often retention is applied.
 const RETAIN_EVERY: Duration = Duration::from_secs(600);
+/// How far the wall clock may get ahead of the time that passed, for retention: a day, in nanoseconds.
+const CLOCK_AHEAD_MAX: i64 = 86_400 * NANOS_PER_SECOND;
 /// How often the whole index is examined, and how fast.
 const EXAMINE_EVERY: Duration = Duration::from_secs(7 * 86_400);
 const EXAMINED_BYTES_PER_SECOND: f64 = 64e6;
@@ -386,16 +388,25 @@ async fn examine(store: Store, stop: CancellationToken) {
     }
 }
 
+/// The time by which records may be removed: the wall clock's, but not what it jumped ahead since the start. A clock that is set
+/// to a wrong year must not empty the archive.
+fn removable(begun: Timestamp, passed: Duration, wall: Timestamp) -> Timestamp {
+    let passed = i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX);
+    wall.min(begun.plus_nanos(passed.saturating_add(CLOCK_AHEAD_MAX)))
+}
+
 /// Removes what is older than its retention; failures are told and tried again.
 async fn retain(log: Log, store: Store, accounting: Arc<Accounting>, stop: CancellationToken) {
+    let begun = (now(), std::time::Instant::now());
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(RETAIN_EVERY) => {}
         }
         let (log, store, accounting) = (log.clone(), store.clone(), Arc::clone(&accounting));
+        let until = removable(begun.0, begun.1.elapsed(), now());
         let applied = tokio::task::spawn_blocking(move || -> Result<()> {
-            let (log, removed) = (log.retain(now())?, store.retain(now())?);
+            let (log, removed) = (log.retain(until)?, store.retain(until)?);
             accounting.retired(store.retired());
             if removed.splits > 0 {
                 tracing::info!(
@@ -432,4 +443,19 @@ async fn serve_pages(
     let limits = ingest::HttpLimits { connections_max: state.config.connections_max, ..ingest::HttpLimits::default() };
     tasks.spawn(ingest::serve_http(listener, dashboards::router(state), limits, "pages", stop));
     Ok(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_jumps_ahead_removes_nothing() {
+        let begun = Timestamp::from_seconds(1_800_000_000);
+        let after = |seconds: i64| begun.plus_nanos(seconds * NANOS_PER_SECOND);
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(removable(begun, hour, after(3_600)), after(3_600));
+        assert_eq!(removable(begun, hour, after(-500)), after(-500));
+        assert_eq!(removable(begun, hour, after(10 * 365 * 86_400)), after(3_600 + 86_400));
+    }
 }
