@@ -67,6 +67,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Hunt(args) => commands::hunt::run(args),
         Command::Rules(args) => commands::rules::run(args),
         Command::Generate(args) => commands::generate::run(args),
+        Command::Who(args) => commands::who::run(args),
         Command::Accounting(args) => commands::accounting::run(args),
         Command::User(args) => commands::user::run(args),
         Command::Source(args) => commands::source::run(args),

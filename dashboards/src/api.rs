@@ -180,7 +180,7 @@ fn limit(context: &Context, default: usize) -> usize {
     context.params.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(default).clamp(1, LIMIT_MAX)
 }
 
-fn answer(result: Result<Value>) -> Response {
+pub(crate) fn answer(result: Result<Value>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => error.problem(),

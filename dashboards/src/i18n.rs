@@ -164,6 +164,12 @@ pub(crate) mod w {
         PERMALINK = "このログへのリンク", "Permalink";
         AROUND = "前後 5 分のログ", "Logs ±5 min";
         SAME_SOURCE = "同じ送信元", "Same source";
+        HELD_BY = "を使っていた端末・人（ログからの推定）", "was held by (inferred from logs)";
+        HELD_BY_NONE = "DHCP、RADIUS、ログオンの記録からは分かりません。", "No DHCP, RADIUS or sign-in record says.";
+        HELD_LEASE = "DHCPの割り当て", "DHCP lease";
+        HELD_SESSION = "RADIUSの認証", "RADIUS session";
+        HELD_SIGN_IN = "ログオン", "sign-in";
+        TERMINAL = "端末", "Terminal";
         EVIDENCE_SEARCH = "根拠のログを検索", "Search the evidence";
         WHAT = "何が起きたか", "What happened";
         WHY = "なぜ問題か", "Why it matters";

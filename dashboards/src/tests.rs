@@ -429,3 +429,33 @@ async fn metrics_can_be_locked_and_tokens_read_the_api() {
     // A bearer token is for the API only.
     assert_eq!(site.send(bearer("/alerts", "wrong")).await.status(), StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn who_held_an_address_is_asked_for_one_body_and_written_down() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (status, text) = site.get("/api/v1/bindings?ip=10.20.5.20&at=2026-11-20T11:20:00", &session).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&answer["tenant"], &answer["ip"]), (&"town".into(), &"10.20.5.20".into()));
+    assert!(answer["bindings"].is_array());
+    for wrong in ["/api/v1/bindings?ip=x", "/api/v1/bindings?ip=10.1.1.1&at=soon"] {
+        assert_eq!(site.get(wrong, &session).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    assert_eq!(site.get("/api/v1/bindings?ip=10.1.1.1&tenant=village", &session).await.0, StatusCode::NOT_FOUND);
+    let admin = site.session("admin");
+    let (status, text) = site.get("/api/v1/bindings?ip=10.1.1.1", &admin).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("tenant"), "{text}");
+    assert_eq!(site.get("/api/v1/bindings?ip=10.1.1.1&tenant=town", &admin).await.0, StatusCode::OK);
+
+    let (_, alert) = site.get(&format!("/alerts/{}", alert_number(4)), &session).await;
+    let panel = format!("/alerts/{}/holders", alert_number(4));
+    assert!(alert.contains(&format!("hx-get=\"{panel}\"")), "{alert}");
+    let (status, panel) = site.get(&panel, &session).await;
+    assert!(status == StatusCode::OK && panel.contains("10.20.5.20") && panel.contains("端末・人"), "{panel}");
+    let (_, foreign) = site.get(&format!("/alerts/{}/holders", alert_number(9)), &session).await;
+    assert!(foreign.contains("not found") && !foreign.contains("10.30.0.8"), "{foreign}");
+    let written = site.state.database.audit_rows(None, 100).unwrap();
+    assert!(written.iter().any(|row| row.action == "bindings.api" && row.object.contains("10.20.5.20")), "{written:?}");
+    assert!(written.iter().any(|row| row.action == "holders" && row.actor == "tanaka"), "{written:?}");
+}
