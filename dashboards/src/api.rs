@@ -121,6 +121,8 @@ pub(crate) async fn accounting(State(state): State<AppState>, context: Context) 
                 "kernel_drops": source.kernel_drops,
                 "last_received": source.last_received.map(|at| at.to_string()),
                 "silent": source.silent,
+                "clock_skew_seconds": source.clock_skew_seconds,
+                "missing_numbers": source.missing_numbers,
                 "balanced": balanced(source),
             })
         })
