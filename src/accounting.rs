@@ -14,6 +14,7 @@ use store::Database;
 use stream::log::Log;
 use stream::{RecordKind, Timestamp, Topic};
 
+use crate::health::Skew;
 use crate::lag::Lag;
 
 /// Tenant id -> source id -> counters.
@@ -27,6 +28,21 @@ struct Counters {
     parse_failures: u64,
     last_received: Option<Timestamp>,
     recent: Recent,
+    skew: Skew,
+    missing_numbers: Option<u64>,
+}
+
+/// A run of records of one source that was added to the index.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Indexed {
+    /// Records.
+    pub count: u64,
+    /// Of these, those that could not be parsed.
+    pub failures: u64,
+    /// Receipt minus event time in nanoseconds, of a line that was understood.
+    pub skew: Option<i64>,
+    /// Numbers of the source's lines that are missing since the start, where the product numbers them.
+    pub missing_numbers: Option<u64>,
 }
 
 /// Seconds that [`Recent`] holds.
@@ -104,6 +120,12 @@ pub struct Row {
     pub last_received: Option<String>,
     /// Records received in the last sixty seconds.
     pub received_last_minute: u64,
+    /// Median of receipt minus event time in seconds, since the process started: positive when the clock is behind.
+    #[serde(default)]
+    pub clock_skew_seconds: Option<i64>,
+    /// Numbers of lines that are missing since the process started, where the product numbers them.
+    #[serde(default)]
+    pub missing_numbers: Option<u64>,
 }
 
 /// All sources at one moment.
@@ -164,12 +186,14 @@ impl Accounting {
         counters.recent.add(at.seconds(), count);
     }
 
-    /// Counts records that were added to the index, some of which could not be parsed.
-    pub fn indexed(&self, tenant: &str, source: &str, count: u64, failures: u64) {
+    /// Counts records that were added to the index.
+    pub fn indexed(&self, tenant: &str, source: &str, run: &Indexed) {
         let mut sources = self.lock();
         let counters = entry(&mut sources, tenant, source);
-        counters.indexed += count;
-        counters.parse_failures += failures;
+        counters.indexed += run.count;
+        counters.parse_failures += run.failures;
+        run.skew.into_iter().for_each(|skew| counters.skew.note(skew));
+        counters.missing_numbers = run.missing_numbers.or(counters.missing_numbers);
     }
 
     /// Remembers what retention has removed, all in all.
@@ -257,6 +281,8 @@ fn row(tenant: &str, source: &str, counters: &Counters, second: i64) -> Row {
         parse_failures: counters.parse_failures,
         last_received: counters.last_received.map(|time| time.to_string()),
         received_last_minute: counters.recent.until(second),
+        clock_skew_seconds: counters.skew.median(),
+        missing_numbers: counters.missing_numbers,
     }
 }
 

@@ -71,6 +71,11 @@ pub enum Command {
         after_help = "Examples:\n  sekisho hunt --config ./town/sekisho.toml --ioc ioc.csv\n  sekisho hunt --data ./data --ioc list.txt --from 2026-10-01 | jq ."
     )]
     Hunt(Hunt),
+    /// Tell who held an address at an instant: the terminal and the person, by DHCP, RADIUS and sign-in logs.
+    #[command(
+        after_help = "Examples:\n  sekisho who 10.1.2.3 --at 2026-11-20T10:03 --tenant town --config ./town/sekisho.toml\n  sekisho who 10.1.2.3 --at 2h --tenant town --data ./data | jq ."
+    )]
+    Who(Who),
     /// Look after detection rules.
     #[command(subcommand)]
     Rules(Rules),
@@ -362,6 +367,22 @@ pub struct Hunt {
     /// How many events of each indicator, newest first.
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+}
+
+/// `who`
+#[derive(Debug, Args)]
+pub struct Who {
+    /// The address.
+    pub address: std::net::IpAddr,
+    /// Where the data is.
+    #[command(flatten)]
+    pub place: DataDir,
+    /// When (`2026-11-20T10:03`, RFC 3339, or `2h` ago); now unless given.
+    #[arg(long)]
+    pub at: Option<String>,
+    /// Whose address it is: bodies use the same private ones.
+    #[arg(long)]
+    pub tenant: String,
 }
 
 /// `rules`

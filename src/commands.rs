@@ -15,6 +15,7 @@ pub mod search;
 pub mod source;
 pub mod token;
 pub mod user;
+pub mod who;
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;

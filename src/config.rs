@@ -32,6 +32,9 @@ pub struct Config {
     /// Use cases whose rules judge every tenant here, though they are off by default.
     #[serde(default)]
     pub rules_on_extra: Vec<String>,
+    /// MMDB files that tell countries and networks of public addresses; none unless given.
+    #[serde(default)]
+    pub geoip: Vec<PathBuf>,
     /// The stream.
     #[serde(default)]
     pub stream: stream::log::LogConfig,
@@ -83,7 +86,8 @@ impl Config {
 
     /// Makes every path absolute or relative to the working folder, given the folder of the file.
     fn resolve(&mut self, base: &Path) {
-        for path in [&mut self.data, &mut self.tenants, &mut self.sources].into_iter().chain(&mut self.rules) {
+        let lists = self.rules.iter_mut().chain(&mut self.geoip);
+        for path in [&mut self.data, &mut self.tenants, &mut self.sources].into_iter().chain(lists) {
             *path = base.join(&*path);
         }
         self.listen.resolve(base);

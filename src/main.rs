@@ -6,6 +6,7 @@
 #![allow(unreachable_pub)]
 
 mod accounting;
+mod adopt;
 mod authority;
 mod builtin;
 mod cli;
@@ -17,6 +18,7 @@ mod coverage;
 mod demo;
 mod frontiers;
 mod generate;
+mod health;
 mod lag;
 mod matches;
 mod matching;
@@ -65,6 +67,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Detect(args) => commands::detect::run(args),
         Command::Search(args) => commands::search::run(args),
         Command::Hunt(args) => commands::hunt::run(args),
+        Command::Who(args) => commands::who::run(args),
         Command::Rules(args) => commands::rules::run(args),
         Command::Generate(args) => commands::generate::run(args),
         Command::Accounting(args) => commands::accounting::run(args),

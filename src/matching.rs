@@ -189,7 +189,7 @@ impl Matching {
             self.parts.indexer.add(id, &event);
         }
         if record.offset >= self.counted {
-            self.tally.count(record, event.time(), failed, &self.parts.accounting);
+            self.tally.count(record, &event, &self.parts.loaded.sources, &self.parts.accounting);
         }
         Ok(())
     }

@@ -176,7 +176,7 @@ impl Pipeline {
                 Arc::clone(&accounting),
                 log.clone(),
                 store.clone(),
-                &loaded,
+                reloader.sources(),
                 &config,
                 bound.clone(),
             );

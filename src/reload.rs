@@ -5,12 +5,15 @@
 //! and, for HTTP, the tokens they started with.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use anyhow::{Result, bail};
-use dashboards::AppState;
+use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwap;
+use dashboards::{Adoption, AdoptionWish, AppState, UnknownLive};
+use ingest::Sources;
 use stream::log::Log;
 
+use crate::adopt::{self, Wish};
 use crate::config::Config;
 use crate::revision::{self, Loaded, Revisions};
 use crate::views;
@@ -24,6 +27,8 @@ pub struct Reloader {
     /// What judges the newest record. Held while reloading: one at a time.
     current: Mutex<Arc<Loaded>>,
     listeners: ingest::Listeners,
+    /// What the pages show as declared.
+    sources: Arc<ArcSwap<Sources>>,
     pages: OnceLock<AppState>,
 }
 
@@ -45,8 +50,14 @@ impl Reloader {
         loaded: Arc<Loaded>,
         listeners: ingest::Listeners,
     ) -> Reloader {
+        let sources = Arc::new(ArcSwap::from(Arc::clone(&loaded.sources)));
         let (file, current) = (config.file.clone(), Mutex::new(loaded));
-        Reloader { log, revisions, file, current, listeners, pages: OnceLock::new() }
+        Reloader { log, revisions, file, current, listeners, sources, pages: OnceLock::new() }
+    }
+
+    /// The sources as they are declared now.
+    pub fn sources(&self) -> Arc<ArcSwap<Sources>> {
+        Arc::clone(&self.sources)
     }
 
     /// Shows what is in use on these pages, now and after every reload, and lets them ask for one.
@@ -63,6 +74,7 @@ impl Reloader {
                 Err(error) => Err(format!("{error:#}")),
             }
         }));
+        pages.adoption = Some(Arc::new(Unclaimed { file: self.file.clone(), reloader: Arc::downgrade(self) }));
     }
 
     /// Reads the configuration's files again and lets them judge what is received from now on.
@@ -80,6 +92,7 @@ impl Reloader {
             Err(error) => tracing::error!(error = format!("{error:#}"), "reload refused; what was in use stays in use"),
         }
         let Some(loaded) = outcome? else { return Ok(Reloaded::Same) };
+        self.sources.store(Arc::clone(&loaded.sources));
         if let Some(pages) = self.pages.get() {
             show(pages, &loaded);
         }
@@ -106,6 +119,39 @@ impl Reloader {
         }
         revision::announce(&self.log, &loaded.revision, jiff::Timestamp::now().into())?;
         Ok(Some(loaded))
+    }
+}
+
+/// Unknown senders for the pages, and how one becomes a source of the running process.
+struct Unclaimed {
+    file: PathBuf,
+    reloader: Weak<Reloader>,
+}
+
+impl Adoption for Unclaimed {
+    fn unknown(&self) -> Result<Vec<UnknownLive>, String> {
+        let senders = Config::load(&self.file).and_then(|config| adopt::unclaimed(&config));
+        Ok(senders.map_err(|error| format!("{error:#}"))?.iter().map(views::unknown).collect())
+    }
+
+    fn adopt(&self, wish: &AdoptionWish) -> Result<String, String> {
+        let reloader = self.reloader.upgrade().ok_or("the pipeline is stopping")?;
+        let wish = Wish {
+            address: wish.address,
+            id: wish.id.clone(),
+            tenant: Some(wish.tenant.clone()),
+            product: Some(wish.product.clone()),
+            hosts: Vec::new(),
+            tz: None,
+            charset: None,
+            zone: None,
+        };
+        let adopted = Config::load(&self.file).and_then(|config| {
+            let adopted = adopt::adopt(&wish, &config)?;
+            reloader.reload().context("it is declared in sources.toml, and not in use yet")?;
+            Ok(adopted)
+        });
+        adopted.map(|adopted| adopted.to_string()).map_err(|error| format!("{error:#}"))
     }
 }
 

@@ -1,9 +1,11 @@
 //! Revisions: which rules, ledgers and sources judged which part of the stream.
 //!
-//! What detection depends on beside the log is a revision: the rule files, the tenants' folders, the sources, and the
-//! use cases that do not apply. Its id is the hash of all of it. A control record names the revision that judges the
+//! What detection depends on beside the log is a revision: the rule files, the tenants' folders, the sources, the
+//! databases of addresses, and the use cases that do not apply. Its id is the hash of all of it. A control record names the revision that judges the
 //! records after it, so a replay judges each record by the one that judged it first. Every revision that was ever in
 //! use is one file below `data/revisions`; [`KEPT`] of them are kept, the newest.
+
+mod geoip;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -56,7 +58,7 @@ impl Loaded {
         let (rules, problems) = setup::load_rules(&config.rules)?;
         let loaded = Loaded {
             revision: files.id(),
-            tenants: Arc::new(setup::tenants(&config.tenants)?),
+            tenants: Arc::new(setup::tenants_of(config)?),
             rules,
             sources: Arc::new(Sources::load(&config.sources)?),
             problems,
@@ -104,6 +106,7 @@ impl Revisions {
             let files = Files::of(config)?;
             ensure!(files.id() == loaded.revision, "a file changed while it was being read; try again");
             fs::create_dir_all(&self.dir).with_context(|| format!("create {}", self.dir.display()))?;
+            geoip::keep(&self.dir, &config.geoip)?;
             files.write(&self.dir, &path).with_context(|| format!("write {}", path.display()))?;
             self.prune(&path)?;
         }
@@ -121,7 +124,7 @@ impl Revisions {
         }
         ensure!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "`{}` is no revision", id.escape_debug());
         let path = self.path(id);
-        let loaded = Files::read(&path).and_then(|files| files.load(id));
+        let loaded = Files::read(&path).and_then(|files| files.load(id, &self.dir));
         Ok(Arc::new(loaded.with_context(|| format!("revision {}", path.display()))?))
     }
 
@@ -134,7 +137,10 @@ impl Revisions {
         let mut all = Vec::new();
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
-            all.push((entry.metadata()?.modified()?, entry.path()));
+            let metadata = entry.metadata()?;
+            if metadata.is_file() {
+                all.push((metadata.modified()?, entry.path()));
+            }
         }
         all.sort();
         let surplus = all.len().saturating_sub(KEPT);
@@ -196,7 +202,7 @@ pub fn unseal(sealed: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// The files of a revision by their place in it: `sources.toml`, `not_applicable.json`, `on_extra.json` where it says
-/// something, `tenants/...`, `rules/N/...`.
+/// something, `geoip.json` where there are databases of addresses, `tenants/...`, `rules/N/...`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Files(BTreeMap<String, Vec<u8>>);
 
@@ -208,6 +214,9 @@ impl Files {
         files.0.insert("not_applicable.json".into(), serde_json::to_vec(&config.rules_not_applicable)?);
         if !config.rules_on_extra.is_empty() {
             files.0.insert("on_extra.json".into(), serde_json::to_vec(&config.rules_on_extra)?);
+        }
+        if !config.geoip.is_empty() {
+            files.0.insert(geoip::NAMES.into(), serde_json::to_vec(&geoip::digests(&config.geoip)?)?);
         }
         files.walk(&config.tenants, "tenants", &mut room, 0)?;
         if config.rules.is_empty() {
@@ -276,8 +285,8 @@ impl Files {
         Ok(postcard::from_bytes(&plain)?)
     }
 
-    /// Reads what the files hold, by way of a temporary folder.
-    fn load(&self, id: &str) -> Result<Loaded> {
+    /// Reads what the files hold, by way of a temporary folder; databases of addresses from beside the revisions.
+    fn load(&self, id: &str, revisions: &Path) -> Result<Loaded> {
         ensure!(self.id() == id, "the file does not hold what its name says");
         let dir = tempfile::tempdir().context("create a temporary folder")?;
         for (place, bytes) in &self.0 {
@@ -295,9 +304,10 @@ impl Files {
             let list = self.0.get(name).map(|bytes| serde_json::from_slice(bytes)).transpose()?;
             Ok(list.unwrap_or_default())
         };
+        let geo = setup::geo(&geoip::kept(revisions, &list(geoip::NAMES)?))?;
         Ok(Loaded {
             revision: id.to_owned(),
-            tenants: Arc::new(setup::tenants(&dir.path().join("tenants"))?),
+            tenants: Arc::new(setup::tenants(&dir.path().join("tenants"))?.with_geo(geo)),
             rules,
             sources: Arc::new(Sources::load(&dir.path().join("sources.toml"))?),
             problems,

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use detect::{Problem, RuleSet, Tenants};
+use detect::{Geo, Problem, RuleSet, Tenants};
 
 use crate::builtin;
+use crate::config::Config;
 
 /// Prints problems to stderr, one per line, as `file:line:column: what; what to do`.
 pub fn report(problems: &[Problem]) {
@@ -86,9 +87,27 @@ pub fn tenant(dir: &Path) -> Result<Tenants> {
     checked(Tenants::load_one(dir), dir)
 }
 
+/// The tenants of a configuration, with the databases of addresses that it names.
+///
+/// # Errors
+/// As [`tenants`]; a database that cannot be used.
+pub fn tenants_of(config: &Config) -> Result<Tenants> {
+    Ok(tenants(&config.tenants)?.with_geo(geo(&config.geoip)?))
+}
+
+/// Databases of addresses.
+///
+/// # Errors
+/// One is missing or no MMDB file; the error lists all of them.
+pub fn geo(files: &[PathBuf]) -> Result<Geo> {
+    Geo::open(files).map_err(|problems| anyhow::anyhow!("{}", listed(&problems)))
+}
+
 fn checked(loaded: Result<Tenants, Vec<Problem>>, dir: &Path) -> Result<Tenants> {
-    loaded.map_err(|problems| {
-        let listed: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{} problems in {}:\n{}", problems.len(), dir.display(), listed.join("\n"))
-    })
+    loaded
+        .map_err(|problems| anyhow::anyhow!("{} problems in {}:\n{}", problems.len(), dir.display(), listed(&problems)))
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use dashboards::{ListenerLive, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView};
+use arc_swap::ArcSwap;
+use dashboards::{ListenerLive, Live, RuleCoverage, RuleView, SourceLive, Storage, TenantView, UnknownLive, ZoneView};
 use detect::{FlowRow, RuleSet, Tenant, Tenants};
+use ingest::senders::UnknownSender;
 use ingest::{Bound, Sources};
 use store::Store;
 use stream::Timestamp;
@@ -14,41 +15,34 @@ use stream::log::{Log, Retention};
 
 use crate::accounting::Accounting;
 use crate::config::Config;
-use crate::revision::Loaded;
 
 /// Live figures, put together from accounting, log and store.
 pub struct LiveView {
     accounting: Arc<Accounting>,
     log: Log,
     store: Store,
-    sources: Arc<Sources>,
+    sources: Arc<ArcSwap<Sources>>,
     bound: Vec<Bound>,
     data: PathBuf,
     retention: Retention,
     started: Timestamp,
-    silence: HashMap<(String, String), Duration>,
 }
 
 impl LiveView {
-    /// Figures of this process.
+    /// Figures of this process; `sources` is swapped on reload.
     pub fn new(
         accounting: Arc<Accounting>,
         log: Log,
         store: Store,
-        loaded: &Loaded,
+        sources: Arc<ArcSwap<Sources>>,
         config: &Config,
         bound: Vec<Bound>,
     ) -> LiveView {
-        let silence = loaded
-            .sources
-            .iter()
-            .filter_map(|source| source.silence_after.map(|limit| ((source.tenant.clone(), source.id.clone()), limit)));
         LiveView {
-            silence: silence.collect(),
             accounting,
             log,
             store,
-            sources: Arc::clone(&loaded.sources),
+            sources,
             bound,
             data: config.data.clone(),
             retention: config.stream.retention,
@@ -77,13 +71,14 @@ impl Live for LiveView {
     fn sources(&self) -> Vec<SourceLive> {
         let now = now();
         let book = self.accounting.book(&self.log, now);
+        let known = self.sources.load();
         let mut rows: Vec<SourceLive> = book
             .sources
             .into_iter()
             .map(|row| {
                 let last = row.last_received.as_deref().and_then(Timestamp::parse_rfc3339);
-                let declared = self.sources.get(&row.tenant, &row.source);
-                let limit = self.silence.get(&(row.tenant.clone(), row.source.clone()));
+                let declared = known.get(&row.tenant, &row.source);
+                let limit = declared.and_then(|source| source.silence_after);
                 let quiet = last.map_or(i64::MAX, |last| now.since(last));
                 let kernel_drops = self.kernel_drops(&row.tenant, &row.source);
                 SourceLive {
@@ -100,10 +95,12 @@ impl Live for LiveView {
                     kernel_drops,
                     received_last_minute: row.received_last_minute,
                     last_received: last,
+                    clock_skew_seconds: row.clock_skew_seconds,
+                    missing_numbers: row.missing_numbers,
                 }
             })
             .collect();
-        for source in self.sources.iter() {
+        for source in known.iter() {
             if !rows.iter().any(|row| row.tenant == source.tenant && row.id == source.id) {
                 rows.push(SourceLive {
                     tenant: source.tenant.clone(),
@@ -166,6 +163,19 @@ impl Live for LiveView {
                 Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name()))
             }
         }
+    }
+}
+
+/// An unknown sender as the pages show it.
+pub fn unknown(sender: &UnknownSender) -> UnknownLive {
+    UnknownLive {
+        tenant: if sender.tenant == ingest::UNKNOWN { String::new() } else { sender.tenant.clone() },
+        address: sender.peer,
+        records: sender.records,
+        last_received: sender.last_seen(),
+        hosts: sender.hosts.clone(),
+        lines: sender.lines.clone(),
+        guess: sender.guess().map(|guess| (guess.product.to_owned(), guess.confidence)),
     }
 }
 

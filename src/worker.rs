@@ -24,7 +24,7 @@ use ingest::collect::notes::CONTROL;
 use prometheus::IntCounter;
 use store::{AlertChange, Database, DetectionBatch, Indexer, StatePart};
 use stream::log::{Batch, Log, Reader};
-use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
+use stream::{EventId, RecordKind, RecordRef, Timestamp, Topic};
 
 use crate::accounting::Accounting;
 use crate::coverage;
@@ -284,8 +284,7 @@ impl Worker {
             self.parts.indexer.add(id, &event);
         }
         if record.offset >= self.counted {
-            let failed = event.has(fields::SEKISHO_PARSE_REASON);
-            self.tally.count(record, event.time(), failed, &self.parts.accounting);
+            self.tally.count(record, &event, &self.parts.loaded.sources, &self.parts.accounting);
         }
     }
 

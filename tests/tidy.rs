@@ -64,7 +64,11 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && !skipped.contains(&name.as_str()) {
+        // Where several working trees share one repository, `.git` is a file.
+        if skipped.contains(&name.as_str()) {
+            continue;
+        }
+        if path.is_dir() {
             walk(&path, files);
         } else if path.is_file() {
             files.push(path);

@@ -121,6 +121,8 @@ pub(crate) async fn accounting(State(state): State<AppState>, context: Context) 
                 "kernel_drops": source.kernel_drops,
                 "last_received": source.last_received.map(|at| at.to_string()),
                 "silent": source.silent,
+                "clock_skew_seconds": source.clock_skew_seconds,
+                "missing_numbers": source.missing_numbers,
                 "balanced": balanced(source),
             })
         })
@@ -185,7 +187,7 @@ fn limit(context: &Context, default: usize) -> usize {
     context.params.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(default).clamp(1, LIMIT_MAX)
 }
 
-fn answer(result: Result<Value>) -> Response {
+pub(crate) fn answer(result: Result<Value>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => error.problem(),

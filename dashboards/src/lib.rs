@@ -33,6 +33,6 @@ pub use error::{Error, Result};
 pub use export::spreadsheet_cell;
 pub use router::router;
 pub use state::{
-    AppState, Clock, ListenerLive, Live, Reload, RuleCoverage, RuleView, SourceLive, Storage, TenantView, ZoneView,
-    clock,
+    Adoption, AdoptionWish, AppState, Clock, ListenerLive, Live, Reload, RuleCoverage, RuleView, SourceLive, Storage,
+    TenantView, UnknownLive, ZoneView, clock,
 };

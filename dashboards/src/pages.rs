@@ -6,6 +6,7 @@ pub(crate) mod board;
 pub(crate) mod charts;
 pub(crate) mod event;
 pub(crate) mod hits;
+pub(crate) mod holders;
 pub(crate) mod rules;
 pub(crate) mod search;
 pub(crate) mod sign_in;

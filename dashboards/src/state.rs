@@ -1,5 +1,6 @@
 //! What the pages read from: the database, the searcher, and live figures from the worker.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -82,6 +83,10 @@ pub struct SourceLive {
     pub last_received: Option<Timestamp>,
     /// Whether it has been quiet for longer than is usual or declared.
     pub silent: bool,
+    /// Median of receipt minus event time in seconds, since the process started: positive when its clock is behind.
+    pub clock_skew_seconds: Option<i64>,
+    /// Numbers of its lines that are missing since the process started; none where the product does not number them.
+    pub missing_numbers: Option<u64>,
 }
 
 /// Where lines come in.
@@ -198,6 +203,53 @@ pub struct ZoneView {
     pub prefixes: Vec<String>,
 }
 
+/// A sender that no source claims. Its lines are kept and searchable under source `unknown`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownLive {
+    /// The listener's tenant; empty where the listener does not tell.
+    pub tenant: String,
+    /// Its address, where it has one.
+    pub address: Option<IpAddr>,
+    /// Records since it was first seen.
+    pub records: u64,
+    /// When the last one came.
+    pub last_received: Timestamp,
+    /// Host names that its lines claim.
+    pub hosts: Vec<String>,
+    /// Some of its lines, older first.
+    pub lines: Vec<String>,
+    /// What they look like: product, and confidence in percent.
+    pub guess: Option<(String, u8)>,
+}
+
+/// What somebody wants an unknown sender to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdoptionWish {
+    /// Its address.
+    pub address: IpAddr,
+    /// Whose it is.
+    pub tenant: String,
+    /// The source's id.
+    pub id: String,
+    /// Product name.
+    pub product: String,
+}
+
+/// Unknown senders, and how they become sources. Calls read files: they are made outside the async runtime.
+pub trait Adoption: Send + Sync {
+    /// Senders that no source claims, the busiest first, all tenants.
+    ///
+    /// # Errors
+    /// A sentence that says what cannot be read.
+    fn unknown(&self) -> std::result::Result<Vec<UnknownLive>, String>;
+
+    /// Declares a sender, durably, and lets the running process know it. Gives `tenant/id`.
+    ///
+    /// # Errors
+    /// Everything that is wrong: then it is not in use.
+    fn adopt(&self, wish: &AdoptionWish) -> std::result::Result<String, String>;
+}
+
 /// Takes over changed rules and ledgers. Gives the revision that judges from now on, or everything that is wrong: then
 /// nothing was changed.
 pub type Reload = Arc<dyn Fn() -> Result<String, String> + Send + Sync>;
@@ -217,6 +269,8 @@ pub struct AppState {
     pub tenants: Arc<ArcSwap<Vec<TenantView>>>,
     /// Takes over changed rules and ledgers; none where nothing can be reloaded.
     pub reload: Option<Reload>,
+    /// Unknown senders; none where nothing is received.
+    pub adoption: Option<Arc<dyn Adoption>>,
     /// Live figures.
     pub live: Arc<dyn Live>,
     /// Metrics registry that `/metrics` prints.
@@ -250,6 +304,7 @@ impl AppState {
             rules: Arc::default(),
             tenants: Arc::default(),
             reload: None,
+            adoption: None,
             live,
             registry,
             clock: clock(),

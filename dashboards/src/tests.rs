@@ -429,3 +429,128 @@ async fn metrics_can_be_locked_and_tokens_read_the_api() {
     // A bearer token is for the API only.
     assert_eq!(site.send(bearer("/alerts", "wrong")).await.status(), StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn who_held_an_address_is_asked_for_one_body_and_written_down() {
+    let site = site();
+    let session = site.session("tanaka");
+    let (status, text) = site.get("/api/v1/bindings?ip=10.20.5.20&at=2026-11-20T11:20:00", &session).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let answer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&answer["tenant"], &answer["ip"]), (&"town".into(), &"10.20.5.20".into()));
+    assert!(answer["bindings"].is_array());
+    for wrong in ["/api/v1/bindings?ip=x", "/api/v1/bindings?ip=10.1.1.1&at=soon"] {
+        assert_eq!(site.get(wrong, &session).await.0, StatusCode::BAD_REQUEST, "{wrong}");
+    }
+    assert_eq!(site.get("/api/v1/bindings?ip=10.1.1.1&tenant=village", &session).await.0, StatusCode::NOT_FOUND);
+    let admin = site.session("admin");
+    let (status, text) = site.get("/api/v1/bindings?ip=10.1.1.1", &admin).await;
+    assert!(status == StatusCode::BAD_REQUEST && text.contains("tenant"), "{text}");
+    assert_eq!(site.get("/api/v1/bindings?ip=10.1.1.1&tenant=town", &admin).await.0, StatusCode::OK);
+
+    let (_, alert) = site.get(&format!("/alerts/{}", alert_number(4)), &session).await;
+    let panel = format!("/alerts/{}/holders", alert_number(4));
+    assert!(alert.contains(&format!("hx-get=\"{panel}\"")), "{alert}");
+    let (status, panel) = site.get(&panel, &session).await;
+    assert!(status == StatusCode::OK && panel.contains("10.20.5.20") && panel.contains("端末・人"), "{panel}");
+    let (_, foreign) = site.get(&format!("/alerts/{}/holders", alert_number(9)), &session).await;
+    assert!(foreign.contains("not found") && !foreign.contains("10.30.0.8"), "{foreign}");
+    let written = site.state.database.audit_rows(None, 100).unwrap();
+    assert!(written.iter().any(|row| row.action == "bindings.api" && row.object.contains("10.20.5.20")), "{written:?}");
+    assert!(written.iter().any(|row| row.action == "holders" && row.actor == "tanaka"), "{written:?}");
+}
+
+/// What the running process would do, with what it was asked.
+#[derive(Default)]
+struct Asked(std::sync::Mutex<Vec<crate::AdoptionWish>>, bool);
+
+impl crate::Adoption for Asked {
+    fn unknown(&self) -> Result<Vec<crate::UnknownLive>, String> {
+        if self.1 {
+            return Err("sources.toml:3: wrong".into());
+        }
+        let one = |tenant: &str, address: &str, host: &str, line: &str| crate::UnknownLive {
+            tenant: tenant.into(),
+            address: Some(address.parse().unwrap()),
+            records: 1234,
+            last_received: noon(),
+            hosts: vec![host.into()],
+            lines: vec![line.into()],
+            guess: line.contains("sshd").then(|| ("system".to_owned(), 90)),
+        };
+        Ok(vec![
+            one("town", "192.0.2.70", "web9", "<38>Nov 20 10:00:01 web9 sshd[1]: Failed password"),
+            one("village", "192.0.2.71", "v", "of the village"),
+            one("", "192.0.2.72", SCRIPT, SCRIPT),
+        ])
+    }
+
+    fn adopt(&self, wish: &crate::AdoptionWish) -> Result<String, String> {
+        self.0.lock().unwrap().push(wish.clone());
+        match wish.id.as_str() {
+            "taken" => Err("town/taken is declared twice".into()),
+            id => Ok(format!("{}/{id}", wish.tenant)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_sender_is_adopted_by_one_click_of_who_may() {
+    let mut site = site();
+    let asked = std::sync::Arc::new(Asked::default());
+    let (_, page) = site.get("/sources", &site.session("admin")).await;
+    assert!(!page.contains("未登録の送信元"), "this process receives nothing");
+    site.state.adoption = Some(asked.clone());
+    site.router = router(site.state.clone());
+    let (admin, tanaka) = (site.session("admin"), site.session("tanaka"));
+    let (_, page) = site.get("/sources", &admin).await;
+    assert!(page.contains("192.0.2.70") && page.contains("192.0.2.71") && page.contains("192.0.2.72"), "{page}");
+    assert!(
+        page.contains("name=\"id\" required maxlength=\"64\" value=\"web9\"") && page.contains("value=\"system\""),
+        "{page}"
+    );
+    assert!(!page.contains(SCRIPT));
+    assert!(page.contains("9時間遅れ") && page.contains("番号の抜け（起動後）: 12"), "{page}");
+    // Those of a body see its senders, and may not adopt.
+    let (_, page) = site.get("/sources", &tanaka).await;
+    assert!(page.contains("192.0.2.70") && !page.contains("192.0.2.71") && !page.contains("192.0.2.72"), "{page}");
+    assert!(!page.contains("/sources/adopt"));
+
+    let form = |session: &str, id: &str| {
+        let token = crate::auth::csrf_token(session);
+        format!("csrf={token}&address=192.0.2.70&tenant=town&id={id}&product=system")
+    };
+    let same: &[(&str, &str)] = &[("sec-fetch-site", "same-origin")];
+    let forged = form("another", "web9");
+    assert_eq!(site.post("/sources/adopt", &admin, &forged, same).await.0, StatusCode::FORBIDDEN);
+    let other: &[(&str, &str)] = &[("sec-fetch-site", "cross-site")];
+    assert_eq!(site.post("/sources/adopt", &admin, &form(&admin, "web9"), other).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(site.post("/sources/adopt", &tanaka, &form(&tanaka, "web9"), same).await.0, StatusCode::FORBIDDEN);
+    assert!(asked.0.lock().unwrap().is_empty());
+    assert_eq!(site.post("/sources/adopt", &admin, &form(&admin, "web9"), same).await.0, StatusCode::SEE_OTHER);
+    let (status, page) = site.post("/sources/adopt", &admin, &form(&admin, "taken"), same).await;
+    assert!(
+        status == StatusCode::CONFLICT && page.contains("登録できませんでした") && page.contains("declared twice"),
+        "{page}"
+    );
+    let (status, page) = site.post("/sources/adopt", &admin, &form(&admin, ""), same).await;
+    assert!(status == StatusCode::CONFLICT && page.contains("すべて入れてください"), "{page}");
+    let wishes = asked.0.lock().unwrap().clone();
+    assert_eq!(wishes.iter().map(|wish| wish.id.as_str()).collect::<Vec<_>>(), ["web9", "taken"]);
+    let written = site.state.database.audit_rows(None, 10).unwrap();
+    let actions: Vec<(&str, &str)> = written.iter().map(|row| (row.action.as_str(), row.object.as_str())).collect();
+    assert!(actions.contains(&("source.adopt", "192.0.2.70 as town/web9 (system)")), "{actions:?}");
+    assert!(actions.iter().any(|(action, _)| *action == "source.adopt.refused"), "{actions:?}");
+}
+
+#[tokio::test]
+async fn unknown_senders_that_cannot_be_read_leave_the_page_standing() {
+    let mut site = site();
+    site.state.adoption = Some(std::sync::Arc::new(Asked(Default::default(), true)));
+    site.router = router(site.state.clone());
+    let (status, page) = site.get("/sources", &site.session("admin")).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(
+        page.contains("未登録の送信元を読めません") && page.contains("sources.toml:3") && page.contains("fw-core-01")
+    );
+}

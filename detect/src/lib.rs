@@ -8,6 +8,7 @@ mod csv;
 mod engine;
 mod error;
 mod flows;
+mod geo;
 mod hash;
 mod ledger;
 mod metrics;
@@ -26,6 +27,7 @@ pub use engine::{
 };
 pub use error::{Error, Result};
 pub use flows::{Direction, FlowRow, Flows, PAIRS_MAX, Ports, Protocols, Verdict};
+pub use geo::{Geo, Located};
 pub use ledger::{Indicators, Ledger, LedgerRow, Ledgers, Mac};
 pub use metrics::Metrics;
 pub use problem::{PROBLEMS_MAX, Problem, Problems};

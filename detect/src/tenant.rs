@@ -24,6 +24,7 @@ use stream::{Event, Timestamp};
 
 use crate::calendar::{Calendar, Moment};
 use crate::flows::{FlowIndex, FlowRow, Flows, Question, Verdict};
+use crate::geo::Geo;
 use crate::ledger::{Ledgers, Mac};
 use crate::zones::{Place, UNMAPPED, ZoneRow, Zones, labels};
 use crate::{Problem, Problems};
@@ -41,6 +42,8 @@ pub const TENANTS_MAX: usize = 1000;
 pub struct Tenants {
     /// Sorted by id.
     list: Vec<Tenant>,
+    /// Countries and networks of public addresses.
+    geo: Geo,
 }
 
 impl Tenants {
@@ -74,7 +77,13 @@ impl Tenants {
             return Err(problems.into_vec());
         }
         list.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(Tenants { list })
+        Ok(Tenants { list, geo: Geo::default() })
+    }
+
+    /// The same, that also tells countries and networks.
+    #[must_use]
+    pub fn with_geo(self, geo: Geo) -> Tenants {
+        Tenants { geo, ..self }
     }
 
     /// Ids in alphabetical order.
@@ -110,7 +119,7 @@ impl Tenants {
     /// Sets `sekisho.source.zone`, `.site`, `.owner`, `sekisho.destination.zone`, `.site`, `.owner` from the addresses
     /// that the event has, and, when it has both, `sekisho.flow.verdict` and the deciding row's id in
     /// `sekisho.flow.rule`. What the event brought along in these fields is removed. An event of an unknown tenant gets
-    /// none of them.
+    /// none of them. What the databases of [`Tenants::with_geo`] say of public addresses is set for every tenant.
     pub fn judge<'a>(&self, event: &mut Event<'a>, arena: &'a Bump) {
         event::judge(self, event, arena);
     }

@@ -269,6 +269,11 @@ enum Scope {
     Link,
 }
 
+/// Whether an address is routed in the Internet.
+pub(crate) fn is_public(ip: IpAddr) -> bool {
+    scope(ip) == Scope::Public
+}
+
 fn scope(ip: IpAddr) -> Scope {
     match ip.to_canonical() {
         IpAddr::V4(ip) => {

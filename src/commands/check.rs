@@ -1,8 +1,9 @@
 //! `sekisho check`
 
 use anyhow::Result;
-use detect::Tenants;
+use detect::{Geo, Tenants};
 use ingest::Sources;
+use stream::Timestamp;
 
 use crate::cli::Configured;
 use crate::commands::{DONE, FAILED};
@@ -27,6 +28,21 @@ pub fn run(args: &Configured) -> Result<u8> {
             None
         }
     };
+    match Geo::open(&config.geoip) {
+        Ok(geo) => {
+            for (file, kind, built) in geo.describe() {
+                let built = Timestamp::from_seconds(i64::try_from(built).unwrap_or(i64::MAX));
+                eprintln!("{}: {kind}, built {built}", file.display());
+            }
+            let damaged = geo.verify();
+            setup::report(&damaged);
+            wrong += damaged.len();
+        }
+        Err(problems) => {
+            setup::report(&problems);
+            wrong += problems.len();
+        }
+    }
     match Sources::load(&config.sources) {
         Ok(sources) => {
             eprintln!("{}: {} sources", config.sources.display(), sources.iter().count());
@@ -73,4 +89,27 @@ fn collector(config: &Config) -> Result<u8> {
     }
     eprintln!("all is well");
     Ok(DONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builtin;
+
+    #[test]
+    fn a_missing_or_broken_database_of_addresses_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        builtin::write_config("alpha-town", dir.path()).unwrap();
+        builtin::write_rules(&dir.path().join("rules")).unwrap();
+        let file = dir.path().join("sekisho.toml");
+        let args = Configured { config: file.clone(), role: Vec::new() };
+        assert_eq!(run(&args).unwrap(), DONE);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("geoip = [\"country.mmdb\"]\n{text}")).unwrap();
+        assert_eq!(run(&args).unwrap(), FAILED);
+        std::fs::write(dir.path().join("country.mmdb"), "no database").unwrap();
+        assert_eq!(run(&args).unwrap(), FAILED);
+        let refused = crate::revision::Loaded::from(&Config::load(&file).unwrap()).unwrap_err();
+        assert!(format!("{refused:#}").contains("country.mmdb"), "a start is refused too: {refused:#}");
+    }
 }

@@ -14,9 +14,10 @@ use ingest::ListenerKind;
 use ingest::collect::enrol::{self, SECRET_BYTES, Token};
 use rcgen::{KeyPair, PublicKeyData as _};
 
+use crate::adopt::append;
 use crate::authority::{Authority, write_secret};
 use crate::cli::{AddCollector, Collector, Enrol};
-use crate::commands::source::{append, take_over};
+use crate::commands::source::take_over;
 use crate::commands::{DONE, output};
 use crate::config::Config;
 

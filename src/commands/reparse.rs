@@ -30,7 +30,7 @@ pub fn run(args: &Reparse) -> Result<u8> {
         anyhow::bail!("process {process} has {} open; stop it first", config.data.display());
     }
     let sources = Arc::new(Sources::load(&config.sources)?);
-    let tenants = crate::setup::tenants(&config.tenants)?;
+    let tenants = crate::setup::tenants_of(&config)?;
     let log = Log::open(config.stream.clone()).context("open the stream")?;
     let store = Store::open(config.store.clone()).context("open the index")?;
     let mut raw = Raw { log: log.clone(), reader: None, batch: None };

@@ -34,12 +34,7 @@ const COLUMNS: &[&str] = &[
 /// Searches the splits of a data folder; what a running process still holds in memory is on its pages only.
 pub fn run(args: &Search) -> Result<u8> {
     let data = data_dir(&args.place)?;
-    if let Some(process) = holder(&data) {
-        eprintln!(
-            "sekisho: process {process} has {} open; what it received last, up to ten minutes, is on its pages and its API only",
-            data.display()
-        );
-    }
+    note_holder(&data);
     let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
     let store = Store::open_read_only(config)?;
     let searcher = store.searcher();
@@ -74,6 +69,16 @@ pub fn run(args: &Search) -> Result<u8> {
         );
     }
     Ok(if damaged.is_empty() { DONE } else { FAILED })
+}
+
+/// Says so when a process still holds in memory what it received last.
+pub(super) fn note_holder(data: &Path) {
+    if let Some(process) = holder(data) {
+        eprintln!(
+            "sekisho: process {process} has {} open; what it received last, up to ten minutes, is on its pages and its API only",
+            data.display()
+        );
+    }
 }
 
 /// Prints page by page, so that a large `--limit` needs no more memory than one page.
@@ -144,7 +149,7 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// JSON in which characters that act on a terminal are written as escapes; its own writer does so below U+0020 only.
-fn escaped(json: &str) -> String {
+pub(super) fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         if acts(c) {

@@ -1,24 +1,18 @@
 //! `sekisho source`: senders that no source claims, and how they become sources.
 //!
-//! What such a sender sent is in the stream all the while, under source `unknown`. Adopting it writes a `[[source]]` into
-//! sources.toml, checked as a whole before it takes the file's place, and asks a running process to take it over.
+//! `crate::adopt` declares them; here they are printed, and a running process is asked to take them over.
 
 use std::fs;
 use std::io::Write;
-use std::net::IpAddr;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
-use ingest::senders::{UnknownSender, read};
-use ingest::{Sources, UNKNOWN};
+use anyhow::{Context, Result};
+use ingest::UNKNOWN;
 
+use crate::adopt::{self, Wish, unclaimed};
 use crate::cli::{Adopt, Source};
 use crate::commands::search::holder;
 use crate::commands::{DONE, output};
 use crate::config::Config;
-
-/// From this confidence on, in percent, a guessed product is written down unasked.
-const SURE: u8 = 60;
 
 /// Lists or adopts.
 pub fn run(command: &Source) -> Result<u8> {
@@ -33,14 +27,6 @@ pub fn run(command: &Source) -> Result<u8> {
     }
     out.flush()?;
     Ok(DONE)
-}
-
-/// Senders that sources.toml does not claim.
-fn unclaimed(config: &Config) -> Result<Vec<UnknownSender>> {
-    let sources = Sources::load(&config.sources)?;
-    let mut senders = read(&config.senders())?;
-    senders.retain(|sender| sender.peer.is_none_or(|peer| sources.by_peer(peer).is_none()));
-    Ok(senders)
 }
 
 fn list(config: &Config, out: &mut dyn Write) -> Result<()> {
@@ -77,62 +63,20 @@ fn plain(text: &str) -> String {
 }
 
 fn adopt(args: &Adopt, config: &Config, out: &mut dyn Write) -> Result<()> {
-    let peer: IpAddr = args.address.to_canonical();
-    let mut seen = read(&config.senders())?.into_iter().filter(|sender| sender.peer == Some(peer));
-    let sender = match &args.tenant {
-        Some(tenant) => seen.find(|sender| sender.tenant == *tenant || sender.tenant == UNKNOWN),
-        None => seen.next(),
+    let wish = Wish {
+        address: args.address,
+        id: args.id.clone(),
+        tenant: args.tenant.clone(),
+        product: args.product.clone(),
+        hosts: args.host.clone(),
+        tz: args.tz.clone(),
+        charset: args.charset.clone(),
+        zone: args.zone.clone(),
     };
-    let of_listener = sender.as_ref().map(|sender| sender.tenant.as_str()).filter(|tenant| *tenant != UNKNOWN);
-    let Some(tenant) = args.tenant.as_deref().or(of_listener) else {
-        bail!("the listener does not tell whose {peer} is; say --tenant ID");
-    };
-    let guess = sender.as_ref().and_then(UnknownSender::guess).filter(|guess| guess.confidence >= SURE);
-    let Some(product) = args.product.as_deref().or(guess.map(|guess| guess.product)) else {
-        bail!(
-            "what {peer} sends looks like nothing that is known for sure; say --product NAME (docs/sources.md lists them)"
-        );
-    };
-    let mut entry = toml::Table::new();
-    let mut set = |key: &str, value: toml::Value| drop(entry.insert(key.to_owned(), value));
-    let list = |values: Vec<String>| toml::Value::Array(values.into_iter().map(toml::Value::String).collect());
-    set("tenant", tenant.into());
-    set("id", args.id.as_str().into());
-    set("product", product.into());
-    match args.host.is_empty() {
-        true => set("from", list(vec![peer.to_string()])),
-        false => set("hosts", list(args.host.clone())),
-    }
-    for (key, value) in [("tz", &args.tz), ("charset", &args.charset), ("zone", &args.zone)] {
-        if let Some(value) = value {
-            set(key, value.as_str().into());
-        }
-    }
-    let tenants = crate::setup::tenants(&config.tenants)?;
-    ensure!(tenants.get(tenant).is_some(), "{} has no tenant {tenant}", config.tenants.display());
-    append(&config.sources, "source", &entry)?;
-    writeln!(out, "{tenant}/{} is declared in {}", args.id, config.sources.display())?;
+    let adopted = adopt::adopt(&wish, config)?;
+    writeln!(out, "{adopted} is declared in {}", config.sources.display())?;
+    let peer = args.address.to_canonical();
     writeln!(out, "what {peer} sent before stays findable: sekisho search 'sekisho.source.id:{UNKNOWN}'")?;
-    Ok(())
-}
-
-/// Adds the entry to the array of this name, once the file with it is as it should be.
-pub fn append(sources: &Path, array: &str, entry: &toml::Table) -> Result<()> {
-    let path = fs::canonicalize(sources).with_context(|| format!("read {}", sources.display()))?;
-    let mut text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text.push_str(&format!("\n[[{array}]]\n{entry}"));
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".sources").suffix(".toml").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
-    file.as_file().sync_all()?;
-    // The message names the temporary file, whose entries are numbered as they will be.
-    let refused = || format!("the {array} cannot be declared like this; sources.toml is as it was");
-    Sources::load(file.path()).with_context(refused)?;
-    file.persist(&path).with_context(|| format!("write {}", path.display()))?;
     Ok(())
 }
 
@@ -157,6 +101,8 @@ pub fn take_over(config: &Config, out: &mut dyn Write) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use ingest::Sources;
+
     use super::*;
     use crate::builtin;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use store::{ALL_TENANTS, AlertFilter, Store};
-use stream::Record;
+use stream::{Record, fields};
 
 use super::*;
 use crate::config::Config;

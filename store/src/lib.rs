@@ -3,9 +3,11 @@
 //! - [`Store`]: immutable, time-sorted splits per tenant, a catalogue that names them with the offsets they cover, and a
 //!   memory tail that makes an event searchable as soon as it is published.
 //! - [`Searcher`]: newest first with early stop, counts, histograms, top values, the zone matrix.
+//! - [`Binding`]: who held an address at an instant, read back from leases, sessions and sign-ins.
 //! - [`Query`]: the search language; one syntax tree, one plain evaluator, one compiler to the index.
 //! - [`Database`]: SQLite for alerts, outbox, accounts, sessions, audit and accounting.
 
+mod bindings;
 mod catalogue;
 mod config;
 mod database;
@@ -17,6 +19,7 @@ mod search;
 mod store;
 mod tail;
 
+pub use bindings::{Binding, BindingKind};
 pub use catalogue::Retired;
 pub use config::StoreConfig;
 pub use database::*;

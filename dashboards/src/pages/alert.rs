@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use store::{AlertRow, AlertState, Verdict};
 use stream::NANOS_PER_SECOND;
-use stream::fields::{SOURCE_IP, USER_NAME};
+use stream::fields::{DESTINATION_IP, SOURCE_IP, USER_NAME};
 
 use super::alerts::{field, state_mark, state_word, tenant_name, text, verdict_word, zone_pair};
 use crate::auth::check_post;
@@ -198,6 +198,9 @@ fn main_fields(context: &Context, row: &AlertRow) -> Markup {
                 @for (name, value) in &alert.group { (line(name, value)) }
                 @for (name, value) in alert.anchor.iter().filter(|(name, _)| !alert.group.contains_key(*name)) { (line(name, &text(value))) }
                 div { dt { (context.t(w::COUNT)) } dd { (format::number(alert.event_count)) } span {} }
+            }
+            @if [SOURCE_IP, DESTINATION_IP].into_iter().any(|id| !field(row, id).is_empty()) {
+                div data-lazy hx-get=(format!("/alerts/{}/holders", alert.id)) hx-trigger="load" { p.skeleton { (context.t(w::LOADING)) } }
             }
         }
     }

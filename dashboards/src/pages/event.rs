@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde_json::Value;
 use store::Hit;
-use stream::fields::{EVENT_ORIGINAL, SEKISHO_SOURCE_ID};
+use stream::fields::{DESTINATION_IP, EVENT_ORIGINAL, SEKISHO_SOURCE_ID, SOURCE_IP};
 use stream::{EventId, Kind, Timestamp};
 
 use super::alerts::text;
@@ -69,6 +69,9 @@ fn body(state: &AppState, context: &Context, hit: &Hit, drawer: bool) -> Markup 
             @if !source.is_empty() { a.button href=(same.href("/search")) { (context.t(w::SAME_SOURCE)) } }
             @if drawer { a.button href=(format!("/search/event/{}", hit.id)) { (context.t(w::PERMALINK)) } }
         }
+        @if addressed(hit) {
+            div data-lazy hx-get=(format!("/search/event/{}/holders", hit.id)) hx-trigger="load" { p.skeleton { (context.t(w::LOADING)) } }
+        }
         div.tabs role="tablist" {
             button type="button" role="tab" aria-selected="true" aria-controls="tab-table" { (context.t(w::TAB_TABLE)) }
             button type="button" role="tab" aria-selected="false" aria-controls="tab-json" { (context.t(w::TAB_JSON)) }
@@ -83,6 +86,11 @@ fn body(state: &AppState, context: &Context, hit: &Hit, drawer: bool) -> Markup 
         div #tab-json role="tabpanel" hidden { pre.block data-copyable { (format::visible(&json)) } }
         div #tab-raw role="tabpanel" hidden { div.raw data-copyable { (format::visible(&raw)) } }
     }
+}
+
+/// Whether there is an address that somebody may have held.
+fn addressed(hit: &Hit) -> bool {
+    [SOURCE_IP, DESTINATION_IP].iter().any(|field| hit.event.contains_key(field.name()))
 }
 
 fn line(state: &AppState, context: &Context, name: &str, value: &Value) -> Markup {

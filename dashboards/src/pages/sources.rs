@@ -1,4 +1,7 @@
-//! 送信元: what each source sent, what became of it, and whether the accounting balances.
+//! 送信元: what each source sent, what became of it, whether the accounting balances, and who else sends.
+
+mod clock;
+pub(crate) mod unknown;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -27,6 +30,7 @@ pub(crate) async fn page(State(state): State<AppState>, context: Context) -> Res
                 }
                 @if sources.is_empty() { p.empty { (context.t(w::NO_SOURCES)) } } @else { (table(&state, &context, &sources)) }
             }
+            (unknown::section(&state, &context).await)
             (listeners(&state, &context))
         }
     };
@@ -115,7 +119,11 @@ fn row(state: &AppState, context: &Context, source: &SourceLive) -> Markup {
     html! {
         tr data-row {
             td.inline { (health(context, source)) }
-            td { a.title data-open href=(search.href("/search")) { (source.id) } }
+            td {
+                a.title data-open href=(search.href("/search")) { (source.id) }
+                @if let Some(words) = source.clock_skew_seconds.and_then(|skew| clock::words(skew, context.lang)) { p.note { "⚠ " (words) } }
+                @if let Some(missing @ 1..) = source.missing_numbers { p.note { "⚠ " (context.t(w::MISSING_NUMBERS)) ": " (format::number(missing)) } }
+            }
             td.inline { (tenant_name(state, &source.tenant)) }
             td.inline { (source.product) }
             td class=(if source.zone.is_empty() { "blank" } else { "inline" }) { (if source.zone.is_empty() { String::new() } else { context.zone(state, &source.zone) }) }

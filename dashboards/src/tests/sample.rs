@@ -45,6 +45,8 @@ impl Live for Still {
             received_last_minute: if minutes > 5 { 0 } else { received / 240 },
             last_received: Some(self.0.plus_nanos(-minutes * 60 * NANOS_PER_SECOND - 400_000_000)),
             silent: minutes > 5,
+            clock_skew_seconds: Some(if id == "auth-01" { 9 * 3600 } else { 1 }),
+            missing_numbers: (id == "sw-3f-12").then_some(12),
         };
         vec![
             one("town", "fw-core-01", "fortinet_fortigate", "lgwan", 1_843_201, 0),

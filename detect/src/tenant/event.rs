@@ -100,6 +100,7 @@ pub(super) fn judge<'a>(tenants: &Tenants, event: &mut Event<'a>, arena: &'a Bum
     if seen.foreign {
         OURS.into_iter().for_each(|field| event.remove(field));
     }
+    tenants.geo.set(event, seen.source, seen.destination, arena);
     let Some(tenant) = seen.tenant.and_then(|id| tenants.get(id)) else { return };
     let time = event.time();
     match (seen.source, seen.destination) {

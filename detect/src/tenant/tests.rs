@@ -301,7 +301,7 @@ fn a_proposal_is_tried_beside_what_is_in_force() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "proposed.csv", &format!("{FLOWS}M-1,lgwan,,dmz,,tcp,22,,,,,,,,,,\n"));
     let proposed = tenants.get("town").unwrap().with_flows(&dir.path().join("proposed.csv")).unwrap();
-    let proposed = Tenants { list: vec![proposed] };
+    let proposed = Tenants { list: vec![proposed], ..Tenants::default() };
     let text = "10.20.1.1 > 192.0.2.5 tcp 22 2026-11-20";
     assert_eq!(judge(&tenants, text).0, "violation_zone");
     assert_eq!(judge(&proposed, text).0, "allowed");

@@ -117,6 +117,7 @@ impl Dhcpd {
         let kind = match verb {
             "DHCPACK" => "allowed",
             "DHCPNAK" => "denied",
+            "DHCPRELEASE" => "end",
             _ => "protocol",
         };
         put::words(fields::EVENT_TYPE, &["connection", kind], event);
@@ -128,6 +129,13 @@ impl Dhcpd {
             event.push(fields::EVENT_OUTCOME, Value::Str(outcome));
         }
         true
+    }
+
+    /// How long a lease holds: the number between the lead and ` seconds`.
+    fn lease_seconds<'a>(&mut self, text: &'a str, lead: &str, event: &mut Event<'a>) {
+        if let Some(seconds) = put::between(text, lead, " seconds").filter(|text| text.parse::<u32>().is_ok()) {
+            self.own("lease_seconds", seconds, event);
+        }
     }
 
     fn via<'a>(&mut self, value: &'a str, event: &mut Event<'a>) {
@@ -172,6 +180,13 @@ impl Dhcpd {
         put::end(&put::SOURCE, address, event);
         if let Some((_, rest)) = rest.split_once("duid ") {
             self.own("duid", put::word(rest).0, event);
+        }
+        if verb.starts_with("Reply ") {
+            put::words(fields::EVENT_TYPE, &["connection", "allowed"], event);
+            event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+            self.lease_seconds(rest, " valid for ", event);
+        } else if verb.starts_with("Release") {
+            put::words(fields::EVENT_TYPE, &["connection", "end"], event);
         }
         true
     }
@@ -229,6 +244,9 @@ impl Dhcpd {
         if id.ends_with("_ALLOC") || id.ends_with("_RENEW") {
             put::words(fields::EVENT_TYPE, &["connection", "allowed"], event);
             event.push(fields::EVENT_OUTCOME, Value::Str("success"));
+            self.lease_seconds(rest, " for ", event);
+        } else if matches!(id, "DHCP4_RELEASE" | "DHCP6_RELEASE_NA") {
+            put::words(fields::EVENT_TYPE, &["connection", "end"], event);
         } else if id.contains("FAIL") || id.contains("_NAK") || id.contains("DECLINE") {
             put::words(fields::EVENT_TYPE, &["connection", "error"], event);
             event.push(fields::EVENT_OUTCOME, Value::Str("failure"));

@@ -286,7 +286,12 @@ fn dhcp<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
     if granted {
         event.push(fields::EVENT_OUTCOME, Value::Str("success"));
     }
-    put::words(fields::EVENT_TYPE, if granted { &["connection", "allowed"] } else { &["connection", "info"] }, event);
+    let kind = match verb {
+        _ if granted => "allowed",
+        "Released" | "Releases" | "Expired" | "Expires" => "end",
+        _ => "info",
+    };
+    put::words(fields::EVENT_TYPE, &["connection", kind], event);
 }
 
 /// `Login succeeded for TELNET: 192.0.2.9 user`, `'administrator' failed for HTTP: 192.0.2.9`, `Logout from SSH: 192.0.2.9`.

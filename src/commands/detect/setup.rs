@@ -90,7 +90,7 @@ struct Inputs {
 fn tenants(args: &Detect, config: Option<&Config>) -> Result<Tenants> {
     match (&args.tenant_dir, config, &args.input) {
         (Some(dir), _, _) => setup::tenant(dir),
-        (None, Some(config), _) => setup::tenants(&config.tenants),
+        (None, Some(config), _) => setup::tenants_of(config),
         (None, None, Some(input)) if input.join("tenants").is_dir() => setup::tenants(&input.join("tenants")),
         (None, None, _) => Ok(Tenants::default()),
     }

@@ -43,7 +43,7 @@ slots! {
     Duration, SentBytes, ReceivedBytes, SentPackets, ReceivedPackets, AppCategory, Category, Profile, AppList, Direction,
     Hostname, Url, User, UnauthUser, XauthUser, RemoteIp, RemotePort, LocalIp, LocalPort, Ui, Attack, Virus, PolicyName,
     PolicyId, From, To, SourceIp, SourceCountry, DestinationCountry, ConfigPath, ConfigObject, QueryAddress, TlsVersion,
-    Checksum, PolicyType, Ip,
+    Checksum, PolicyType, Ip, DhcpMessage,
 }
 
 /// The table, from the log message reference.
@@ -112,6 +112,7 @@ pub(super) static KNOWN: &[(&str, To)] = &[
     ("stamac", To::Mac(f::SOURCE_MAC)),
     ("mac", To::Mac(f::SOURCE_MAC)),
     ("ip", To::Slot(Slot::Ip)),
+    ("dhcp_msg", To::Slot(Slot::DhcpMessage)),
     ("vlanid", To::Text(f::NETWORK_VLAN_ID)),
     // Session.
     ("action", To::Slot(Slot::Action)),

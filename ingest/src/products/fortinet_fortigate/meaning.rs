@@ -25,6 +25,7 @@ static OWN: &[(Slot, &str)] = &[
     (Slot::XauthUser, "fortigate.xauthuser"),
     (Slot::PolicyType, "fortigate.policytype"),
     (Slot::Ip, "fortigate.ip"),
+    (Slot::DhcpMessage, "fortigate.dhcp_msg"),
 ];
 
 /// Slots kept so only where they became no field of ECS.
@@ -200,6 +201,7 @@ fn set_event<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
         _ if authentication => push_all(event, f::EVENT_TYPE, &["start"]),
         _ => {}
     }
+    set_lease(slots.get(Slot::DhcpMessage), event);
     if let Some(path) = slots.find(Slot::ConfigPath) {
         let account = matches!(path, "system.admin" | "user.local" | "user.group" | "system.accprofile");
         push_all(event, f::EVENT_CATEGORY, if account { &["configuration", "iam"] } else { &["configuration"] });
@@ -215,6 +217,25 @@ fn set_event<'a>(slots: &Slots<'a>, event: &mut Event<'a>) {
         if matches!(path, "system.admin" | "user.local") {
             event.push_str(f::USER_TARGET_NAME, slots.get(Slot::ConfigObject));
         }
+    }
+}
+
+/// What the box did as a DHCP server.
+fn set_lease(message: &str, event: &mut Event<'_>) {
+    if message.is_empty() {
+        return;
+    }
+    push_all(event, f::NETWORK_PROTOCOL, if event.has(f::NETWORK_PROTOCOL) { &[] } else { &["dhcp"] });
+    push_all(event, f::EVENT_CATEGORY, &["network"]);
+    push_all(event, f::EVENT_TYPE, &["connection"]);
+    match message {
+        "Ack" => {
+            push_all(event, f::EVENT_TYPE, &["allowed"]);
+            push_all(event, f::EVENT_OUTCOME, if event.has(f::EVENT_OUTCOME) { &[] } else { &["success"] });
+        }
+        "Nak" | "NAK" => push_all(event, f::EVENT_TYPE, &["denied"]),
+        "Release" => push_all(event, f::EVENT_TYPE, &["end"]),
+        _ => push_all(event, f::EVENT_TYPE, &["protocol"]),
     }
 }
 

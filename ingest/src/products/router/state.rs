@@ -216,7 +216,8 @@ fn lease<'a>(program: &str, words: &Words<'a>, arena: &'a Bump, event: &mut Even
     event.push(fields::NETWORK_PROTOCOL, Value::Str("dhcp"));
     const VERBS: &[&str] =
         &["assigned", "assign", "allocated", "leased", "released", "release", "expired", "renewed", "declined"];
-    event.push_str(fields::EVENT_ACTION, verb.or(words.first(VERBS)).unwrap_or(""));
+    let verb = verb.or(words.first(VERBS)).unwrap_or("");
+    event.push_str(fields::EVENT_ACTION, verb);
     first_address(words, event);
     if let Some(hardware) = hardware {
         event.push(fields::SOURCE_MAC, Value::Str(hardware));
@@ -226,8 +227,12 @@ fn lease<'a>(program: &str, words: &Words<'a>, arena: &'a Bump, event: &mut Even
     }
     interface(words, event);
     match verb {
-        Some("DHCPACK") => event.set(fields::EVENT_OUTCOME, Value::Str("success")),
-        Some("DHCPNAK" | "DHCPDECLINE") => event.set(fields::EVENT_OUTCOME, Value::Str("failure")),
+        "DHCPACK" | "assigned" | "allocated" | "leased" | "renewed" => {
+            put::words(fields::EVENT_TYPE, &["allowed"], event);
+            event.set(fields::EVENT_OUTCOME, Value::Str("success"));
+        }
+        "DHCPRELEASE" | "released" | "release" | "expired" => put::words(fields::EVENT_TYPE, &["end"], event),
+        "DHCPNAK" | "DHCPDECLINE" => event.set(fields::EVENT_OUTCOME, Value::Str("failure")),
         _ => {}
     }
     true
