@@ -192,7 +192,8 @@ impl<'a> View<'a> {
             }
             () if self.body.starts_with("#separator")
                 || self.body.starts_with("#path")
-                || self.body.starts_with("#fields\t") =>
+                || self.body.starts_with("#fields\t")
+                || self.body.starts_with("#close\t") =>
             {
                 "zeek"
             }
