@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::shapes::{
     is_access, is_alaxala, is_apache_error, is_day, is_haproxy, is_ifilter, is_ios, is_key_value, is_nec, is_nec_code,
-    is_panos, is_short_date, is_snort_csv, is_squid_epoch, is_squid_native, is_yamaha, starts_with_date,
+    is_panos, is_short_date, is_snort_csv, is_squid_epoch, is_squid_native, is_unbound, is_yamaha, starts_with_date,
 };
 use crate::parser::Context;
 use crate::products::journald;
@@ -119,7 +119,12 @@ impl<'a> View<'a> {
             () if self.any(&["SignInLogs", "\"AuditLogs\"", "\"riskDetail\"", "\"conditionalAccessStatus\""]) => {
                 "azure_signin"
             }
-            () if self.any(&["\"isotimestamp\"", "\"auth_device\"", "\"access_device\""]) => "duo",
+            () if self.any(&["\"isotimestamp\"", "\"auth_device\"", "\"access_device\""])
+                || self.all(&["\"action\"", "\"description\"", "\"object\"", "\"username\""]) =>
+            {
+                "duo"
+            }
+            () if self.all(&["\"c-ip\"", "\"cs("]) => "bluecoat",
             () if self.any(&["HIER_DIRECT", "HIER_NONE", "\"TCP_"]) => "squid",
             () if self.all(&["\"frontend\"", "\"client_ip\"", "\"status\""]) => "haproxy",
             () if self.all(&["\"remote_addr\"", "\"status\""])
@@ -174,8 +179,14 @@ impl<'a> View<'a> {
             () if self.any(&["unbound[", "unbound: ["]) => "unbound",
             () if self.has(" audit[") && self.any(&["]: USER_", "]: CRED_", "]: SYSCALL "]) => "auditd",
             () if self.any(&["ZscalerNSS", "zscalernss"]) => "zscaler_zia",
-            () if self.any(&["[kea-dhcp4", "[kea-dhcp6"]) => "dhcpd",
-            () if self.has("CISE_") => "cisco_ise",
+            () if self.any(&["[kea-dhcp4", "[kea-dhcp6", "reuse_lease: "]) => "dhcpd",
+            () if self.all(&[": to=<", ", relay=", " status="])
+                || self.all(&["disconnect from ", " commands="])
+                || self.has("statistics: max connection ") =>
+            {
+                "postfix"
+            }
+            () if self.any(&["CISE_", "ConfigVersionId="]) => "cisco_ise",
             () if self.has(" sn=") && self.any(&["id=firewall", " fw="]) => "sonicwall",
             () if self.has("id=firewall") && self.has(" fw=") => "stormshield",
             () if self.has("log_type=\"") && self.any(&["device_name=\"", "device=\"SFW\""]) => "sophos",
@@ -266,6 +277,7 @@ impl<'a> View<'a> {
             "httpd" | "apache2" | "apache" => "apache",
             "nginx" | "ingress-nginx" => "nginx",
             "audispd" | "auditd" => "auditd",
+            "dhcp6c" | "filterlog" => "pfsense",
             "intersafe" => "intersafe",
             "ifilter" => "ifilter",
             "IPS" if self.any(&["[Drop]", "[Alert]", "[Http]"]) => "allied_telesis",
@@ -292,7 +304,7 @@ impl<'a> View<'a> {
             return Some(product);
         }
         if first == b'[' {
-            if self.has("] unbound[") {
+            if self.has("] unbound[") || is_unbound(body) {
                 return Some("unbound");
             }
             if is_apache_error(body) {
