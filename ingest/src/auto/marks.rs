@@ -166,6 +166,8 @@ impl<'a> View<'a> {
             () if self.has("CEF:") || self.has("LEEF:") => match () {
                 () if self.has("|Fortinet|Fortigate|") => "fortinet_fortigate",
                 () if self.has("|Check Point|") => "checkpoint",
+                () if self.has("|SonicWall|") => "sonicwall",
+                () if self.has("|WatchGuard|") => "watchguard",
                 () if self.has("LEEF:") => "leef",
                 () => "cef",
             },
@@ -190,8 +192,11 @@ impl<'a> View<'a> {
             () if self.has(" sn=") && self.any(&["id=firewall", " fw="]) => "sonicwall",
             () if self.has("id=firewall") && self.has(" fw=") => "stormshield",
             () if self.has("log_type=\"") && self.any(&["device_name=\"", "device=\"SFW\""]) => "sophos",
-            () if self.has("msg_id=\"") => "watchguard",
+            () if self.all(&["sys=\"Secure", " sub=\""]) => "sophos",
+            () if self.all(&["logtype=\"", " fw=\"", "time=\""]) => "stormshield",
+            () if self.any(&["msg_id=\"", "|WatchGuard|", " firewall: Allow ", " firewall: Deny "]) => "watchguard",
             () if self.any(&["RT_FLOW", "RT_UTM", "RT_IDP", "RT_IDS", "RT_AAMW", "junos@2636"]) => "juniper_srx",
+            () if self.any(&["PFE_FW_SYSLOG", "KMD_PM_", "DOT1XD_", "ip_mon_reth_scan"]) => "juniper_srx",
             () if self.any(&["SSHD_LOGIN_FAILED:", "LOGIN_FAILED: ", "LOGIN_INFORMATION: ", "SNMP_TRAP_LINK_"]) => {
                 "juniper_srx"
             }
@@ -272,12 +277,12 @@ impl<'a> View<'a> {
             "slapd" => "openldap",
             "radiusd" | "freeradius" => "freeradius",
             "suricata" => "suricata",
+            "dhcp6c" | "filterlog" => "pfsense",
             "snort" => "snort",
             "squid" => "squid",
             "httpd" | "apache2" | "apache" => "apache",
             "nginx" | "ingress-nginx" => "nginx",
             "audispd" | "auditd" => "auditd",
-            "dhcp6c" | "filterlog" => "pfsense",
             "intersafe" => "intersafe",
             "ifilter" => "ifilter",
             "IPS" if self.any(&["[Drop]", "[Alert]", "[Http]"]) => "allied_telesis",
