@@ -111,7 +111,7 @@ impl Walker {
         mut visit: impl FnMut(Path<'_>, Scalar<'a>),
     ) -> Result<(), Reason> {
         let end = self.prefix(text, arena, &mut visit)?;
-        if text.as_bytes()[end..].trim_ascii().is_empty() { Ok(()) } else { Err(Reason("text after the JSON value")) }
+        if is_blank(&text[end..]) { Ok(()) } else { Err(Reason("text after the JSON value")) }
     }
 
     /// As [`Walker::walk`] for a value at the start of a text: gives how many bytes it took.
@@ -140,6 +140,12 @@ impl Walker {
         walk.value(visit, Place::Known(ROOT), 0)?;
         Ok(walk.at)
     }
+}
+
+/// Whether a text says nothing: blanks, and line breaks that a relay wrote as `\n`.
+fn is_blank(text: &str) -> bool {
+    let rest = text.trim_ascii();
+    rest.is_empty() || rest.split("\\n").all(|part| matches!(part.trim_ascii(), "" | "\\r"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use memchr::memmem;
 
 use super::shapes::{
     is_access, is_alaxala, is_apache_error, is_day, is_haproxy, is_ifilter, is_ios, is_key_value, is_nec, is_nec_code,
-    is_panos, is_short_date, is_snort_csv, is_squid_epoch, is_squid_native, is_yamaha, starts_with_date,
+    is_panos, is_short_date, is_snort_csv, is_squid_epoch, is_squid_native, is_unbound, is_yamaha, starts_with_date,
 };
 use crate::parser::Context;
 use crate::products::journald;
@@ -119,7 +119,12 @@ impl<'a> View<'a> {
             () if self.any(&["SignInLogs", "\"AuditLogs\"", "\"riskDetail\"", "\"conditionalAccessStatus\""]) => {
                 "azure_signin"
             }
-            () if self.any(&["\"isotimestamp\"", "\"auth_device\"", "\"access_device\""]) => "duo",
+            () if self.any(&["\"isotimestamp\"", "\"auth_device\"", "\"access_device\""])
+                || self.all(&["\"action\"", "\"description\"", "\"object\"", "\"username\""]) =>
+            {
+                "duo"
+            }
+            () if self.all(&["\"c-ip\"", "\"cs("]) => "bluecoat",
             () if self.any(&["HIER_DIRECT", "HIER_NONE", "\"TCP_"]) => "squid",
             () if self.all(&["\"frontend\"", "\"client_ip\"", "\"status\""]) => "haproxy",
             () if self.all(&["\"remote_addr\"", "\"status\""])
@@ -161,6 +166,8 @@ impl<'a> View<'a> {
             () if self.has("CEF:") || self.has("LEEF:") => match () {
                 () if self.has("|Fortinet|Fortigate|") => "fortinet_fortigate",
                 () if self.has("|Check Point|") => "checkpoint",
+                () if self.has("|SonicWall|") => "sonicwall",
+                () if self.has("|WatchGuard|") => "watchguard",
                 () if self.has("LEEF:") => "leef",
                 () => "cef",
             },
@@ -174,13 +181,22 @@ impl<'a> View<'a> {
             () if self.any(&["unbound[", "unbound: ["]) => "unbound",
             () if self.has(" audit[") && self.any(&["]: USER_", "]: CRED_", "]: SYSCALL "]) => "auditd",
             () if self.any(&["ZscalerNSS", "zscalernss"]) => "zscaler_zia",
-            () if self.any(&["[kea-dhcp4", "[kea-dhcp6"]) => "dhcpd",
-            () if self.has("CISE_") => "cisco_ise",
+            () if self.any(&["[kea-dhcp4", "[kea-dhcp6", "reuse_lease: "]) => "dhcpd",
+            () if self.all(&[": to=<", ", relay=", " status="])
+                || self.all(&["disconnect from ", " commands="])
+                || self.has("statistics: max connection ") =>
+            {
+                "postfix"
+            }
+            () if self.any(&["CISE_", "ConfigVersionId="]) => "cisco_ise",
             () if self.has(" sn=") && self.any(&["id=firewall", " fw="]) => "sonicwall",
             () if self.has("id=firewall") && self.has(" fw=") => "stormshield",
             () if self.has("log_type=\"") && self.any(&["device_name=\"", "device=\"SFW\""]) => "sophos",
-            () if self.has("msg_id=\"") => "watchguard",
+            () if self.all(&["sys=\"Secure", " sub=\""]) => "sophos",
+            () if self.all(&["logtype=\"", " fw=\"", "time=\""]) => "stormshield",
+            () if self.any(&["msg_id=\"", "|WatchGuard|", " firewall: Allow ", " firewall: Deny "]) => "watchguard",
             () if self.any(&["RT_FLOW", "RT_UTM", "RT_IDP", "RT_IDS", "RT_AAMW", "junos@2636"]) => "juniper_srx",
+            () if self.any(&["PFE_FW_SYSLOG", "KMD_PM_", "DOT1XD_", "ip_mon_reth_scan"]) => "juniper_srx",
             () if self.any(&["SSHD_LOGIN_FAILED:", "LOGIN_FAILED: ", "LOGIN_INFORMATION: ", "SNMP_TRAP_LINK_"]) => {
                 "juniper_srx"
             }
@@ -192,7 +208,8 @@ impl<'a> View<'a> {
             }
             () if self.body.starts_with("#separator")
                 || self.body.starts_with("#path")
-                || self.body.starts_with("#fields\t") =>
+                || self.body.starts_with("#fields\t")
+                || self.body.starts_with("#close\t") =>
             {
                 "zeek"
             }
@@ -260,6 +277,7 @@ impl<'a> View<'a> {
             "slapd" => "openldap",
             "radiusd" | "freeradius" => "freeradius",
             "suricata" => "suricata",
+            "dhcp6c" | "filterlog" => "pfsense",
             "snort" => "snort",
             "squid" => "squid",
             "httpd" | "apache2" | "apache" => "apache",
@@ -291,7 +309,7 @@ impl<'a> View<'a> {
             return Some(product);
         }
         if first == b'[' {
-            if self.has("] unbound[") {
+            if self.has("] unbound[") || is_unbound(body) {
                 return Some("unbound");
             }
             if is_apache_error(body) {

@@ -214,3 +214,14 @@ pub(super) fn is_key_value(body: &str) -> bool {
     word.find('=')
         .is_some_and(|at| at > 0 && word[..at].bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b)))
 }
+
+/// `[17265:15] info: `: Unbound's own log without a time, its thread in hexadecimal digits.
+pub(super) fn is_unbound(text: &str) -> bool {
+    let Some((head, rest)) = text.strip_prefix('[').and_then(|text| text.split_once("] ")) else { return false };
+    let Some((pid, thread)) = head.split_once(':') else { return false };
+    !pid.is_empty()
+        && pid.bytes().all(|byte| byte.is_ascii_digit())
+        && !thread.is_empty()
+        && thread.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && ["info: ", "notice: ", "warning: ", "error: ", "debug: "].iter().any(|level| rest.starts_with(level))
+}

@@ -61,6 +61,8 @@ impl<'a, 'p> Walk<'a, 'p> {
         loop {
             match self.bytes().get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                // A text over several lines whose breaks a relay wrote as `\n`.
+                Some(b'\\') if matches!(self.bytes().get(self.at + 1), Some(b'n' | b'r' | b't')) => self.at += 2,
                 byte => return byte.copied(),
             }
         }

@@ -156,7 +156,7 @@ impl Bind {
     fn message<'a>(&mut self, text: &'a str, event: &mut Event<'a>) {
         if let Some(rest) = text.strip_prefix("query: ") {
             self.query(rest, "query", event);
-        } else if let Some(rest) = text.strip_prefix("response: ") {
+        } else if let Some(rest) = text.strip_prefix("response: ").or_else(|| text.strip_prefix("answer: ")) {
             self.query(rest, "answer", event);
         } else if let Some(subject) = quoted_subject(text) {
             // `query 'x/A/IN' denied`, `query (cache) 'x/A/IN' denied (allow-query-cache did not match)`.
@@ -191,7 +191,7 @@ impl Bind {
         }
     }
 
-    /// `www.example.jp IN A +E(0)K (192.0.2.53)`; a response has its code behind the type.
+    /// `www.example.jp IN A +E(0)K (192.0.2.53)`; a response has its code behind the type, or behind ` -> ` at the end.
     fn query<'a>(&mut self, text: &'a str, kind: &'static str, event: &mut Event<'a>) {
         let mut words = text.split(' ');
         let name = words.next().unwrap_or("");
@@ -203,9 +203,12 @@ impl Bind {
         put::words(fields::EVENT_TYPE, &["protocol"], event);
         let mut flags = words.next().unwrap_or("");
         if kind == "answer" {
-            event.push_str(fields::DNS_RESPONSE_CODE, flags);
-            event.push(fields::EVENT_OUTCOME, Value::Str(if flags == "NOERROR" { "success" } else { "failure" }));
-            flags = words.next().unwrap_or("");
+            let code = match text.rsplit_once(" -> ") {
+                Some((_, code)) => put::word(code).0,
+                None => std::mem::replace(&mut flags, words.next().unwrap_or("")),
+            };
+            event.push_str(fields::DNS_RESPONSE_CODE, code);
+            event.push(fields::EVENT_OUTCOME, Value::Str(if code == "NOERROR" { "success" } else { "failure" }));
         }
         self.own("flags", flags, event);
         event.push(fields::NETWORK_TRANSPORT, Value::Str(if flags.contains('T') { "tcp" } else { "udp" }));

@@ -1,5 +1,5 @@
 //! Blue Coat ProxySG and Symantec Edge SWG: ELFF access logs (`main`, `bcreportermain_v1`, any `#Fields:`), and formats that
-//! write `name=value`, as files or behind a syslog header.
+//! write `name=value` or JSON with these names, as files or behind a syslog header.
 //!
 //! Without a header line the `main` layouts of SGOS 4 to 7 are told from the place of the filter result
 //! (`OBSERVED`, `PROXIED`, `DENIED`). Times are UTC. Cells without a field are kept as `bluecoat.<name>`.
@@ -9,6 +9,7 @@ use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields};
 
 use crate::elff::{self, Header};
+use crate::json::Walker;
 use crate::parser::{Context, Names, Parser, Reason};
 use crate::row::{Row, Table};
 use crate::{put, syslog, time};
@@ -17,6 +18,7 @@ use crate::{put, syslog, time};
 #[derive(Default)]
 pub struct Bluecoat {
     header: Header,
+    walker: Walker,
     names: Names,
 }
 
@@ -163,6 +165,14 @@ impl Parser for Bluecoat {
             event.push(fields::EVENT_MODULE, Value::Str("bluecoat"));
             return Ok(());
         }
+        if line.starts_with('{') {
+            let row = named(&Row::of_json(line, &mut self.walker, arena)?, arena);
+            if !row.has("c-ip") && !row.has("cs-host") {
+                return Err(Reason("JSON without a client or a host of a ProxySG"));
+            }
+            self.record(&row, context, arena, event);
+            return Ok(());
+        }
         let mut cells = elff::cells(line, arena);
         for cell in cells.iter_mut().filter(|cell| **cell == "none") {
             *cell = "-";
@@ -172,11 +182,17 @@ impl Parser for Bluecoat {
             return appliance(line, event)
                 .ok_or(Reason("columns of no known ProxySG layout, and no #Fields line before"));
         };
-        elff::times(&row, false, context, event);
-        fill(&row, arena, event);
+        self.record(&row, context, arena, event);
+        Ok(())
+    }
+}
+
+impl Bluecoat {
+    fn record<'a>(&mut self, row: &Row<'a>, context: &Context, arena: &'a Bump, event: &mut Event<'a>) {
+        elff::times(row, false, context, event);
+        fill(row, arena, event);
         put::constants(CONSTANT, event);
         row.keep("bluecoat.", TAKEN, &mut self.names, event);
-        Ok(())
     }
 }
 
@@ -257,19 +273,24 @@ fn pairs<'a>(line: &'a str, arena: &'a Bump) -> Option<Row<'a>> {
     if !raw.has("c-ip") && !raw.has("cs-host") {
         return None;
     }
+    Some(named(&raw, arena))
+}
+
+/// The values under the names that ELFF has for them.
+fn named<'a>(raw: &Row<'a>, arena: &'a Bump) -> Row<'a> {
     let mut row = Row::new(arena);
     for (name, value) in raw.pairs() {
         let name = match name {
-            "cs-User-Agent" | "User-Agent" => "cs(User-Agent)",
-            "cs-Referer" | "Referer" => "cs(Referer)",
-            "rs-Content-Type" | "Content-Type" => "rs(Content-Type)",
+            "cs-User-Agent" | "cs-user-agent" | "User-Agent" | "cs(user-agent)" => "cs(User-Agent)",
+            "cs-Referer" | "Referer" | "cs(referer)" => "cs(Referer)",
+            "rs-Content-Type" | "Content-Type" | "rs(content-type)" => "rs(Content-Type)",
             "c-url" | "url" => "c-uri",
             "rs-status" if !raw.has("sc-status") => "sc-status",
             other => other,
         };
         row.push(name, if value.eq_ignore_ascii_case("none") { "-" } else { value });
     }
-    Some(row)
+    row
 }
 
 fn fill<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {

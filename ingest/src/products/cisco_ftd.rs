@@ -54,7 +54,7 @@ static KEYS: &[(&str, To)] = &[
     ("AccessControlRuleAction", To::Both),
     ("ACPolicy", To::Text(f::RULE_RULESET)),
     ("ApplicationProtocol", To::Held),
-    ("WebApplication", To::Text(f::NETWORK_APPLICATION)),
+    ("WebApplication", To::Held),
     ("Client", To::Held),
     ("User", To::Held),
     ("UserName", To::Held),
@@ -130,6 +130,7 @@ impl Parser for CiscoFtd {
         };
         cisco_asa::header(&tag, line, context, event);
         device::observer("Cisco", "ftd", "firewall", event);
+        event.push(f::OBSERVER_TYPE, Value::Str("idps"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ftd"));
         device::logsource("cisco", "", "ftd", event);
         if !tag.number.starts_with("43000") {
@@ -191,7 +192,9 @@ fn security_event<'a>(number: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &
     event.push_str(f::EVENT_ACTION, action);
     add(f::EVENT_CATEGORY, category, event);
     add(f::EVENT_TYPE, types, event);
-    if matches!(number, "430001" | "430005") {
+    // A file whose disposition is still being asked for is no finding yet.
+    let found = pairs.get("SHA_Disposition") == "Malware" || pairs.get("FileAction").contains("Block");
+    if number == "430001" || number == "430005" && found {
         event.set(f::EVENT_KIND, Value::Str("alert"));
     }
     let category = if number == "430005" { "antivirus" } else { "firewall" };
@@ -208,13 +211,34 @@ fn security_event<'a>(number: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &
         device::push_duration(seconds, event);
     }
     device::push_totals(event);
+    if let Some((kind, code)) = icmp(pairs) {
+        community_id::push_icmp(kind, code, arena, event);
+    }
     community_id::push(arena, event);
+}
+
+/// ICMP's type and code, which are written in words.
+fn icmp(pairs: &Pairs<'_>) -> Option<(u8, u8)> {
+    let kind = match pairs.get("ICMPType") {
+        "Echo Reply" => 0,
+        "Destination Unreachable" => 3,
+        "Echo Request" => 8,
+        "Time Exceeded" => 11,
+        "Timestamp Request" => 13,
+        "Timestamp Reply" => 14,
+        number => number.parse().ok()?,
+    };
+    let code = match pairs.get("ICMPCode") {
+        "" | "No Code" => 0,
+        number => number.parse().ok()?,
+    };
+    Some((kind, code))
 }
 
 fn verdict(pairs: &Pairs<'_>, event: &mut Event<'_>) {
     let word = pairs.any(&["AccessControlRuleAction", "InlineResult", "FileAction"]);
     let verdict = match word.split([' ', '_']).next().unwrap_or("") {
-        "Allow" | "Trust" | "Monitor" | "Fastpath" | "Detect" | "Malware" | "Interactive" => Verdict::Allowed,
+        "Allow" | "Pass" | "Trust" | "Monitor" | "Fastpath" | "Detect" | "Malware" | "Interactive" => Verdict::Allowed,
         "Block" | "Blocked" | "Dropped" | "Reject" | "Reset" => Verdict::Denied,
         _ => return,
     };
@@ -229,9 +253,9 @@ fn endpoints<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         event.push_str(f::NETWORK_TRANSPORT, device::lower(protocol, arena));
     }
     event.push_str(f::NETWORK_PROTOCOL, device::lower(pairs.get("ApplicationProtocol"), arena));
-    if !event.has(f::NETWORK_APPLICATION) {
-        event.push_str(f::NETWORK_APPLICATION, pairs.get("Client"));
-    }
+    // The client's program, and what it talks to.
+    event.push_str(f::NETWORK_APPLICATION, pairs.get("Client"));
+    event.push_str(f::NETWORK_APPLICATION, pairs.get("WebApplication"));
     let user = pairs.any(&["User", "UserName"]);
     if !matches!(user, "No Authentication Required" | "Unknown" | "No Authentication" | "Not Found") {
         device::push_user(user, event);

@@ -57,7 +57,8 @@ impl Parser for CiscoIos {
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
         device::observer("Cisco", "IOS", "firewall", event);
-        let text = without_process(line[tag.text..].trim());
+        let (process, text) = without_process(line[tag.text..].trim());
+        event.push_str(f::PROCESS_NAME, process);
         event.push_str(f::MESSAGE, text);
         // What the data plane of IOS XE says stands inside a message of the platform.
         let (tag, text) = match self::tag(text).filter(|_| tag.mnemonic == "PLATFORM") {
@@ -123,17 +124,19 @@ fn tag(line: &str) -> Option<Tag<'_>> {
     None
 }
 
-/// `F0/0: fman_fp_image: ` and `R0/0: cpp_cp: ` of IOS XE: where a message comes from.
-fn without_process(text: &str) -> &str {
-    let Some((place, rest)) = text.split_once(": ") else { return text };
-    let Some((process, message)) = rest.split_once(": ") else { return text };
+/// `F0/0: fman_fp_image: ` and `R0/0: cpp_cp: ` of IOS XE: which process a message comes from, and the message.
+fn without_process(text: &str) -> (&str, &str) {
+    let Some((place, rest)) = text.split_once(": ") else { return ("", text) };
+    let Some((process, message)) = rest.split_once(": ") else { return ("", text) };
     // `Switch 1 R0/0` in a stack.
     let place = if place.starts_with("Switch ") { place.rsplit(' ').next().unwrap_or("") } else { place };
+    let place = place.trim_start();
     let slot = place.as_bytes();
     let placed = (2..=6).contains(&slot.len())
         && slot[0].is_ascii_uppercase()
-        && slot[1..].iter().all(|byte| byte.is_ascii_digit() || *byte == b'/');
-    if placed && !process.contains(' ') { message } else { text }
+        && slot.iter().any(u8::is_ascii_digit)
+        && slot[1..].iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'/');
+    if placed && !process.contains(' ') { (process, message.trim_start()) } else { ("", text) }
 }
 
 /// `1d02h`, `00:01:05`, `2w3d`: the time since the start, where the clock is not set.
@@ -184,6 +187,7 @@ fn header<'a>(prefix: &'a str, context: &Context, arena: &'a Bump, event: &mut E
     device::push_time(f::TIMESTAMP, stamp, event);
     event.push_str(f::LOG_SYSLOG_HOSTNAME, name);
     event.push_str(f::OBSERVER_NAME, name);
+    event.push_str(f::HOST_HOSTNAME, name);
     device::observer_address(event);
 }
 

@@ -60,7 +60,7 @@ impl Parser for CiscoIse {
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no CISE_ category: not an ISE message");
         let line = line.trim_matches([' ', '\r', '\n', '\0', '\u{feff}']);
-        let at = line.find("CISE_").ok_or(NOT)?;
+        let at = line.find("CISE_").or_else(|| bare(line)).ok_or(NOT)?;
         let head = syslog::parse(line[..at].trim_end(), context);
         if let Some(number) = head.priority {
             super::fortinet_fortigate::push_priority(number, event);
@@ -72,7 +72,9 @@ impl Parser for CiscoIse {
         let host = head.hostname.unwrap_or(put::word(head.message).0);
         event.push_str(fields::HOST_HOSTNAME, host);
         event.push_str(fields::OBSERVER_NAME, host);
-        let (category, rest) = put::word(&line[at..]);
+        // A relay may have taken the category for the program and left it out.
+        let named = line[at..].starts_with("CISE_");
+        let (category, rest) = if named { put::word(&line[at..]) } else { ("", &line[at..]) };
         if category == "CISE_Alarm" {
             self.alarm(rest, arena, event);
             return Ok(());
@@ -95,11 +97,36 @@ impl Parser for CiscoIse {
         // The network device's name stands first, where the message has one.
         put::text(fields::HOST_NAME, host, event);
         people(&row, arena, event);
+        json_keys::lower(fields::NETWORK_PROTOCOL, row.get(&["Protocol"]), arena, event);
+        // Where no reason is given, what happened is one.
+        put::text(fields::EVENT_REASON, event.get_str(fields::MESSAGE).unwrap_or(""), event);
         classify(category, &row, event);
         let taken = ["UserName", "User-Name"];
         row.keep("cisco_ise.", &taken, &mut self.names, event);
         Ok(())
     }
+}
+
+/// Where the three numbers and the time of a message without its category stand.
+fn bare(line: &str) -> Option<usize> {
+    let mut at = 0;
+    // Behind a header, or at the start.
+    for _ in 0..8 {
+        let mut rest = &line[at..];
+        let mut numbers = 0;
+        while numbers < 3 && !rest.is_empty() {
+            let (word, after) = put::word(rest);
+            if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()) {
+                break;
+            }
+            (numbers, rest) = (numbers + 1, after);
+        }
+        if numbers == 3 && time::civil_date(rest.as_bytes()).is_some() {
+            return Some(at);
+        }
+        at += line[at..].find(' ')? + 1;
+    }
+    None
 }
 
 impl CiscoIse {
@@ -201,6 +228,10 @@ fn classify(category: &str, row: &Row<'_>, event: &mut Event<'_>) {
         }
         _ if event.get_str(fields::EVENT_ACTION) == Some("failed-attempt") => {
             (&["authentication"], &["start", "denied"], "failure")
+        }
+        "CISE_TACACS_Authorization" => (&["authentication", "configuration"], &["access", "info"], ""),
+        _ if event.get_str(fields::EVENT_ACTION) == Some("device-administration") => {
+            (&["authentication", "configuration"], &["access", "info"], "")
         }
         "CISE_TACACS_Accounting" => (&["configuration", "session"], &["info"], ""),
         _ if accounting => {

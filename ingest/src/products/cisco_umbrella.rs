@@ -223,6 +223,7 @@ impl Parser for CiscoUmbrella {
             }
             _ => network(&row, kind, event),
         }
+        person(&row, event);
         put::text(fields::EVENT_KIND, "event", event);
         put::constants(CONSTANT, event);
         let (dataset, observer, category) = match kind {
@@ -249,6 +250,22 @@ impl Parser for CiscoUmbrella {
         ];
         row.keep("cisco.umbrella.", &taken, &mut self.names, event);
         Ok(())
+    }
+}
+
+/// Who asked, where the identity that the policy took is a user of the directory: `sato` or `Sato Taro (sato@example.jp)`.
+fn person<'a>(row: &Row<'a>, event: &mut Event<'a>) {
+    if !matches!(row.get(&["policy_identity_type"]), "AD Users" | "AD User" | "DirSync Users") {
+        return;
+    }
+    let identity = row.get(&["policy_identity"]);
+    match identity.strip_suffix(')').and_then(|identity| identity.rsplit_once(" (")) {
+        Some((name, email)) if email.contains('@') => {
+            put::text(fields::USER_FULL_NAME, name, event);
+            put::text(fields::USER_EMAIL, email, event);
+            put::text(fields::USER_NAME, email, event);
+        }
+        _ => put::text(fields::USER_NAME, identity, event),
     }
 }
 

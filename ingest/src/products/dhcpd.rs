@@ -21,8 +21,13 @@ static CONSTANT: &[(FieldId, &str)] = &[
     (fields::EVENT_MODULE, "dhcpd"),
     (fields::EVENT_CATEGORY, "network"),
     (fields::NETWORK_PROTOCOL, "dhcp"),
+    (fields::NETWORK_TRANSPORT, "udp"),
     (fields::SEKISHO_LOGSOURCE_CATEGORY, "dhcp"),
 ];
+
+/// How dhcpd's remarks start that are no DHCP message, for lines without its name.
+static REMARKS: &[&str] =
+    &["reuse_lease:", "uid lease ", "ICMP Echo reply while lease ", "Wrote ", "Dynamic and static leases present"];
 
 impl Parser for Dhcpd {
     fn parse<'a>(
@@ -53,6 +58,7 @@ impl Parser for Dhcpd {
                     event.push_str(fields::MESSAGE, head.message);
                     self.isc(head.message, arena, event)
                         || head.appname.is_some_and(|name| name.contains("dhcp") || name.contains("kea"))
+                        || REMARKS.iter().any(|lead| head.message.starts_with(lead))
                 }
             }
         };
@@ -68,6 +74,12 @@ impl Parser for Dhcpd {
 }
 
 impl Dhcpd {
+    /// Reads a message of ISC's server that another device's log holds; whether it is one.
+    pub(crate) fn message<'a>(&mut self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) -> bool {
+        event.push(fields::NETWORK_PROTOCOL, Value::Str("dhcp"));
+        self.isc(text, arena, event)
+    }
+
     fn own<'a>(&mut self, key: &str, value: &'a str, event: &mut Event<'a>) {
         if let Some(field) = self.names.field("dhcp.", key) {
             event.push_str(field, value);
@@ -121,6 +133,7 @@ impl Dhcpd {
             _ => "protocol",
         };
         put::words(fields::EVENT_TYPE, &["connection", kind], event);
+        put::words(fields::EVENT_TYPE, if kind == "protocol" { &["info"] } else { &["protocol", "info"] }, event);
         if let Some(outcome) = match verb {
             "DHCPACK" => Some("success"),
             "DHCPNAK" | "DHCPDECLINE" => Some("failure"),
@@ -204,6 +217,9 @@ impl Dhcpd {
         // Through syslog the logger is left out.
         if rest.starts_with("DHCP4_") || rest.starts_with("DHCP6_") {
             event.push_str(fields::LOG_LEVEL, level);
+            if let Some(stamp) = stamp {
+                event.set(fields::TIMESTAMP, Value::Time(stamp));
+            }
             return Some(rest);
         }
         let (logger, rest) = rest.strip_prefix('[')?.split_once("] ")?;
@@ -232,14 +248,21 @@ impl Dhcpd {
             self.own("duid", duid, event);
         }
         if let Some((_, tail)) = rest.split_once("tid=0x") {
-            self.own("transaction_id", tail.split([':', ' ', ',']).next().unwrap_or(""), event);
+            self.own("transaction_id", tail.split([':', ' ', ',', '.']).next().unwrap_or(""), event);
         }
-        let lease = ["lease for address ", "lease ", "address "].iter().find_map(|lead| rest.split_once(lead));
+        let lease =
+            ["lease for address ", "lease ", "address ", "for addr "].iter().find_map(|lead| rest.split_once(lead));
         if let Some((_, lease)) = lease {
             let address = put::word(lease).0.trim_end_matches([',', '.']);
             if put::ip(address).is_some() {
                 put::end(&put::SOURCE, address, event);
             }
+        }
+        // Packets received and sent tell where.
+        if id.contains("_PACKET_")
+            && let Some((_, interface)) = rest.rsplit_once(" on interface ")
+        {
+            event.push_str(fields::OBSERVER_INGRESS_INTERFACE_NAME, put::word(interface).0);
         }
         if id.ends_with("_ALLOC") || id.ends_with("_RENEW") {
             put::words(fields::EVENT_TYPE, &["connection", "allowed"], event);

@@ -127,8 +127,12 @@ fn administrator<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let action = row.get(&["action", "action.name"]);
     event.push_str(fields::EVENT_ACTION, action);
     event.push_str(fields::USER_TARGET_NAME, row.get(&["object", "target.name"]));
-    event.push_str(fields::MESSAGE, row.get(&["description"]));
-    put::end(&put::SOURCE, address_in(row.get(&["description"]), arena), event);
+    let description = row.get(&["description"]);
+    event.push_str(fields::MESSAGE, description);
+    if !description.starts_with('{') {
+        event.push_str(fields::EVENT_REASON, description);
+    }
+    put::end(&put::SOURCE, address_in(description, arena), event);
     event.push(fields::EVENT_DATASET, Value::Str("cisco_duo.admin"));
     let login = action.contains("login");
     let (category, kind): (&'static str, &'static str) = if login {
@@ -141,12 +145,14 @@ fn administrator<'a>(row: &Row<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         ("iam", "change")
     };
     put::words(fields::EVENT_CATEGORY, &[category], event);
-    put::words(fields::EVENT_TYPE, &[kind, "admin", "info"], event);
+    let about = ["user", "group"].into_iter().find(|about| action.starts_with(about)).unwrap_or("admin");
+    put::words(fields::EVENT_TYPE, &[kind, about, "info"], event);
     let outcome = row.get(&["outcome.result"]).to_ascii_lowercase();
     if !outcome.is_empty() {
         let word = if outcome == "success" { "success" } else { "failure" };
         event.push(fields::EVENT_OUTCOME, Value::Str(word));
-    } else if login {
+    } else {
+        // What is logged without an outcome was done.
         event.push(fields::EVENT_OUTCOME, Value::Str(if action.contains("error") { "failure" } else { "success" }));
     }
 }

@@ -46,6 +46,7 @@ static TABLE: &Table = &[
     ("threat_name", fields::RULE_NAME),
     ("rule_name", fields::RULE_NAME),
     ("rulename", fields::RULE_NAME),
+    ("command_line", fields::PROCESS_COMMAND_LINE),
     ("rule_id", fields::RULE_ID),
     ("threat_type", fields::RULE_CATEGORY),
     ("source_port", fields::SOURCE_PORT),
@@ -136,7 +137,9 @@ fn class<'a>(kind: &str, row: &Row<'a>, event: &mut Event<'a>) {
         "FirewallAggregated_Event" => (true, &["network", "intrusion_detection"], "connection"),
         "FilteredWebsites_Event" => (true, &["web", "network"], "access"),
         "HipsAggregated_Event" => (true, &["intrusion_detection"], "info"),
-        "EnterpriseInspectorAlert_Event" => (true, &["intrusion_detection"], "info"),
+        "EnterpriseInspectorAlert_Event" | "ESET Inspect Alert" | "InspectAlert_Event" => {
+            (true, &["intrusion_detection"], "info")
+        }
         "Audit_Event" => (false, &["configuration"], "info"),
         _ => (false, &[], "info"),
     };

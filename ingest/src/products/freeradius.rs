@@ -186,10 +186,17 @@ impl Freeradius {
 
 /// `Ignoring request to auth address * port 1812 ... from unknown client 192.0.2.9 port 41022 proto udp`: whether it is that.
 fn unknown_client<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
-    let Some((_, peer)) = text.split_once("from unknown client ").filter(|_| text.starts_with("Ignoring request"))
+    let Some((server, peer)) = text.split_once("from unknown client ").filter(|_| text.starts_with("Ignoring request"))
     else {
         return false;
     };
+    // `to auth address * port 1812`: `*` is every address.
+    let mut words = server.split(' ').skip_while(|word| *word != "address").skip(1);
+    let address = words.next().unwrap_or("");
+    if put::ip(address).is_some_and(|ip| !ip.is_unspecified()) {
+        put::end(&put::DESTINATION, address, event);
+    }
+    put::port(fields::DESTINATION_PORT, words.nth(1).unwrap_or(""), event);
     let mut words = peer.split(' ');
     put::end(&put::SOURCE, words.next().unwrap_or(""), event);
     while let Some(word) = words.next() {
@@ -201,8 +208,8 @@ fn unknown_client<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     }
     put::class(
         &Class {
-            category: &["network"],
-            kind: &["denied", "connection"],
+            category: &["network", "authentication"],
+            kind: &["denied", "connection", "info"],
             action: "unknown-client",
             outcome: "failure",
         },

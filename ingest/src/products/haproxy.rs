@@ -118,7 +118,12 @@ impl Haproxy {
         let (backend, server) = target.split_once('/')?;
         self.own("backend_name", backend, event);
         self.own("server_name", server, event);
-        let (timers, rest) = put::word(rest);
+        // Formats of one's own may capture a word here, such as the host.
+        let (mut timers, mut rest) = put::word(rest);
+        if !is_timers(timers) && is_timers(put::word(rest).0) {
+            self.own("captured", timers, event);
+            (timers, rest) = put::word(rest);
+        }
         if let Some(millis) =
             timers.rsplit('/').next().and_then(|total| total.trim_start_matches('+').parse::<i64>().ok())
             && millis >= 0
@@ -170,14 +175,32 @@ impl Haproxy {
     }
 }
 
+/// `0/0/1/2/3`, `-1/-1/200`, `+5`: milliseconds.
+fn is_timers(word: &str) -> bool {
+    word.contains('/') && word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'+'))
+}
+
 /// What `httpslog` adds: `0/0000/0/0/0 sni/TLSv1.3/TLS_AES_256_GCM_SHA384`.
+///
+/// Log formats of one's own write `%sslv` alone, or with the cipher and without the name; other words may follow.
 fn tls<'a>(text: &'a str, event: &mut Event<'a>) {
-    let mut parts = text.rsplit(' ').next().unwrap_or("").split('/');
-    let (Some(name), Some(version), Some(cipher)) = (parts.next(), parts.next(), parts.next()) else { return };
-    if let Some(number) = version.strip_prefix("TLSv") {
+    for word in text.split(' ') {
+        let mut parts = word.split('/');
+        let (first, second) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+        let (name, version, cipher) = match first.strip_prefix("TLSv") {
+            Some(number) => ("", number, second),
+            None => match second.strip_prefix("TLSv") {
+                Some(number) => (first, number, parts.next().unwrap_or("")),
+                None => continue,
+            },
+        };
+        if version.len() > 3 || !version.starts_with(|first: char| first.is_ascii_digit()) {
+            continue;
+        }
         event.push_str(fields::TLS_CLIENT_SERVER_NAME, name);
-        event.push_str(fields::TLS_VERSION, number);
+        event.push_str(fields::TLS_VERSION, version);
         event.push_str(fields::TLS_CIPHER, cipher);
+        return;
     }
 }
 

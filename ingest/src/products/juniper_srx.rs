@@ -38,6 +38,9 @@ static KEYS: &[(&str, To)] = &[
     ("client-ip", To::Ip(f::SOURCE_IP)),
     ("ip-address", To::Ip(f::SOURCE_IP)),
     ("source-port", To::Int(f::SOURCE_PORT)),
+    ("remote-address", To::Ip(f::SOURCE_IP)),
+    ("local-address", To::Ip(f::DESTINATION_IP)),
+    ("mac-address", To::Mac(f::SOURCE_MAC)),
     ("destination-address", To::Ip(f::DESTINATION_IP)),
     ("destination-ip", To::Ip(f::DESTINATION_IP)),
     ("dst-ip", To::Ip(f::DESTINATION_IP)),
@@ -110,11 +113,13 @@ impl Parser for JuniperSrx {
         let header = syslog::parse(line, context);
         device::apply(&syslog::Header { appname: None, ..header }, event);
         let data = header.structured_data.unwrap_or("");
+        let message = without_node(header.message, header.hostname.unwrap_or(""));
         let (tag, text) = match header.msgid {
-            Some(tag) => (tag, header.message),
-            None => plain_tag(header.message),
+            Some(tag) => (tag, message),
+            None => plain_tag(message),
         };
-        if tag.is_empty() && header.appname.is_none() {
+        // The forwarding plane writes RFC 5424 without a program.
+        if tag.is_empty() && header.appname.is_none() && header.version.is_none() {
             return Err(Reason("neither a Junos message tag nor a program's name"));
         }
         device::observer("Juniper", "SRX", "firewall", event);
@@ -148,8 +153,27 @@ impl Parser for JuniperSrx {
     }
 }
 
-/// Splits `RT_FLOW_SESSION_CREATE: text`; the tag is in capitals.
+/// Splits `RT_FLOW_SESSION_CREATE: text`, also behind the program that a cut header has left: `RT_FLOW: ` and `RT_FLOW - `.
 fn plain_tag(text: &str) -> (&str, &str) {
+    let (tag, rest) = first_tag(text);
+    match first_tag(rest.trim_start_matches(['-', ' '])) {
+        (inner, after) if !tag.is_empty() && !inner.is_empty() => (inner, after),
+        _ => (tag, rest),
+    }
+}
+
+/// The text without the node of a cluster that the forwarding plane writes before it: `node1.fpc0 `, or the host again.
+fn without_node<'a>(text: &'a str, host: &str) -> &'a str {
+    match text.split_once(' ') {
+        Some((word, rest)) if !host.is_empty() && word == host || word.starts_with("node") && word.contains(".fpc") => {
+            rest.trim_start()
+        }
+        _ => text,
+    }
+}
+
+/// The tag at the start, which is in capitals, and what follows.
+fn first_tag(text: &str) -> (&str, &str) {
     match text.split_once([':', ' ']) {
         Some((tag, rest))
             if tag.len() > 3
@@ -167,14 +191,14 @@ type Class = (&'static str, &'static str, &'static str, &'static [&'static str],
 
 #[rustfmt::skip]
 static CLASSES: &[Class] = &[
-    ("RT_FLOW_SESSION_CREATE", "flow_started", "event", &["network"], &["start", "allowed", "connection"], "success"),
-    ("RT_FLOW_SESSION_CLOSE", "flow_close", "event", &["network"], &["end", "allowed", "connection"], "success"),
-    ("RT_FLOW_SESSION_DENY", "flow_deny", "event", &["network"], &["denied", "connection"], "success"),
+    ("RT_FLOW_SESSION_CREATE", "flow_started", "event", &["network", "session"], &["start", "allowed", "connection"], "success"),
+    ("RT_FLOW_SESSION_CLOSE", "flow_close", "event", &["network", "session"], &["end", "allowed", "connection"], "success"),
+    ("RT_FLOW_SESSION_DENY", "flow_deny", "event", &["network", "session"], &["denied", "connection"], "success"),
     ("APPTRACK_SESSION_CREATE", "flow_started", "event", &["network"], &["start", "allowed", "connection"], "success"),
     ("APPTRACK_SESSION_CLOSE", "flow_close", "event", &["network"], &["end", "allowed", "connection"], "success"),
     ("APPTRACK_SESSION_", "flow_update", "event", &["network"], &["info", "connection"], ""),
     ("RT_FLOW_", "", "event", &["network"], &["info"], ""),
-    ("RT_SCREEN_", "screen_detected", "alert", &["network", "intrusion_detection"], &["info", "denied"], "success"),
+    ("RT_SCREEN_", "screen_detected", "alert", &["network", "intrusion_detection"], &["info", "denied", "connection"], "success"),
     ("IDP_ATTACK_LOG_EVENT", "security_threat", "alert", &["network", "intrusion_detection"], &["info", "connection"], "success"),
     ("IDP_APPDDOS_", "application_ddos", "alert", &["network", "intrusion_detection"], &["info", "connection"], "success"),
     ("WEBFILTER_URL_BLOCKED", "web_filter", "alert", &["network", "web"], &["info", "denied", "connection"], "success"),
@@ -206,8 +230,26 @@ static CLASSES: &[Class] = &[
     ("UI_CFG_AUDIT_", "configuration_changed", "event", &["configuration"], &["change"], ""),
     ("KMD_VPN_UP_ALARM_USER", "vpn_up", "event", &["network"], &["connection", "start"], "success"),
     ("KMD_VPN_DOWN_ALARM_USER", "vpn_down", "event", &["network"], &["connection", "end"], "success"),
+    ("KMD_PM_SA_ESTABLISHED", "vpn_up", "event", &["network"], &["connection", "start"], "success"),
+    ("DOT1XD_USR_AUTHENTICATED", "login", "event", &["authentication"], &["start"], "success"),
+    ("DOT1XD_USR_SESSION_DISCONNECTED", "logout", "event", &["authentication", "session"], &["end"], ""),
+    ("DOT1XD_AUTH_SERVER_REJECTED", "login", "event", &["authentication"], &["start"], "failure"),
+    ("SNMPD_AUTH_FAILURE", "snmp_access", "event", &["authentication"], &["denied"], "failure"),
     ("SNMP_TRAP_LINK_", "link_changed", "event", &["network"], &["info"], ""),
 ];
+
+/// What a screen saw, by the name of the attack: `SYN flood!`, `TCP sweep!`.
+fn screen(attack: &str) -> &'static str {
+    const KINDS: &[(&str, &str)] = &[
+        ("sweep", "sweep_detected"),
+        ("scan", "scan_detected"),
+        ("flood", "flood_detected"),
+        ("fragment", "fragment_detected"),
+        ("spoofing", "spoofing_detected"),
+        ("ttack", "attack_detected"),
+    ];
+    KINDS.iter().find(|(word, _)| attack.contains(word)).map_or("screen_detected", |(_, action)| action)
+}
 
 fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     let tag = tag.strip_prefix("SRX_").unwrap_or(tag);
@@ -216,7 +258,8 @@ fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, eve
         .iter()
         .find(|(name, ..)| tag == name.trim_end_matches('_') || name.ends_with('_') && tag.starts_with(*name));
     if let Some((_, action, kind, category, types, outcome)) = class {
-        event.push_str(f::EVENT_ACTION, action);
+        let screened = tag.starts_with("RT_SCREEN_");
+        event.push_str(f::EVENT_ACTION, if screened { screen(pairs.get("attack-name")) } else { action });
         event.set(f::EVENT_KIND, Value::Str(kind));
         add(f::EVENT_CATEGORY, category, event);
         add(f::EVENT_TYPE, types, event);
@@ -226,7 +269,15 @@ fn meaning<'a>(tag: &str, program: &str, pairs: &Pairs<'a>, arena: &'a Bump, eve
         add(f::EVENT_TYPE, &["info"], event);
         if program == "kmd" && event.has(f::EVENT_REASON) {
             event.push(f::EVENT_OUTCOME, Value::Str("failure"));
+        } else if program == "kmd" && !pairs.get("gateway").is_empty() {
+            event.push(f::EVENT_OUTCOME, Value::Str("success"));
         }
+        let verdict = match pairs.get("filter-action") {
+            "A" => device::Verdict::Allowed,
+            "D" | "R" => device::Verdict::Denied,
+            _ => device::Verdict::Unsaid,
+        };
+        device::push_verdict(verdict, event);
     }
     let category = match tag {
         _ if tag.starts_with("WEBFILTER") => "proxy",

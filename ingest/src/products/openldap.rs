@@ -164,17 +164,17 @@ fn class_of(verb: &str) -> Class {
     let of =
         |category: &'static [&'static str], kind: &'static [&'static str]| Class { category, kind, ..Class::default() };
     match verb {
-        "ACCEPT" => of(&["network"], &["connection", "start"]),
+        "ACCEPT" => of(&["network"], &["connection", "start", "info"]),
         "TLS" => of(&["network"], &["connection", "info"]),
         "closed" => of(&["network"], &["connection", "end"]),
         "BIND" => of(&["authentication"], &["start", "info"]),
-        "UNBIND" => of(&["session"], &["end"]),
+        "UNBIND" => of(&["authentication", "session"], &["end"]),
         "ADD" => of(&["iam"], &["creation"]),
         "DEL" => of(&["iam"], &["deletion"]),
         "MOD" | "MODRDN" => of(&["iam"], &["change"]),
         "PASSMOD" => of(&["iam"], &["user", "change"]),
-        "SRCH" | "CMP" => of(&["database"], &["access"]),
-        "SEARCH RESULT" => of(&["database"], &["info"]),
-        _ => of(&[], &["info"]),
+        "SRCH" | "CMP" => of(&["database", "network"], &["access", "info"]),
+        "SEARCH RESULT" => of(&["database", "network"], &["info"]),
+        _ => of(&["network"], &["info"]),
     }
 }

@@ -58,6 +58,15 @@ impl Default for Pfsense {
 /// Most cells of a filterlog line.
 const CELLS_MAX: usize = 64;
 
+/// The VLAN that the name of the interface ends with: `igb1.12`.
+fn vlan(event: &mut Event<'_>) {
+    let interface = event.get_str(f::OBSERVER_INGRESS_INTERFACE_NAME).unwrap_or("");
+    if let Some((_, vlan)) = interface.rsplit_once('.').filter(|(_, vlan)| vlan.parse::<u16>().is_ok()) {
+        event.push_str(f::OBSERVER_INGRESS_VLAN_ID, vlan);
+        event.push_str(f::NETWORK_VLAN_ID, vlan);
+    }
+}
+
 impl Parser for Pfsense {
     fn parse<'a>(
         &mut self,
@@ -74,10 +83,23 @@ impl Parser for Pfsense {
         if let Some((_, product)) = GUESTS.iter().find(|(program, _)| *program == name)
             && self.guest(product, line, context, arena, event)
         {
+            if *product == "dhcpd" {
+                event.push_str(f::EVENT_PROVIDER, name);
+                vlan(event);
+            }
             return Ok(());
         }
         if !known {
             self.system.parse(line, context, arena, event)?;
+            // The DHCP clients, and what keeps the names of leases.
+            if name.starts_with("dhc") && !event.has(f::EVENT_CATEGORY) {
+                add(f::EVENT_CATEGORY, &["network"], event);
+                add(f::EVENT_TYPE, &["connection", "protocol", "info"], event);
+                event.push_str(f::EVENT_PROVIDER, name);
+                let version = if name.starts_with("dhcp6") { "dhcpv6" } else { "dhcp" };
+                event.push(f::NETWORK_PROTOCOL, Value::Str(version));
+                event.push(f::NETWORK_TRANSPORT, Value::Str("udp"));
+            }
             device::observer("netgate", "", "firewall", event);
             return Ok(());
         }
@@ -327,7 +349,11 @@ fn vpn<'a>(text: &'a str, event: &mut Event<'a>) {
 fn client<'a>(text: &'a str, event: &mut Event<'a>) {
     let word = text.split(' ').next().unwrap_or("");
     let (user, end) = word.rsplit_once('/').unwrap_or(("", word));
-    let Some((ip, port)) = crate::flow_text::endpoint(end) else { return };
+    // `TLS Error: ... from [AF_INET]198.51.100.7:1194`.
+    let from = || text.split_once("[AF_INET").and_then(|(_, rest)| rest.split_once(']')).map(|(_, end)| end);
+    let found = crate::flow_text::endpoint(end)
+        .or_else(|| from().and_then(|end| crate::flow_text::endpoint(end.split(' ').next().unwrap_or(""))));
+    let Some((ip, port)) = found else { return };
     device::push_user(user, event);
     event.push(f::SOURCE_IP, Value::Ip(ip));
     if let Some(port) = port {

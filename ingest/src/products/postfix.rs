@@ -54,7 +54,9 @@ impl Parser for Postfix {
         let line = line.trim_end_matches([' ', '\r', '\n', '\0']);
         let head = syslog::parse(line, context);
         let program = head.appname.unwrap_or("");
-        if !program.contains('/') && !program.starts_with("postfix") {
+        // A relay may have kept the program in a field of its own, and sent the text alone.
+        let bare = program.is_empty() && is_bare(head.message);
+        if !bare && !program.contains('/') && !program.starts_with("postfix") {
             if program.is_empty() {
                 put::header(&head, event);
                 return Err(Reason("no postfix program in the header"));
@@ -73,8 +75,10 @@ impl Parser for Postfix {
         put::words(fields::EVENT_CATEGORY, &["email"], event);
         let daemon = program.rsplit('/').next().unwrap_or("");
         let (level, text) = level(head.message);
-        event.push_str(fields::LOG_LEVEL, level);
         let (queue, text) = queue_id(text);
+        // A header check says how grave it is behind the id.
+        let (level, text) = if level.is_empty() { self::level(text) } else { (level, text) };
+        event.push_str(fields::LOG_LEVEL, level);
         if !queue.is_empty() && queue != "NOQUEUE" {
             self.own("queue_id", queue, event);
         }
@@ -83,15 +87,48 @@ impl Parser for Postfix {
         } else {
             self.message(text, event);
         }
-        if !event.has(fields::EVENT_TYPE) {
-            put::words(
-                fields::EVENT_TYPE,
-                &[if matches!(level, "error" | "fatal" | "panic") { "error" } else { "info" }],
-                event,
-            );
-        }
+        network_protocol(daemon, event);
+        let failed = matches!(level, "error" | "fatal" | "panic");
+        put::words(fields::EVENT_TYPE, &[if failed { "error" } else { "info" }], event);
         Ok(())
     }
+}
+
+/// Whether a text without a program is one of Postfix's own: a queue id, or what its daemons say of a client.
+fn is_bare(text: &str) -> bool {
+    const LEADS: [&str; 14] = [
+        "NOQUEUE: ",
+        "connect from ",
+        "disconnect from ",
+        "lost connection after ",
+        "timeout after ",
+        "too many errors after ",
+        "statistics: ",
+        "warning: ",
+        "CONNECT from ",
+        "PASS ",
+        "Anonymous TLS connection ",
+        "Trusted TLS connection ",
+        "Untrusted TLS connection ",
+        "Verified TLS connection ",
+    ];
+    LEADS.iter().any(|lead| text.starts_with(lead))
+        || text.starts_with(|first: char| first != '{') && {
+            let (id, rest) = queue_id(text);
+            !id.is_empty() && (rest == "removed" || rest.contains("=<") || rest.contains('['))
+        }
+}
+
+/// The protocol that a daemon speaks, where the line names a peer or the daemon speaks nothing else.
+fn network_protocol(daemon: &str, event: &mut Event<'_>) {
+    let peer = event.has(fields::SOURCE_IP) || event.has(fields::DESTINATION_IP);
+    let protocol = match daemon {
+        "lmtp" => "lmtp",
+        "smtp" | "smtpd" | "smtps" | "submission" | "postscreen" => "smtp",
+        _ if peer => "smtp",
+        _ => return,
+    };
+    event.push(fields::NETWORK_PROTOCOL, Value::Str(protocol));
 }
 
 /// `warning: `, `error: `, `fatal: `, `panic: ` at the start.
@@ -168,17 +205,42 @@ impl Postfix {
         } else if let Some((_, rest)) = text.split_once(" does not resolve to address ") {
             put::end(&put::SOURCE, put::word(rest).0.trim_end_matches(':'), event);
             event.push_str(fields::EVENT_REASON, text);
-        } else if let Some((_, header)) = text.split_once("header Subject: ") {
-            let (subject, rest) = header.rsplit_once("; from=").unwrap_or((header, ""));
-            let (subject, client) = subject.rsplit_once(" from ").unwrap_or((subject, ""));
-            event.push_str(fields::EMAIL_SUBJECT, subject);
-            peer(&put::SOURCE, client, event);
-            self.pairs(rest.split_once("to=").map_or(rest, |_| &header[header.len() - rest.len() - 5..]), ' ', event);
+        } else if let Some(header) = text.strip_prefix("info: ").unwrap_or(text).strip_prefix("header ") {
+            self.header(header, event);
+        } else if let Some((_, service)) = text.split_once(" for (").filter(|_| text.starts_with("statistics: ")) {
+            // `statistics: max connection rate 3/60s for (smtp:192.0.2.5) at Nov 20 10:00:00`.
+            let client = service.split(')').next().unwrap_or("");
+            put::end(&put::SOURCE, client.split_once(':').map_or("", |(_, client)| client), event);
+        } else if let Some((server, reply)) = text
+            .strip_prefix("host ")
+            .and_then(|text| text.split_once(" said: ").or_else(|| text.split_once(" refused to talk to me: ")))
+        {
+            peer(&put::DESTINATION, server, event);
+            event.push_str(fields::EVENT_REASON, reply.rsplit_once(" (in reply to ").map_or(reply, |(reply, _)| reply));
+            put_code(reply, event);
         } else if text.contains('=') {
             self.pairs(text, ',', event);
         } else if text == "removed" {
             put::class(&Class { action: "removed", ..Class::default() }, event);
         }
+    }
+
+    /// `Subject: text from host[ip]; from=<a> to=<b> proto=ESMTP helo=<c>`, which a header check writes.
+    fn header<'a>(&mut self, text: &'a str, event: &mut Event<'a>) {
+        let (line, pairs) = match text.rfind("; from=<") {
+            Some(at) => (&text[..at], &text[at + 2..]),
+            None => (text, ""),
+        };
+        let (line, client) = line.rsplit_once(" from ").unwrap_or((line, ""));
+        let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+        if name.eq_ignore_ascii_case("Subject") {
+            event.push_str(fields::EMAIL_SUBJECT, value);
+        } else if let Some(file) = value.split_once("name=").map(|(_, file)| file) {
+            let quoted = put::quoted(file).map(|(file, _)| file);
+            event.push_str(fields::FILE_NAME, quoted.unwrap_or_else(|| file.split([';', ' ']).next().unwrap_or("")));
+        }
+        peer(&put::SOURCE, client, event);
+        self.pairs(pairs, ' ', event);
     }
 
     /// `RCPT from host[ip]: 554 5.7.1 <a>: reason; from=<b> to=<c> proto=ESMTP helo=<d>`.

@@ -3,6 +3,7 @@
 //! | Form | Example |
 //! |---|---|
 //! | fast | `11/20-10:00:00.123456  [**] [1:2013504:5] text [**] [Classification: c] [Priority: 3] {TCP} 192.0.2.1:5 -> 198.51.100.1:80` |
+//! | full | `[**] [1:2013504:5] text [**]`, `[Priority: 3]`, `11/20-10:00:00.123456 192.0.2.1:5 -> 198.51.100.1:80`, `TCP TTL:64 ...`: lines of one record |
 //! | syslog | `<33>Nov 20 10:00:00 ids snort[123]: [1:2013504:5] text [Classification: c] [Priority: 3]: {TCP} ...` |
 //! | CSV | `11/20/26-10:00:00.123456 ,1,2013504,5,"text",TCP,192.0.2.1,5,198.51.100.1,80,...` (`alert_csv`, pfSense) |
 //! | JSON | Snort 3's `alert_json` |
@@ -75,6 +76,9 @@ impl Parser for Snort {
         if let Some(at) = rule_start(line) {
             header(&line[..at], context, event);
             text(&line[at..], &mut |key, value| put(key, value, event));
+            if let Some(stamp) = full(&line[at..], context, &mut |key, value| put(key, value, event)) {
+                event.push(f::TIMESTAMP, Value::Time(stamp));
+            }
         } else if let Some(body) = line.find('{').filter(|at| line[*at..].contains("\"msg\"")) {
             self.walker.walk(line[body..].trim_end(), arena, |path, scalar| {
                 if let Some(value) = scalar.value() {
@@ -179,6 +183,24 @@ fn text<'a>(text: &'a str, put: &mut impl FnMut(&'static str, &'a str)) {
     }
     let Some((protocol, ends)) = rest.rsplit_once('{').and_then(|(_, after)| after.split_once('}')) else { return };
     put("proto", protocol);
+    flow(ends, put);
+}
+
+/// The lines behind the first of `alert_full`, joined by line breaks or by the `\n` that a relay wrote for them: the packet's
+/// time and ends, and its protocol.
+fn full<'a>(text: &'a str, context: &Context, put: &mut impl FnMut(&'static str, &'a str)) -> Option<Timestamp> {
+    let mut lines = text.split('\n').flat_map(|line| line.split("\\n")).map(str::trim).skip(1);
+    let (stamp, ends) = lines.by_ref().find_map(|line| {
+        let (word, ends) = line.split_once(' ')?;
+        Some((fast(word, context)?, ends))
+    })?;
+    put("proto", lines.next().map_or("", |line| line.split(' ').next().unwrap_or("")));
+    flow(ends, put);
+    Some(stamp)
+}
+
+/// `a:1 -> b:2`.
+fn flow<'a>(ends: &'a str, put: &mut impl FnMut(&'static str, &'a str)) {
     let Some((source, destination)) = ends.split_once(" -> ") else { return };
     let word = |end: &'a str| end.trim().split(' ').next().unwrap_or("");
     // `2001:db8::7:40000`: whether the last group is a port, the other end may tell.

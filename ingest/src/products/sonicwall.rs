@@ -3,7 +3,10 @@
 //! `<134>id=firewall sn=0017C5000000 time="2026-11-20 10:00:00 UTC" fw=192.0.2.1 pri=6 c=1024 m=537 msg="Connection
 //! Closed" src=10.1.2.3:50123:X0:pc01 dst=198.51.100.20:443:X1 proto=tcp/https sent=1000 rcvd=2000`, behind any header.
 //! `src` and `dst` are address, port, interface and name; `m` is the message's number. Keys without a field of their
-//! own are kept as `sonicwall.<key>`. Source: SonicOS Log Events Reference Guide.
+//! own are kept as `sonicwall.<key>`. The third format, ArcSight CEF, says the same in CEF's keys (`cef`).
+//! Source: SonicOS Log Events Reference Guide.
+
+mod cef;
 
 use bumpalo::Bump;
 use stream::{Event, FieldId, Value, fields as f};
@@ -11,16 +14,17 @@ use stream::{Event, FieldId, Value, fields as f};
 use crate::device::{self, Verdict, add};
 use crate::keyed::{Keys, Pairs, To};
 use crate::parser::{Context, Parser, Reason};
-use crate::{community_id, kv, protocols, time};
+use crate::{community_id, kv, protocols, syslog, time};
 
 /// Parser of SonicWall logs.
 pub struct Sonicwall {
     keys: Keys,
+    cef: Keys,
 }
 
 impl Default for Sonicwall {
     fn default() -> Self {
-        Sonicwall { keys: Keys::new("sonicwall.", &[KEYS]) }
+        Sonicwall { keys: Keys::new("sonicwall.", &[KEYS]), cef: Keys::new("sonicwall.", &[cef::KEYS, KEYS]) }
     }
 }
 
@@ -80,17 +84,32 @@ impl Parser for Sonicwall {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no id= with m= or msg=: not a SonicWall log");
-        let body = ["id=", "sn="].iter().filter_map(|key| word_start(line, key)).min().ok_or(NOT)?;
         let mut pairs = Pairs::new_in(arena);
-        for pair in kv::pairs(&line[body..]) {
-            let value = if pair.escaped { kv::unescape(pair.value, arena) } else { pair.value };
-            self.keys.put(pair.key, Value::Str(value.trim()), &mut pairs, arena, event);
-        }
+        let body = if let Some(at) = cef::start(line) {
+            cef::read(&line[at..], &mut self.cef, &mut pairs, arena, event);
+            at
+        } else {
+            let body = ["id=", "sn="].iter().filter_map(|key| word_start(line, key)).min().ok_or(NOT)?;
+            for pair in kv::pairs(&line[body..]) {
+                let value = if pair.escaped { kv::unescape(pair.value, arena) } else { pair.value };
+                self.keys.put(pair.key, Value::Str(value.trim()), &mut pairs, arena, event);
+            }
+            body
+        };
         if pairs.get("m").is_empty() && pairs.get("msg").is_empty() {
             return Err(NOT);
         }
         set_time(&pairs, context, event);
-        device::header(&line[..body], context, event);
+        let header = syslog::parse(line[..body].trim_end(), context);
+        // A header, or a relay, that has only an address leaves the name to `id`.
+        let sender = header.hostname.or(header.appname).or(Some(header.message.trim()));
+        match sender.and_then(device::address) {
+            Some(ip) => {
+                device::apply(&syslog::Header { hostname: None, appname: None, ..header }, event);
+                event.push(f::HOST_IP, Value::Ip(ip));
+            }
+            None => device::apply(&header, event),
+        }
         if !event.has(f::OBSERVER_NAME) {
             event.push_str(f::OBSERVER_NAME, pairs.get("id"));
         }
@@ -179,10 +198,14 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
         event.push(f::LOG_LEVEL, Value::Str(LEVELS[level as usize & 7]));
     }
     // `5 (LAN->WAN)`: a rule has a number and the zones, and no name.
-    event.push_str(f::RULE_ID, pairs.get("rule"));
-    event.push_str(f::RULE_NAME, pairs.get("rule"));
+    let rule = pairs.any(&["rule", "cs1"]);
+    event.push_str(f::RULE_ID, rule);
+    event.push_str(f::RULE_NAME, rule);
     // `cdur` is in milliseconds, `dur` in seconds.
-    let millis = pairs.int("cdur").or_else(|| pairs.int("dur").and_then(|seconds| seconds.checked_mul(1000)));
+    let millis = pairs
+        .int("cdur")
+        .or_else(|| pairs.int("cn3Label"))
+        .or_else(|| pairs.int("dur").and_then(|seconds| seconds.checked_mul(1000)));
     if let Some(nanos) = millis.and_then(|millis| millis.checked_mul(1_000_000)).filter(|nanos| *nanos >= 0) {
         event.push(f::EVENT_DURATION, Value::Int(nanos));
         if let Some(Value::Time(end)) = event.get(f::TIMESTAMP) {
@@ -190,14 +213,19 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
             event.push(f::EVENT_START, Value::Time(end.plus_nanos(-nanos)));
         }
     }
-    let user = pairs.any(&["usr", "user"]);
+    let user = pairs.any(&["usr", "user", "susr"]);
     if !user.starts_with("Unknown") {
         device::push_user(user, event);
     }
-    let (host, path) = (pairs.get("dstname"), pairs.get("arg"));
+    let (mut host, mut target) = (pairs.get("dstname"), pairs.get("arg"));
+    // CEF joins the two.
+    let request = pairs.get("request");
+    if host.is_empty() && !request.is_empty() {
+        (host, target) = request.split_at(request.find('/').unwrap_or(request.len()));
+    }
     if !host.is_empty() {
         event.push_str(f::URL_DOMAIN, host);
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         event.push_str(f::URL_PATH, path);
         event.push_str(f::URL_QUERY, query);
         // A whole address only where the line says it was a web request.
@@ -205,7 +233,6 @@ fn rest<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
             "http" | "https" => application,
             _ => "",
         };
-        let target = pairs.get("arg");
         if target.starts_with('/') && !scheme.is_empty() {
             event.push_str(f::URL_SCHEME, scheme);
             let url = bumpalo::format!(in arena, "{}://{}{}", scheme, host, target).into_bump_str();
@@ -239,18 +266,20 @@ type Class = (&'static [&'static str], &'static str, &'static str, &'static [&'s
 
 #[rustfmt::skip]
 static CLASSES: &[Class] = &[
-    (&["98"], "connection-opened", "success", &["network"], &["connection", "start", "allowed"]),
+    (&["98"], "connection-start", "success", &["network"], &["connection", "start", "allowed"]),
     (&["1235"], "connection-allowed", "success", &["network"], &["connection", "allowed"]),
-    (&["199"], "admin-login", "success", &["authentication", "session"], &["start", "info"]),
-    (&["200"], "admin-login", "failure", &["authentication"], &["start", "info"]),
-    (&["537"], "connection-closed", "success", &["network"], &["connection", "end"]),
-    (&["36", "37", "38", "39", "41", "173", "174", "175", "524", "526", "533", "646", "647", "713", "714", "712", "1233"], "connection-denied", "success", &["network"], &["connection", "denied"]),
+    (&["199"], "login-success", "success", &["authentication", "session"], &["start", "info"]),
+    (&["200"], "login-failure", "failure", &["authentication"], &["start", "info"]),
+    (&["537"], "connection-end", "success", &["network"], &["connection", "end"]),
+    (&["36", "173", "524", "526", "712", "713", "760"], "connection-denied", "success", &["network"], &["connection", "denied"]),
+    (&["28", "37", "38", "39", "41", "46", "48", "174", "175", "181", "428", "522", "523", "533", "580", "590", "646", "647", "714", "883", "884", "885", "886", "1233", "1257", "1301", "1302", "1303"], "packet-dropped", "success", &["network"], &["connection", "denied"]),
+    (&["1197"], "connection-info", "success", &["network"], &["connection", "info"]),
     (&["14", "16", "1598"], "web-site-blocked", "success", &["network", "web"], &["access", "denied"]),
     (&["97", "15", "1599"], "web-site-accessed", "success", &["network", "web"], &["access", "allowed"]),
-    (&["29", "235", "236", "1231"], "admin-login", "success", &["authentication", "session"], &["start", "info"]),
-    (&["30", "35", "330", "580"], "admin-login", "failure", &["authentication"], &["start", "info"]),
-    (&["31", "237", "238", "239", "1080"], "user-login", "success", &["authentication", "session"], &["start", "info"]),
-    (&["32", "33", "34", "246", "329", "1081", "1117"], "user-login", "failure", &["authentication"], &["start", "info"]),
+    (&["29", "235", "236", "1231"], "login-success", "success", &["authentication", "session"], &["start", "info"]),
+    (&["30", "35", "330"], "login-failure", "failure", &["authentication"], &["start", "info"]),
+    (&["31", "237", "238", "239", "1080"], "login-success", "success", &["authentication", "session"], &["start", "info"]),
+    (&["32", "33", "34", "246", "329", "1081", "1117"], "login-failure", "failure", &["authentication"], &["start", "info"]),
     (&["261", "262", "263", "264", "265", "24", "994", "1082"], "logout", "success", &["authentication", "session"], &["end", "info"]),
     (&["608", "789"], "intrusion-detected", "", &["network", "intrusion_detection"], &["info", "allowed"]),
     (&["609", "790"], "intrusion-prevented", "success", &["network", "intrusion_detection"], &["info", "denied"]),
@@ -272,7 +301,8 @@ fn by_text(text: &str, event: &mut Event<'_>) {
     };
     let failed = has(&["denied", "failed", "failure", "rejected", "incorrect"]);
     let (action, outcome, category, types): (_, _, &[&str], &[&str]) = if has(&["login", "logon"]) {
-        ("user-login", if failed { "failure" } else { "success" }, &["authentication"], &["start", "info"])
+        let outcome = if failed { "failure" } else { "success" };
+        (if failed { "login-failure" } else { "login-success" }, outcome, &["authentication"], &["start", "info"])
     } else if has(&["logout"]) || has(&["logged"]) && has(&["out"]) {
         ("logout", "success", &["authentication", "session"], &["end", "info"])
     } else if has(&["packet", "connection", "traffic"]) && has(&["dropped", "denied", "blocked", "rejected"]) {
@@ -315,7 +345,16 @@ fn classify(pairs: &Pairs<'_>, event: &mut Event<'_>) {
         }
         None => by_text(pairs.get("msg"), event),
     }
-    match device::verdict(pairs.get("fw_action").trim_matches('"')) {
+    // A finding in what passes or does not.
+    let found = |word: &str| event.all(f::EVENT_CATEGORY).any(|held| held == Value::Str(word));
+    if found("intrusion_detection") || found("malware") {
+        event.set(f::EVENT_KIND, Value::Str("alert"));
+    }
+    let done = pairs.get("fw_action").trim_matches('"');
+    if matches!(done, "drop" | "Drop") {
+        event.set(f::EVENT_ACTION, Value::Str("packet-dropped"));
+    }
+    match device::verdict(done) {
         Verdict::Denied => add(f::EVENT_TYPE, &["denied"], event),
         Verdict::Allowed if !event.all(f::EVENT_TYPE).any(|kind| kind == Value::Str("denied")) => {
             add(f::EVENT_TYPE, &["allowed"], event);

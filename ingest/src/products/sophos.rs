@@ -2,8 +2,11 @@
 //!
 //! `<30>device="SFW" date=2026-11-20 time=10:00:00 timezone="JST" device_name="XG230" log_type="Firewall" ...` is the
 //! device's own format; `device_name="SFW" timestamp="2026-11-20T10:00:00+0900" device_model="XGS" ...` the central
-//! reporting format. Both may stand behind any syslog header. Keys without a field of their own are kept as
-//! `sophos.<key>`. Source: Sophos Firewall, Syslog Guide (log types, components and subtypes; log identifiers).
+//! reporting format. Both may stand behind any syslog header; the lines of its predecessor UTM are read in `utm`. Keys
+//! without a field of their own are kept as `sophos.<key>`. Source: Sophos Firewall, Syslog Guide (log types, components
+//! and subtypes; log identifiers).
+
+mod utm;
 
 use bumpalo::Bump;
 use stream::{Event, Value, fields as f};
@@ -16,11 +19,12 @@ use crate::{community_id, kv, protocols, time};
 /// Parser of Sophos Firewall logs.
 pub struct Sophos {
     keys: Keys,
+    utm: Keys,
 }
 
 impl Default for Sophos {
     fn default() -> Self {
-        Sophos { keys: Keys::new("sophos.", &[KEYS]) }
+        Sophos { keys: Keys::new("sophos.", &[KEYS]), utm: Keys::new("sophos.", &[utm::KEYS]) }
     }
 }
 
@@ -46,7 +50,8 @@ static KEYS: &[(&str, To)] = &[
     ("fw_rule_section", To::Both),
     ("policy_name", To::Text(f::RULE_RULESET)),
     ("idp_policy_name", To::Text(f::RULE_RULESET)),
-    ("signature_id", To::Text(f::RULE_ID)),
+    ("signature_id", To::Held),
+    ("eventid", To::Text(f::EVENT_ID)),
     ("signature_msg", To::Text(f::RULE_NAME)),
     ("classification", To::Text(f::RULE_CATEGORY)),
     ("src_ip", To::Ip(f::SOURCE_IP)),
@@ -147,6 +152,10 @@ impl Parser for Sophos {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no log_type or log_id: not a Sophos Firewall log");
+        if let Some(start) = utm::start(line) {
+            utm::read(line, start, &mut self.utm, context, arena, event);
+            return Ok(());
+        }
         let body = ["device=", "device_name=", "timestamp=", "date="].iter().filter_map(|key| line.find(key)).min();
         let body = body.ok_or(NOT)?;
         let mut pairs = Pairs::new_in(arena);
@@ -156,6 +165,14 @@ impl Parser for Sophos {
         }
         if pairs.get("log_type").is_empty() && pairs.get("log_id").is_empty() {
             return Err(NOT);
+        }
+        // The rule that matched is the signature, under the firewall's rule.
+        let signature = pairs.get("signature_id");
+        if !signature.is_empty() {
+            event.set(f::RULE_ID, Value::Str(signature));
+            if let Some(rule) = pairs.value("fw_rule_id") {
+                self.keys.own("fw_rule_id", rule, event);
+            }
         }
         set_time(&pairs, context, arena, event);
         let own = pairs.get("device_name");
@@ -168,6 +185,11 @@ impl Parser for Sophos {
         endpoints(&pairs, arena, event);
         content(&pairs, event);
         classify(&pairs, arena, event);
+        if let (Some(kind), Some(code)) = (pairs.int("icmp_type"), pairs.int("icmp_code"))
+            && let (Ok(kind), Ok(code)) = (u8::try_from(kind), u8::try_from(code))
+        {
+            community_id::push_icmp(kind, code, arena, event);
+        }
         community_id::push(arena, event);
         Ok(())
     }
@@ -250,6 +272,9 @@ fn endpoints<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
 fn content<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
     let url = pairs.get("url");
     event.push_str(f::URL_ORIGINAL, url);
+    if !event.has(f::DESTINATION_DOMAIN) {
+        event.push_str(f::DESTINATION_DOMAIN, pairs.any(&["domain", "domainname"]));
+    }
     if event.has(f::URL_DOMAIN) && url.contains("://") {
         event.remove(f::URL_DOMAIN);
     }
@@ -287,12 +312,21 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     };
     event.push_str(f::NETWORK_PROTOCOL, device::lower(protocol, arena));
     let (category, logsource, alert): (&[&'static str], _, _) = match kind {
+        // What the firewall drops by itself, as an attack.
+        "Firewall"
+            if matches!(
+                component,
+                "Heartbeat" | "ICMP ERROR MESSAGE" | "DoS Attack" | "IP Spoof" | "Source Routed" | "Fragmented Traffic"
+            ) =>
+        {
+            (&["network", "intrusion_detection"], "firewall", true)
+        }
         "Firewall" => (&["network"], "firewall", false),
         "Content Filtering" | "Web Content Policy" => (&["network", "web"], "proxy", false),
         "IDP" | "IPS" => (&["network", "intrusion_detection"], "firewall", true),
         "Anti-Virus" | "Sandbox" | "Sandstorm" | "Zero-day Protection" => (&["network", "malware"], "antivirus", true),
         "ATP" | "Advanced Threat Protection" | "Heartbeat" => (&["network", "intrusion_detection"], "firewall", true),
-        "Anti-Spam" => (&["network", "email"], "", false),
+        "Anti-Spam" => (&["network", "email"], "", subtype.ends_with("Spam")),
         "WAF" | "Web Server Protection" => (&["network", "web"], "webserver", false),
         "SSL" | "Wireless Protection" => (&["network"], "", false),
         "Event"
@@ -321,8 +355,14 @@ fn classify<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
     event.push_str(f::EVENT_OUTCOME, outcome);
     let verdict = match subtype {
         "Virus" | "Infected" | "Drop" | "DLP" | "Probable Spam" | "Spam" if alert || kind != "Firewall" => {
-            if matches!(subtype, "Drop" | "Virus") { device::Verdict::Denied } else { device::Verdict::Unsaid }
+            let dropped = matches!(pairs.get("spamaction"), "DROP" | "Drop" | "Reject" | "REJECT" | "Quarantine");
+            if dropped || matches!(subtype, "Drop" | "Virus") {
+                device::Verdict::Denied
+            } else {
+                device::Verdict::Unsaid
+            }
         }
+        "Clean" if kind == "Anti-Spam" => device::Verdict::Allowed,
         _ => device::verdict(subtype),
     };
     device::push_verdict(verdict, event);

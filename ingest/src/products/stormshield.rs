@@ -88,7 +88,9 @@ impl Parser for Stormshield {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no id=firewall with a time: not a Stormshield log");
-        let body = line.find("id=firewall").ok_or(NOT)?;
+        // Some relays take `id=firewall` for the tag and leave it out.
+        let bare = || line.find("time=\"").filter(|at| line[*at..].contains(" fw=\"") && line.contains(" logtype=\""));
+        let body = line.find("id=firewall").or_else(bare).ok_or(NOT)?;
         let mut pairs = Pairs::new_in(arena);
         for pair in kv::pairs(&line[body..]) {
             let value = if pair.escaped { kv::unescape(pair.value, arena) } else { pair.value };

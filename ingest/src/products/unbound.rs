@@ -55,7 +55,9 @@ impl Parser for Unbound {
         // Its own tag is no tag of syslog: `unbound[1234:0] info: `; through syslog `[1234:0] info: `.
         let tagged = text.split_once(' ').filter(|(process, _)| process.starts_with("unbound[") || is_ids(process));
         if let Some((process, rest)) = tagged {
-            known |= process.starts_with("unbound");
+            // Without a header the ids and a level tell.
+            known |= process.starts_with("unbound")
+                || rest.split_once(": ").is_some_and(|(level, _)| LEVELS.contains(&level));
             put::count(fields::PROCESS_PID, put::between(process, "[", ":").unwrap_or(""), event);
             text = rest;
         }
@@ -78,10 +80,13 @@ impl Parser for Unbound {
     }
 }
 
-/// `[1234:0]`: process and thread.
+/// `[1234:0]`, `[1234:1f]`: process, and thread in hexadecimal.
 fn is_ids(text: &str) -> bool {
     let inner = text.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
-    inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(|byte| byte.is_ascii_digit() || byte == b':'))
+    inner.and_then(|inner| inner.split_once(':')).is_some_and(|(process, thread)| {
+        let digits = |text: &str, known: fn(&u8) -> bool| !text.is_empty() && text.as_bytes().iter().all(known);
+        digits(process, u8::is_ascii_digit) && digits(thread, u8::is_ascii_hexdigit)
+    })
 }
 
 impl Unbound {

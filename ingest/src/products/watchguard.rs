@@ -4,11 +4,14 @@
 //! 10.1.2.3 198.51.100.20 50123 445 ... (Policy-00)`. The host may be followed by a serial number and a time in
 //! parentheses. A proxy's line has no lengths: `Allow 1-Trusted 0-External tcp 10.1.2.3 198.51.100.20 50123 80
 //! msg="..." ...`. Keys without a field of their own are kept as `watchguard.<key>`. Source: WatchGuard Fireware Log
-//! Catalog.
+//! Catalog. The other format of the same logs, IBM LEEF, is read in `leef`.
+
+mod leef;
 
 use bumpalo::Bump;
 use stream::{Event, Value, fields as f};
 
+use super::dhcpd::Dhcpd;
 use crate::device::{self, Verdict, add};
 use crate::keyed::{Keys, Pairs, To};
 use crate::parser::{Context, Parser, Reason};
@@ -18,11 +21,12 @@ use crate::{community_id, kv, protocols, syslog, time};
 /// Parser of Firebox logs.
 pub struct Watchguard {
     keys: Keys,
+    dhcp: Dhcpd,
 }
 
 impl Default for Watchguard {
     fn default() -> Self {
-        Watchguard { keys: Keys::new("watchguard.", &[KEYS]) }
+        Watchguard { keys: Keys::new("watchguard.", &[KEYS, leef::KEYS]), dhcp: Dhcpd::default() }
     }
 }
 
@@ -35,6 +39,10 @@ static KEYS: &[(&str, To)] = &[
     ("op", To::Text(f::HTTP_REQUEST_METHOD)),
     ("dstname", To::Held),
     ("arg", To::Held),
+    ("host", To::Held),
+    ("path", To::Held),
+    ("method", To::Text(f::HTTP_REQUEST_METHOD)),
+    ("severity", To::Int(f::EVENT_SEVERITY)),
     ("sent_bytes", To::Int(f::SOURCE_BYTES)),
     ("rcvd_bytes", To::Int(f::DESTINATION_BYTES)),
     ("duration", To::Held),
@@ -77,6 +85,11 @@ impl Parser for Watchguard {
         event: &mut Event<'a>,
     ) -> Result<(), Reason> {
         const NOT: Reason = Reason("no msg_id= and no traffic: not a Firebox log");
+        if leef::read(self, line, context, arena, event) {
+            device::push_totals(event);
+            community_id::push(arena, event);
+            return Ok(());
+        }
         let body = line.find("msg_id=").or_else(|| without_id(line)).ok_or(NOT)?;
         header(line[..body].trim_end(), context, event);
         device::observer("WatchGuard", "Firebox", "firewall", event);
@@ -97,7 +110,7 @@ impl Parser for Watchguard {
         }
         let text = words.trim();
         if !traffic(text, &pairs, arena, event) {
-            other(text, arena, event);
+            self.other(text, arena, event);
         }
         device::push_totals(event);
         community_id::push(arena, event);
@@ -170,18 +183,22 @@ fn traffic<'a>(text: &'a str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Ev
     event.push_str(f::OBSERVER_INGRESS_INTERFACE_NAME, ingress);
     event.push_str(f::OBSERVER_EGRESS_INTERFACE_NAME, egress);
     event.push_str(f::EVENT_ACTION, device::lower(action.trim_end_matches(':'), arena));
-    event.push(f::EVENT_OUTCOME, Value::Str("success"));
-    add(f::EVENT_CATEGORY, &["network"], event);
-    add(f::EVENT_TYPE, &["connection"], event);
-    device::push_verdict(verdict, event);
-    // The policy stands in parentheses at the end, with a number of its own.
-    if let Some((_, policy)) = text.rsplit_once('(')
-        && !event.has(f::RULE_NAME)
-    {
-        event.push_str(f::RULE_NAME, policy.trim_end_matches(')').trim());
+    judged(verdict, event);
+    // The policy stands in parentheses at the end, with a number of its own; a proxy's rule has a name besides.
+    if let Some((_, policy)) = text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+        event.push_str(f::RULE_NAME, policy.trim());
     }
     proxied(pairs, event);
     true
+}
+
+/// Sets what was done with a connection.
+fn judged(verdict: Verdict, event: &mut Event<'_>) {
+    let outcome = if verdict == Verdict::Denied { "failure" } else { "success" };
+    event.push(f::EVENT_OUTCOME, Value::Str(outcome));
+    add(f::EVENT_CATEGORY, &["network"], event);
+    add(f::EVENT_TYPE, &["connection"], event);
+    device::push_verdict(verdict, event);
 }
 
 fn proxied<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
@@ -205,65 +222,78 @@ fn proxied<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
     if program.starts_with("http") {
         add(f::EVENT_CATEGORY, &["web"], event);
     }
-    if !pairs.get("virus").is_empty() {
-        add(f::EVENT_CATEGORY, &["malware"], event);
-    }
-    if !pairs.get("signature_name").is_empty() {
-        add(f::EVENT_CATEGORY, &["intrusion_detection"], event);
+    for (key, found) in [("virus", "malware"), ("signature_name", "intrusion_detection")] {
+        if !pairs.get(key).is_empty() {
+            add(f::EVENT_CATEGORY, &[found], event);
+            event.set(f::EVENT_KIND, Value::Str("alert"));
+        }
     }
     device::logsource("watchguard", category, "", event);
-    let (host, path) = (pairs.get("dstname"), pairs.get("arg"));
+    let (host, path) = (pairs.any(&["dstname", "host"]), pairs.any(&["arg", "path"]));
     event.push_str(f::URL_DOMAIN, host);
     event.push_str(f::DESTINATION_DOMAIN, host);
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     event.push_str(f::URL_PATH, path);
     event.push_str(f::URL_QUERY, query);
-    device::push_user(pairs.get("src_user"), event);
+    let user = pairs.get("src_user");
+    device::push_user(user, event);
+    if user.rsplit_once('@').is_some_and(|(_, domain)| domain.contains('.')) {
+        event.push_str(f::USER_EMAIL, user);
+    }
     device::push_destination_user(pairs.get("dst_user"), event);
     if let Some(seconds) = pairs.int("duration") {
         device::push_duration(seconds, event);
     }
 }
 
-/// Sign-ins, and whatever else.
-fn other<'a>(text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
-    const TEMPLATES: &[(&str, &str, &str)] = &[
-        ("Authentication of {} user [{user}] from {source} was {result}", "login", ""),
-        ("Authentication of {} user [{user}] from {source} {result}", "login", ""),
-        ("{} user {user} from {source} logged in", "login", "success"),
-        ("{} user {user} from {source} logged out", "logout", "success"),
-        ("{} user {user} from {source} log in attempt was rejected", "login", "failure"),
-        ("Mobile VPN with {} user {user} logged in. {}Real IP address is {source}.", "login", "success"),
-        ("Mobile VPN with {} user {user} logged in", "login", "success"),
-        ("Mobile VPN with {} user {user} logged out", "logout", "success"),
-    ];
-    device::logsource("watchguard", "", "", event);
-    for (pattern, action, outcome) in TEMPLATES {
-        let Some(taken) = template::take(pattern, text) else { continue };
-        device::push_user(taken.get("user"), event);
-        device::push_ip(f::SOURCE_IP, taken.get("source"), event);
-        let result = taken.get("result");
-        let outcome = match *outcome {
-            "" if result.starts_with("accepted") => "success",
-            "" if result.starts_with("rejected") => "failure",
-            known => known,
-        };
-        event.push_str(f::MESSAGE, text);
-        event.push_str(f::EVENT_OUTCOME, outcome);
-        event.push(f::EVENT_ACTION, Value::Str(action));
-        add(f::EVENT_CATEGORY, &["authentication"], event);
-        return add(f::EVENT_TYPE, &[if *action == "logout" { "end" } else { "start" }], event);
-    }
-    if let Some(address) = text.strip_prefix("Temporarily blocking host ") {
-        event.push_str(f::MESSAGE, text);
-        device::push_ip(f::SOURCE_IP, address.split(' ').next().unwrap_or(""), event);
-        event.push(f::EVENT_ACTION, Value::Str("host-blocked"));
-        add(f::EVENT_CATEGORY, &["network", "intrusion_detection"], event);
-        return add(f::EVENT_TYPE, &["denied", "info"], event);
-    }
-    let program: &'a str = event.get_str(f::PROCESS_NAME).unwrap_or("");
-    super::router::text(program, text, arena, event);
-    if !event.has(f::EVENT_CATEGORY) {
-        add(f::EVENT_CATEGORY, &["network"], event);
+impl Watchguard {
+    /// Sign-ins, leases, and whatever else.
+    fn other<'a>(&mut self, text: &'a str, arena: &'a Bump, event: &mut Event<'a>) {
+        const TEMPLATES: &[(&str, &str, &str)] = &[
+            ("Authentication of {} user [{user}] from {source} was {result}", "login", ""),
+            ("Authentication of {} user [{user}] from {source} {result}", "login", ""),
+            ("{} user {user} from {source} logged in", "login", "success"),
+            ("{} user {user} from {source} logged out", "logout", "success"),
+            ("{} user {user} from {source} log in attempt was rejected", "login", "failure"),
+            ("{} User {user} from {source} logged in", "login", "success"),
+            ("{} User {user} from {source} logged out", "logout", "success"),
+            ("{} User {user} from {source} log in attempt was rejected", "login", "failure"),
+            ("Mobile VPN with {} user {user} logged in. {}Real IP address is {source}.", "login", "success"),
+            ("Mobile VPN with {} user {user} logged in", "login", "success"),
+            ("Mobile VPN with {} user {user} logged out", "logout", "success"),
+        ];
+        device::logsource("watchguard", "", "", event);
+        for (pattern, action, outcome) in TEMPLATES {
+            let Some(taken) = template::take(pattern, text) else { continue };
+            device::push_user(taken.get("user"), event);
+            device::push_ip(f::SOURCE_IP, taken.get("source"), event);
+            let result = taken.get("result");
+            let outcome = match *outcome {
+                "" if result.starts_with("accepted") => "success",
+                "" if result.starts_with("rejected") => "failure",
+                known => known,
+            };
+            event.push_str(f::MESSAGE, text);
+            event.push_str(f::EVENT_OUTCOME, outcome);
+            event.push(f::EVENT_ACTION, Value::Str(action));
+            add(f::EVENT_CATEGORY, &["authentication"], event);
+            return add(f::EVENT_TYPE, &[if *action == "logout" { "end" } else { "start" }], event);
+        }
+        if let Some(address) = text.strip_prefix("Temporarily blocking host ") {
+            event.push_str(f::MESSAGE, text);
+            device::push_ip(f::SOURCE_IP, address.split(' ').next().unwrap_or(""), event);
+            event.push(f::EVENT_ACTION, Value::Str("host-blocked"));
+            add(f::EVENT_CATEGORY, &["network", "intrusion_detection"], event);
+            return add(f::EVENT_TYPE, &["denied", "info"], event);
+        }
+        if (text.starts_with("DHCP") || text.starts_with("BOOT")) && self.dhcp.message(text, arena, event) {
+            event.push_str(f::MESSAGE, text);
+            return add(f::EVENT_CATEGORY, &["network"], event);
+        }
+        let program: &'a str = event.get_str(f::PROCESS_NAME).unwrap_or("");
+        super::router::text(program, text, arena, event);
+        if !event.has(f::EVENT_CATEGORY) {
+            add(f::EVENT_CATEGORY, &["network"], event);
+        }
     }
 }

@@ -309,7 +309,9 @@ fn access<'a>(text: &'a str, event: &mut Event<'a>) -> bool {
     let (address, user) = put::word(rest);
     let (address, user) = if put::ip(address).is_some() { (address, user) } else { ("", rest) };
     put::end(&put::SOURCE, address, event);
+    // At the serial port `user` is no name.
     let user = user.trim().trim_matches(['\'', '(', ')']);
+    let user = if address.is_empty() && user == "user" { "" } else { user };
     event.push_str(fields::USER_NAME, if user.is_empty() && administrator { "administrator" } else { user });
     if administrator {
         event.push(fields::USER_EFFECTIVE_NAME, Value::Str("administrator"));

@@ -1,8 +1,8 @@
 //! Zeek (3 to 7): JSON lines of every log, and tab-separated lines in the default columns of the main ones.
 //!
-//! A JSON line tells its log by `_path`, else by the keys that only that log has (see `logs`). A tab-separated line
-//! carries no names, and a parser sees no earlier line: the number of columns and their shape tell the log; logs with
-//! changed columns are best sent as JSON (`LogAscii::use_json=T`). `#` lines are understood and say nothing.
+//! A JSON line tells its log by `_path`, else by the keys that only that log has (see `logs`). The names of tab-separated
+//! columns are those of the last `#fields` line of the source, and its log that of `#path`; without such lines, or where
+//! their number is another, the number of columns and their shape tell the log among the default layouts.
 //! `@timestamp` is `ts`. Names without a field of their own are kept as `zeek.<name>`, and those that Sigma's rules
 //! for Zeek ask for always. Source: Zeek documentation, "Zeek Log Formats" and the scripts' Info records.
 
@@ -22,11 +22,12 @@ use crate::{community_id, protocols, syslog, time};
 pub struct Zeek {
     keys: Keys,
     walker: Walker,
+    header: logs::Header,
 }
 
 impl Default for Zeek {
     fn default() -> Self {
-        Zeek { keys: Keys::new("zeek.", &[KEYS]), walker: Walker::default() }
+        Zeek { keys: Keys::new("zeek.", &[KEYS]), walker: Walker::default(), header: logs::Header::default() }
     }
 }
 
@@ -106,6 +107,13 @@ static KEYS: &[(&str, To)] = &[
     ("mailfrom", To::Each(f::EMAIL_FROM_ADDRESS)),
     ("rcptto", To::Each(f::EMAIL_TO_ADDRESS)),
     ("assigned_addr", To::Ip(f::CLIENT_IP)),
+    // Who sent a file, and who took it.
+    ("tx_hosts", To::Ip(f::SERVER_IP)),
+    ("rx_hosts", To::Ip(f::CLIENT_IP)),
+    ("src_addr", To::Ip(f::SOURCE_IP)),
+    ("src_port", To::Int(f::SOURCE_PORT)),
+    ("dst_addr", To::Ip(f::DESTINATION_IP)),
+    ("dst_port", To::Int(f::DESTINATION_PORT)),
     ("client_addr", To::Ip(f::SOURCE_IP)),
     ("server_addr", To::Ip(f::DESTINATION_IP)),
     ("host_name", To::Text(f::HOST_NAME)),
@@ -133,23 +141,36 @@ impl Parser for Zeek {
             device::header(&line[..body], context, event);
             logs::of_json(&line[..body], &pairs).ok_or(Reason("no key of a Zeek log"))?
         } else if line.starts_with('#') {
+            self.header.directive(line);
             event.push_str(f::MESSAGE, line);
             event.push(f::EVENT_KIND, Value::Str("event"));
             return device_only(event);
         } else {
-            let (log, columns, text) =
-                logs::of_columns(line).ok_or(Reason("neither JSON nor columns of a Zeek log"))?;
+            const NOT: Reason = Reason("neither JSON nor columns of a Zeek log");
+            let text = logs::columns_start(line).map(|start| &line[start..]).ok_or(NOT)?;
             let header = syslog::parse(&line[..line.len() - text.len()], context);
+            let named = self.header.names(text);
+            let (declared, layout) = match named {
+                Some(names) => (names, None),
+                None => (&[][..], Some(logs::of_columns(text).ok_or(NOT)?)),
+            };
             device::apply(&header, event);
-            for (name, value) in columns.iter().zip(text.split('\t')) {
+            let names = declared.iter().map(String::as_str);
+            let names = names.chain(layout.iter().flat_map(|(_, columns)| columns.iter().copied()));
+            for (name, value) in names.zip(text.split('\t')) {
+                let name: &'a str = arena.alloc_str(name);
                 let plain = value.trim_end_matches(['\r', '\n']);
-                if let "answers" | "rcptto" | "to" = *name {
+                // The elements of a set or a list.
+                if let "answers" | "rcptto" | "to" | "tx_hosts" | "rx_hosts" | "conn_uids" = name {
                     plain.split(',').for_each(|part| keys.put(name, Value::Str(part), &mut pairs, arena, event));
                 } else {
                     keys.put(name, Value::Str(plain), &mut pairs, arena, event);
                 }
             }
-            log
+            match layout {
+                Some((log, _)) => log,
+                None => self.header.log(&pairs).ok_or(NOT)?,
+            }
         };
         event.remove(f::TIMESTAMP);
         device::push_time(f::TIMESTAMP, instant(&pairs, context), event);
@@ -202,34 +223,7 @@ fn meaning<'a>(log: &Log, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<
     if !user.is_empty() && !matches!(user, "<unknown>" | "anonymous") {
         device::push_user(user, event);
     }
-    match log.name {
-        "conn" => connection(pairs, event),
-        "dns" => dns(pairs, event),
-        "http" => http(pairs, event),
-        "ssl" => tls(pairs, event),
-        "x509" => {
-            event.push_str(f::TLS_SERVER_X509_SERIAL_NUMBER, pairs.get("certificate.serial"));
-            event.push_str(f::TLS_SERVER_SUBJECT, pairs.get("certificate.subject"));
-            event.push_str(f::TLS_SERVER_ISSUER, pairs.get("certificate.issuer"));
-        }
-        "notice" => {
-            event.push_str(f::RULE_NAME, pairs.get("note"));
-            event.push_str(f::RULE_DESCRIPTION, pairs.get("msg"));
-        }
-        "weird" => event.push_str(f::RULE_NAME, pairs.get("name")),
-        "ssh" => outcome(flag(pairs, "auth_success"), event),
-        "ntlm" | "kerberos" => outcome(flag(pairs, "success"), event),
-        "radius" => match pairs.get("result") {
-            "success" => outcome(Some(true), event),
-            "failed" | "failure" => outcome(Some(false), event),
-            _ => {}
-        },
-        "smtp" => event.push_str(f::EMAIL_SUBJECT, pairs.get("subject")),
-        _ => {}
-    }
-    if log.name == "kerberos" {
-        device::push_user(pairs.get("client").split('/').next().unwrap_or(""), event);
-    }
+    details(log.name, pairs, arena, event);
     // `1` and `2` of the ICMP's type and code stand where ports do.
     if event.get_str(f::NETWORK_TRANSPORT) == Some("icmp") {
         let port = |field: FieldId, event: &Event<'a>| event.get_int(field).and_then(|port| u8::try_from(port).ok());
@@ -239,6 +233,134 @@ fn meaning<'a>(log: &Log, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<
     }
     device::push_totals(event);
     community_id::push(arena, event);
+}
+
+/// What a log says under names of its own.
+fn details<'a>(name: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    let yes = |word: &str| Some(word).filter(|word| !word.is_empty()).map(|word| word.starts_with("succe"));
+    match name {
+        "conn" => connection(pairs, event),
+        "dns" => dns(pairs, event),
+        "http" => http(pairs, event),
+        "ssl" => tls(pairs, event),
+        "x509" => {
+            event.push_str(f::EVENT_ID, pairs.any(&["id", "fingerprint"]));
+            event.push_str(f::TLS_SERVER_X509_SERIAL_NUMBER, pairs.get("certificate.serial"));
+            event.push_str(f::TLS_SERVER_SUBJECT, pairs.get("certificate.subject"));
+            event.push_str(f::TLS_SERVER_ISSUER, pairs.get("certificate.issuer"));
+        }
+        "files" if !event.has(f::EVENT_ID) => event.push_str(f::EVENT_ID, pairs.get("conn_uids")),
+        "notice" => {
+            event.push_str(f::RULE_NAME, pairs.get("note"));
+            event.push_str(f::RULE_DESCRIPTION, pairs.get("msg"));
+            match flag(pairs, "dropped") {
+                Some(true) => add(f::EVENT_TYPE, &["denied"], event),
+                Some(false) => add(f::EVENT_TYPE, &["allowed"], event),
+                None => {}
+            }
+        }
+        "signatures" | "signature" => {
+            event.push_str(f::RULE_ID, pairs.get("sig_id"));
+            event.push_str(f::RULE_DESCRIPTION, pairs.get("event_msg"));
+        }
+        "weird" => event.push_str(f::RULE_NAME, pairs.get("name")),
+        "ssh" => outcome(flag(pairs, "auth_success"), event),
+        "ntlm" => {
+            outcome(flag(pairs, "success"), event);
+            domain(pairs.get("domainname"), event);
+        }
+        "kerberos" => kerberos(pairs, event),
+        "mysql" => {
+            event.push_str(f::EVENT_ACTION, pairs.get("cmd"));
+            outcome(flag(pairs, "success"), event);
+        }
+        "radius" => outcome(yes(pairs.get("result")), event),
+        "socks" => outcome(yes(pairs.get("status")), event),
+        "smb_cmd" => {
+            event.push_str(f::EVENT_ACTION, pairs.get("command"));
+            let status = pairs.get("status");
+            outcome((!status.is_empty()).then_some(status == "SUCCESS"), event);
+        }
+        "ftp" | "irc" => {
+            event.push_str(f::EVENT_ACTION, pairs.get("command"));
+            if let Some(size) = pairs.int("file_size") {
+                event.push(f::FILE_SIZE, Value::Int(size));
+            }
+        }
+        "dce_rpc" => event.push_str(f::EVENT_ACTION, pairs.get("operation")),
+        "modbus" => event.push_str(f::EVENT_ACTION, pairs.get("func")),
+        "dnp3" => event.push_str(f::EVENT_ACTION, pairs.get("fc_request")),
+        "tunnel" => event.push_str(f::EVENT_ACTION, pairs.get("action")),
+        "smb_files" => shared_file(pairs, arena, event),
+        "dhcp" => lease(event),
+        "known_hosts" | "known_services" | "known_certs" | "software" => known(name, pairs, arena, event),
+        "smtp" => event.push_str(f::EMAIL_SUBJECT, pairs.get("subject")),
+        _ => {}
+    }
+}
+
+/// The domain of the user that a log names beside it.
+fn domain<'a>(text: &'a str, event: &mut Event<'a>) {
+    for (name, domain) in [(f::USER_NAME, f::USER_DOMAIN), (f::SOURCE_USER_NAME, f::SOURCE_USER_DOMAIN)] {
+        if event.has(name) && !event.has(domain) {
+            event.push_str(domain, text);
+        }
+    }
+}
+
+/// `client` is `user/REALM`.
+fn kerberos<'a>(pairs: &Pairs<'a>, event: &mut Event<'a>) {
+    event.push_str(f::EVENT_ACTION, pairs.get("request_type"));
+    outcome(flag(pairs, "success"), event);
+    let client = pairs.get("client");
+    device::push_user(client.split('/').next().unwrap_or(""), event);
+    domain(client.rsplit_once('/').map_or("", |(_, realm)| realm), event);
+}
+
+/// `path` is the share, `name` the file below it.
+fn shared_file<'a>(pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    let (action, share, name) = (pairs.get("action"), pairs.get("path"), pairs.get("name"));
+    event.push_str(f::EVENT_ACTION, action);
+    event.push_str(f::FILE_NAME, name.rsplit('\\').next().unwrap_or(name));
+    if !share.is_empty() && !name.is_empty() {
+        let name = name.trim_start_matches('\\');
+        let path = bumpalo::format!(in arena, "{}\\{}", share.trim_end_matches('\\'), name).into_bump_str();
+        event.push_str(f::FILE_PATH, path);
+    }
+    let kind: &[&'static str] = match action {
+        "SMB::FILE_READ" | "SMB::PRINT_READ" => &["access"],
+        "SMB::FILE_WRITE" | "SMB::FILE_RENAME" | "SMB::FILE_SET_ATTRIBUTE" => &["change"],
+        "SMB::FILE_DELETE" => &["deletion"],
+        _ => &[],
+    };
+    add(f::EVENT_TYPE, kind, event);
+}
+
+/// The log has no ports, and DHCP no other ones.
+fn lease(event: &mut Event<'_>) {
+    for (ip, field, port) in [(f::SOURCE_IP, f::SOURCE_PORT, 68), (f::DESTINATION_IP, f::DESTINATION_PORT, 67)] {
+        if event.has(ip) && !event.has(field) {
+            event.push(field, Value::Int(port));
+        }
+    }
+}
+
+/// The host that a log is about, and its service.
+fn known<'a>(name: &str, pairs: &Pairs<'a>, arena: &'a Bump, event: &mut Event<'a>) {
+    if let Some(ip) = device::address(pairs.get("host")) {
+        event.push(f::HOST_IP, Value::Ip(ip));
+        event.push(f::NETWORK_TYPE, Value::Str(if ip.is_ipv4() { "ipv4" } else { "ipv6" }));
+        if name != "known_hosts"
+            && let Some(port) = pairs.int("port_num")
+        {
+            event.push(f::SERVER_IP, Value::Ip(ip));
+            event.push(f::SERVER_PORT, Value::Int(port));
+        }
+    }
+    protocols::push(pairs.get("port_proto"), event);
+    if name == "known_services" {
+        event.push_str(f::NETWORK_APPLICATION, device::lower(pairs.get("service"), arena));
+    }
 }
 
 fn outcome(success: Option<bool>, event: &mut Event<'_>) {

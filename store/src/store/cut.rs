@@ -99,7 +99,7 @@ pub(super) fn merge_small(inner: &Inner) -> Result<()> {
         let Some(parts) = merge::candidates(&splits) else { return Ok(()) };
         drop(splits);
         // A damage must not become part of a split with a checksum of its own.
-        if !parts.iter().fold(true, |whole, part| part.examine() && whole) {
+        if !parts.iter().all(|part| part.examine()) {
             continue;
         }
         let id = inner.catalogue().new_id();

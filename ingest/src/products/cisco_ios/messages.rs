@@ -33,7 +33,7 @@ const DROPPED: Class = Class { logsource: "firewall", ..class("deny", "", &["net
 const LOGIN: Class = sign_in("login", "success", &["start"]);
 const LOGIN_FAILED: Class = sign_in("login", "failure", &["start"]);
 const LOGIN_RESULT: Class = sign_in("login", "", &["start"]);
-const LOGOUT: Class = sign_in("logout", "success", &["end"]);
+const LOGOUT: Class = Class { service: "aaa", ..class("logout", "success", &["authentication", "session"], &["end"]) };
 const CHANGED: Class = Class { service: "aaa", ..class("configuration-changed", "", &["configuration"], &["change"]) };
 const COMMAND: Class = Class { service: "aaa", ..class("command-executed", "", &["configuration"], &["change"]) };
 const LINK: Class = class("link-changed", "", &["network"], &["info", "change"]);
@@ -84,16 +84,16 @@ static INTERFACE: Message = m(
 
 #[rustfmt::skip]
 static MESSAGES: &[Message] = &[
-    m("SEC", "IPACCESSLOGP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
+    m("SEC", "IPACCESSLOGP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}", "list {access_list} {verdict} {protocol} {mac} {source} {interface}-> {destination}, {packets}"]),
     m("SEC", "IPACCESSLOGDP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}"]),
     m("SEC", "IPACCESSLOGNP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
     m("SEC", "IPACCESSLOGRP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
     m("SEC", "IPACCESSLOGSP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}"]),
     m("SEC", "IPACCESSLOGS", ACL, &["list {access_list} {verdict} {source} {packets}"]),
     m("IPV6_ACL", "ACCESSLOGP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
-    m("IPV6_ACL", "ACCESSLOGDP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}"]),
+    m("IPV6_ACL", "ACCESSLOGDP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}", "list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
     m("IPV6_ACL", "ACCESSLOGNP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
-    m("IPV6_ACL", "ACCESSLOGSP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}"]),
+    m("IPV6_ACL", "ACCESSLOGSP", ACL, &["list {access_list} {verdict} {protocol} {source} -> {destination} ({icmp}), {packets}", "list {access_list} {verdict} {protocol} {source} -> {destination}, {packets}"]),
     m("ACLLOG", "ACLLOG_FLOW_INTERVAL", ACL, &["Src IP: {source}, Dst IP: {destination}, Src Port: {src_port}, Dst Port: {port}, Src Intf: {interface}, Protocol: \"{protocol}\""]),
     m("ACLLOG", "ACLLOG_NEW_FLOW", ACL, &["Src IP: {source}, Dst IP: {destination}, Src Port: {src_port}, Dst Port: {port}, Src Intf: {interface}, Protocol: \"{protocol}\""]),
     m("FW", "DROP_PKT", DROPPED, &["Dropping {protocol} pkt from {interface} {source} => {destination}(target:class)-({zone_pair}:{rule}) due to {reason} with", "Dropping {protocol} session {source} {destination} on zone-pair {zone_pair} class {rule} due to {reason} with", "Dropping {protocol} session {source} {destination} on zone-pair {zone_pair} class {rule} due to {reason}", "Dropping {protocol} session {source} {destination} due to {reason} with", "Dropping {protocol} session {source} {destination} due to {reason}"]),
@@ -122,6 +122,9 @@ static MESSAGES: &[Message] = &[
     m("AUTHPRIV", "SYSTEM_MSG", LOGIN_RESULT, &["pam_aaa:Authentication {result} for user {user} from {source} -", "pam_aaa:Authentication {result} for user {user} from {source}", "{result} {method} for invalid user {user} from {source} port {src_port} ", "{result} {method} for {user} from {source} port {src_port} ", "pam_unix({}): session {} for user {user} by"]),
     m("DAEMON", "SYSTEM_MSG", LOGIN_RESULT, &["error: PAM: Authentication {result} for illegal user {user} from {source} -", "error: PAM: Authentication {result} for {user} from {source} -", "{result} {method} for invalid user {user} from {source} port {src_port} ", "{result} {method} for {user} from {source} port {src_port} "]),
     m("AAA", "AAA_AUTHEN_FAIL", LOGIN_FAILED, &[]),
+    m("DMI", "AUTH_PASSED", LOGIN, &["User '{user}' authenticated successfully from {source} and was authorized for {protocol}. External groups:", "User '{user}' authenticated successfully from {source} "]),
+    m("DMI", "AUTHENTICATION_FAILED", LOGIN_FAILED, &["Authentication failure from {source} for {protocol}."]),
+    m("DMI", "AUTHORIZATION_FAILED", LOGIN_FAILED, &["User '{user}' from {source} was not authorized for {protocol}."]),
     m("SNMP", "AUTHFAIL", sign_in("snmp-access", "failure", &["denied"]), &["Authentication failure for SNMP req from host {source}"]),
     m("LINK", "UPDOWN", LINK, &["Interface {interface}, changed state to {state}"]),
     m("LINK", "CHANGED", LINK, &["Interface {interface}, changed state to {state}"]),
@@ -134,6 +137,8 @@ static MESSAGES: &[Message] = &[
     m("OSPF", "ADJCHG", NEIGHBOR, &["Process {process}, Nbr {destination} on {interface} from {} to {state}, {reason}"]),
     m("DUAL", "NBRCHANGE", NEIGHBOR, &["{}: Neighbor {destination} ({interface}) is {state}: {reason}", "{} Neighbor {destination} ({interface}) is {state}: {reason}"]),
     m("TCP", "BADAUTH", class("md5-authentication-failed", "failure", &["network"], &["denied"]), &["{reason} from {source} to {destination} "  , "{reason} from {source} to {destination}"]),
+    m("PORT_SECURITY", "PSECURE_VIOLATION_MAC_MOVE", VIOLATION, &["Security violation occurred, caused by MAC address {mac} on port {} attempting to access port {interface}", "Security violation occurred, caused by MAC address {mac} on port {interface}"]),
+    m("PORT_SECURITY", "PSECURE_VIOLATION_VLAN", VIOLATION, &["Security violation on port {interface} due to MAC address {mac} on VLAN {vlan}"]),
     m("PORT_SECURITY", "PSECURE_VIOLATION", VIOLATION, &["Security violation occurred, caused by MAC address {mac} on port {interface}"]),
     m("PM", "ERR_DISABLE", class("port-disabled", "", &["network"], &["info"]), &["{reason} error detected on {interface}, putting"]),
     m("MATM", "MACFLAP_NOTIF", class("mac-flapping", "", &["network"], &["info"]), &["Host {mac} in vlan {vlan} is flapping between port {interface} and port {}"]),
@@ -150,6 +155,7 @@ static MESSAGES: &[Message] = &[
     m("SYS", "RESTART", RESTART, &[]),
     m("SYS", "RELOAD", RESTART, &["Reload requested by {user} on {line} ({source}).", "Reload requested by {user} on {line}.", "Reload requested by {user}."]),
     m("SYS", "TTY_EXPIRE_TIMER", LOGOUT, &["(exec timer expired, tty {line} ({source})), user {user}"]),
+    m("SYS", "LOGGINGHOST_FAIL", class("logging-host-failed", "failure", &["network"], &["error"]), &["Logging to host {destination} port {port} failed", "Logging to host {destination} failed"]),
     m("SYS", "LOGGINGHOST_STARTSTOP", class("logging-host-changed", "", &["configuration"], &["change"]), &["Logging to host {destination} port {port} {state} - {reason}", "Logging to host {destination} {state} - {reason}"]),
     m("SYS", "PRIV_I", sign_in("privilege-raised", "success", &["info"]), &["Privilege level set to {level} by {user} on {line} ({source})", "Privilege level set to {level} by {user} on {line}"]),
     m("SYS", "CLOCKUPDATE", class("clock-changed", "", &["configuration"], &["change"]), &["{}, configured from {via} by {user} on {line} ({source}).", "{}, configured from {via} by {source}"]),

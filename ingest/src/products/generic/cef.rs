@@ -135,6 +135,9 @@ impl Parser for Cef {
         if !event.has(f::OBSERVER_NAME) {
             event.push_str(f::OBSERVER_NAME, header.hostname.unwrap_or(""));
         }
+        if let Some(url) = event.get_str(f::URL_ORIGINAL).filter(|url| url.contains("://")) {
+            crate::products::squid::url::push(url, event);
+        }
         if vendor.starts_with("Trend") {
             super::trend_micro::settle(product, class, name, event);
         }

@@ -29,6 +29,25 @@ pub(super) fn settle<'a>(product: &str, code: &'a str, name: &'a str, event: &mu
             }
         }
     }
+    // Apex Central numbers what its web and URL filters did.
+    if code.starts_with("WB") {
+        let word = match event.get_str(f::EVENT_ACTION) {
+            Some("1") => "Pass",
+            Some("2") => "Block",
+            Some("3") => "Monitor",
+            Some("4") => "Delete",
+            Some("5") => "Quarantine",
+            Some("6") => "Warn",
+            Some("7") => "Warn and continue",
+            Some("8") => "Override",
+            _ => "",
+        };
+        if !word.is_empty() {
+            event.set(f::EVENT_ACTION, Value::Str(word));
+        }
+    }
+    let policy = f::lookup("cef.SLF_PolicyName").and_then(|field| event.get_str(field)).unwrap_or("");
+    put::text(f::RULE_RULESET, policy, event);
     let action = event.get_str(f::EVENT_ACTION).unwrap_or("").to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| action.contains(word));
     if says(&["not blocked", "pass", "log only", "detect only"]) {

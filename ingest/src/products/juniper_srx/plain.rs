@@ -55,6 +55,12 @@ static TEMPLATES: &[&str] = &[
     "VPN {vpn-name} from {source-address} is down",
     "ifIndex {}, ifAdminStatus {}, ifOperStatus {state}, ifName {ifName}",
     "IKE negotiation failed with error: {reason}. IKE Version: {}, VPN: {vpn-name} Gateway: {gateway}, Local: {destination-address}/{}, Remote: {source-address}/{source-port},",
+    "IPSec negotiation failed with error: {reason}. IKE Version: {}, VPN: {vpn-name} Gateway: {gateway}, Local: {destination-address}/{}, Remote: {source-address}/{source-port},",
+    "IKE negotiation successfully completed. IKE Version: {}, VPN: {vpn-name} Gateway: {gateway}, Local: {destination-address}/{}, Remote: {source-address}/{source-port},",
+    "IKE negotiation failed with error: {reason}. IKE Version: {}, Local: {destination-address}/{},",
+    // What a firewall filter with `log` or `syslog` let through (A), discarded (D) or rejected (R).
+    "FW: {interface-name} {filter-action} {protocol} {source-address} {destination-address} {source-port} {destination-port} ",
+    "FW: {interface-name} {filter-action} {protocol} {source-address} {destination-address} {source-port} {destination-port}",
     "User '{username}', command '{command}'",
     "User '{username}' requested '{command}' operation",
     "User '{username}' set: [{command}]",
