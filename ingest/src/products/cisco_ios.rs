@@ -56,7 +56,7 @@ impl Parser for CiscoIos {
         header(line[..tag.start].trim_end(), context, arena, event);
         event.push(f::EVENT_KIND, Value::Str("event"));
         event.push(f::EVENT_MODULE, Value::Str("cisco_ios"));
-        device::observer("Cisco", "IOS", "firewall", event);
+        device::observer("Cisco", "ios", "firewall", event);
         let (process, text) = without_process(line[tag.text..].trim());
         event.push_str(f::PROCESS_NAME, process);
         event.push_str(f::MESSAGE, text);
