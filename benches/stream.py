@@ -101,12 +101,14 @@ def main():
     generated = f"{folder}/generated"
     subprocess.run([args.sekisho, "generate", "--profile", "town", "--seed", "7", "--events", str(args.events), "--out",
                     generated], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    offline = subprocess.run([args.sekisho, "detect", "--input", generated], check=True, capture_output=True, text=True).stdout
     found = {measure(args, generated, kind, int(partitions), args.events)
              for kind in args.kinds.split(",") for partitions in args.partitions.split(",")}
+    found.add(",".join(sorted(json.loads(line)["id"] for line in offline.splitlines())))
     shutil.rmtree(folder)
     if len(found) != 1:
         sys.exit("FAILED: the alerts differ")
-    print("the alerts' ids are the same everywhere")
+    print("the alerts' ids are the same everywhere, and those of sekisho detect")
 
 
 main()

@@ -62,6 +62,8 @@ impl KafkaReader {
         settings.set("auto.offset.reset", "error");
         settings.set("check.crcs", "true");
         settings.set("queued.max.messages.kbytes", "16384");
+        // Once so many wait, the client fetches no more for this long; by default a second, in which a worker runs dry.
+        settings.set("fetch.queue.backoff.ms", "5");
         settings.set("fetch.wait.max.ms", "100");
         settings.set("fetch.error.backoff.ms", "100");
         settings.set("fetch.message.max.bytes", "4194304");
