@@ -259,10 +259,11 @@ pub(crate) fn damage(context: &Context, state: &AppState) -> Option<Markup> {
     (!damaged.is_empty()).then(|| {
         html! {
             div.banner role="alert" {
-                p { (icon("warning")) (context.t(w::DAMAGED)) }
-                ul {
+                (icon("warning"))
+                div {
+                    (context.t(w::DAMAGED))
                     @for (tenant, events, oldest, newest) in damaged.iter().take(10) {
-                        li { (tenant) " " (format::number(*events)) " " (format::time(*oldest)) " – " (format::time(*newest)) }
+                        br; (tenant) " " (format::time(*oldest)) " – " (format::time(*newest)) " " (format::number(*events)) " " (context.t(w::UNIT))
                     }
                 }
             }

@@ -54,7 +54,7 @@ impl Authority {
             "[[listener]]\nkind='{kind}'\nbind='127.0.0.1:0'\ntenant='t'\n\
              tls={{certificate='{dir}/server.pem', key='{dir}/server.key' {more}}}\n[limits]\nhandshake_seconds_max=1\n"
         );
-        start(&config.replace("CA", &format!("{dir}/ca.pem"))).await
+        start(&config.replace("'CA'", &format!("'{dir}/ca.pem'"))).await
     }
 
     /// A sender that shows a certificate of this name, or none.
