@@ -15,7 +15,7 @@
 //! a short cut and never more: without it the whole log is read. State and position may differ by what was on its way,
 //! which does no harm: reading it twice changes nothing.
 //!
-//! Where the log has several partitions, everything of one collector is in one of them ([`partition_of`]).
+//! Where the log has several partitions, everything of one collector is in one of them (`partition_of`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
