@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use stream::{EventId, NANOS_PER_SECOND, Timestamp};
 
 use self::page::Page;
-use self::scan::Scan;
+use self::scan::{Scan, Walk};
 use self::values::{Counted, ValueCounter, count_event};
 use crate::metrics::METRICS;
 use crate::query::FieldRef;
@@ -150,7 +150,7 @@ impl Searcher {
             let mut count = 0;
             scan.tail(|_, _| count += 1)?;
             for split in scan.splits() {
-                count += scan.walk(&split)?.count()?;
+                count += scan.walk(&split)?.map_or(Ok(0), Walk::count)?;
             }
             Ok(count)
         })
@@ -198,7 +198,7 @@ impl Searcher {
             let mut counted = Counted::default();
             scan.tail(|_, event| count_event(&field, event, &mut counted))?;
             for split in scan.splits() {
-                let mut walk = scan.walk(&split)?;
+                let Some(mut walk) = scan.walk(&split)? else { continue };
                 let mut counter = ValueCounter::new(&walk.opened, &split.meta.tenant, &field)?;
                 while let Some(doc) = walk.next()? {
                     counter.add(doc)?;
@@ -252,7 +252,7 @@ fn split_steps(
     by: Option<&FieldRef>,
     steps: &mut BTreeMap<i64, (u64, Counted)>,
 ) -> Result<()> {
-    let mut walk = scan.walk(split)?;
+    let Some(mut walk) = scan.walk(split)? else { return Ok(()) };
     let mut counter = by.map(|by| ValueCounter::new(&walk.opened, &split.meta.tenant, by)).transpose()?;
     let (mut start, mut end, mut count) = (0, 0, 0);
     loop {

@@ -36,7 +36,7 @@ pub(super) fn matrix(scan: &Scan<'_>) -> Result<Vec<MatrixCell>> {
         cell.1 += u64::from(denied);
     })?;
     for split in scan.splits() {
-        let mut walk = scan.walk(&split)?;
+        let Some(mut walk) = scan.walk(&split)? else { continue };
         let column = |field: FieldId| text_column(&walk.opened, field);
         let (Some(sources), Some(destinations)) =
             (column(fields::SEKISHO_SOURCE_ZONE)?, column(fields::SEKISHO_DESTINATION_ZONE)?)

@@ -62,8 +62,8 @@ impl Page {
             if split.meta.newest < from || split.meta.oldest >= to {
                 continue;
             }
+            let Some(mut walk) = scan.walk_between(&split, from, to)? else { continue };
             scanned += 1;
-            let mut walk = scan.walk_between(&split, from, to)?;
             while let Some(doc) = walk.next()? {
                 let time = walk.opened.time(doc);
                 if self.newest_first && self.is_past(time) {

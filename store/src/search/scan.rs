@@ -45,13 +45,12 @@ impl<'a> Scan<'a> {
         self.request.from.0 <= time && time < self.request.to.0 && tenant_allowed(&self.request.tenants, tenant)
     }
 
-    /// Splits that may hold matches; damaged ones are left out, which [`Store::damaged`] tells.
+    /// Splits that may hold matches.
     pub(super) fn splits(&self) -> Vec<Arc<Split>> {
         let covered = self.view.splits.iter().filter(|split| {
             split.meta.newest >= self.request.from.0
                 && split.meta.oldest < self.request.to.0
                 && tenant_allowed(&self.request.tenants, &split.meta.tenant)
-                && split.is_usable()
         });
         covered.cloned().collect()
     }
@@ -97,13 +96,16 @@ impl<'a> Scan<'a> {
         Ok(matches)
     }
 
-    /// The matches of a split within the time range, newest first.
-    pub(super) fn walk(&self, split: &Split) -> Result<Walk<'_>> {
+    /// The matches of a split within the time range, newest first; none of a damaged one, which [`Store::damaged`] tells.
+    pub(super) fn walk(&self, split: &Split) -> Result<Option<Walk<'_>>> {
         self.walk_between(split, self.request.from.0, self.request.to.0)
     }
 
-    pub(super) fn walk_between(&self, split: &Split, from: i64, to: i64) -> Result<Walk<'_>> {
+    pub(super) fn walk_between(&self, split: &Split, from: i64, to: i64) -> Result<Option<Walk<'_>>> {
         self.check_time()?;
+        if !split.is_usable() {
+            return Ok(None);
+        }
         let opened = split.open()?;
         let compiler = Compiler { schema: &opened.schema, reader: &opened.reader, tenant: &split.meta.tenant };
         let candidates = compiler.compile(&self.query.root).map_err(opened.failed("search"))?;
@@ -112,7 +114,8 @@ impl<'a> Scan<'a> {
         let weight = candidates.query.weight(schema).map_err(opened.failed("search"))?;
         let scorer = weight.scorer(&opened.reader, 1.0).map_err(opened.failed("search"))?;
         let counted = candidates.exact && candidates.all;
-        Ok(Walk { scan: self, scorer, range, opened, exact: candidates.exact, counted, started: false, steps: 0 })
+        let exact = candidates.exact;
+        Ok(Some(Walk { scan: self, scorer, range, opened, exact, counted, started: false, steps: 0 }))
     }
 }
 
