@@ -8,6 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail, ensure};
 use ingest::senders::{UnknownSender, read};
@@ -112,6 +113,9 @@ pub fn adopt(wish: &Wish, config: &Config) -> Result<Adopted> {
 /// # Errors
 /// The file with the entry would be wrong, or the disk refused; the file is as it was.
 pub fn append(sources: &Path, array: &str, entry: &toml::Table) -> Result<()> {
+    // Two clicks at once: the second reads what the first wrote.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let path = fs::canonicalize(sources).with_context(|| format!("read {}", sources.display()))?;
     let mut text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     if !text.is_empty() && !text.ends_with('\n') {
