@@ -48,9 +48,11 @@ pub(crate) async fn search(State(state): State<AppState>, context: Context) -> R
     if !allowed {
         return Error::Forbidden.problem();
     }
-    let read = state.search_call(move |state| Ok(state.searcher.search(&request)?));
+    let read = state.search_call(move |state| Ok(state.searcher.search(&request)?)).await;
     let shift = context.params.column_shift();
-    answer(read.await.map_err(|error| at_typed_column(error, &context, shift)).map(|found| {
+    let damaged: u64 =
+        state.live.damaged().iter().filter(|(tenant, ..)| context.sees(tenant)).map(|(_, events, ..)| events).sum();
+    answer(read.map_err(|error| at_typed_column(error, &context, shift)).map(|found| {
         let next = found.hits.last().map(|hit| format!("{}_{}", hit.timestamp.0, hit.id));
         let hits: Vec<Value> = found
             .hits
@@ -67,6 +69,7 @@ pub(crate) async fn search(State(state): State<AppState>, context: Context) -> R
             "took_ms": found.took.as_secs_f64() * 1000.0,
             "scanned_splits": found.scanned_splits,
             "total_splits": found.total_splits,
+            "damaged_events": damaged,
         })
     }))
 }
