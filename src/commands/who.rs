@@ -23,16 +23,7 @@ pub fn run(args: &Who) -> Result<u8> {
     let bindings = searcher.bindings(&args.tenant, args.address, at)?;
     let mut out = output(None)?;
     for binding in &bindings {
-        let row = serde_json::json!({
-            "kind": binding.kind.as_str(),
-            "host": binding.host,
-            "user": binding.user,
-            "mac": binding.mac,
-            "since": binding.since.to_string(),
-            "until": binding.until.to_string(),
-            "event": binding.event.to_string(),
-        });
-        writeln!(out, "{}", escaped(&row.to_string()))?;
+        writeln!(out, "{}", escaped(&binding.to_json().to_string()))?;
     }
     out.flush()?;
     if bindings.is_empty() {

@@ -77,6 +77,19 @@ impl Binding {
     pub const NAMES_MAX: usize = 5;
     /// The most events of one kind that are looked at.
     pub const EVENTS_MAX: usize = 200;
+
+    /// The JSON object that the API and `sekisho who` give.
+    pub fn to_json(&self) -> Value {
+        serde_json::json!({
+            "kind": self.kind.as_str(),
+            "host": self.host,
+            "user": self.user,
+            "mac": self.mac,
+            "since": self.since.to_string(),
+            "until": self.until.to_string(),
+            "event": self.event.to_string(),
+        })
+    }
 }
 
 impl Searcher {

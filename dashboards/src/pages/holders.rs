@@ -124,19 +124,6 @@ async fn bindings(state: &AppState, context: &Context) -> Result<Value> {
         _ => return Err(wrong("tenant: say whose address it is; bodies use the same private addresses")),
     };
     let found = look(state, context, "bindings.api", tenant.clone(), address, at).await?;
-    let rows: Vec<Value> = found
-        .iter()
-        .map(|binding| {
-            json!({
-                "kind": binding.kind.as_str(),
-                "host": binding.host,
-                "user": binding.user,
-                "mac": binding.mac,
-                "since": binding.since.to_string(),
-                "until": binding.until.to_string(),
-                "event": binding.event.to_string(),
-            })
-        })
-        .collect();
+    let rows: Vec<Value> = found.iter().map(Binding::to_json).collect();
     Ok(json!({ "tenant": tenant, "ip": address.to_string(), "at": at.to_string(), "bindings": rows }))
 }
