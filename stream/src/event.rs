@@ -4,6 +4,8 @@
 //! nothing per event once the arena is warm. A field that holds several values stands several times.
 //! At most [`Event::FIELDS_MAX`] values; what comes after is not kept as fields and stays in `event.original`.
 
+mod read_json;
+
 use std::borrow::Cow;
 use std::io::Write as _;
 use std::net::IpAddr;

@@ -178,6 +178,34 @@ impl Log {
         }
     }
 
+    /// As [`Log::end_offset`], asked for at this moment also where another process appends.
+    ///
+    /// # Errors
+    /// No broker answers in time.
+    pub fn newest_end(&self, topic: Topic, partition: u32) -> Result<u64> {
+        match self {
+            Log::Embedded(_) => Ok(self.end_offset(topic, partition)),
+            #[cfg(feature = "kafka")]
+            Log::Kafka(log) => log.newest_end(topic, partition),
+        }
+    }
+
+    /// Joins a group whose members share a topic's partitions. On Kafka only: an embedded log has one process.
+    ///
+    /// # Errors
+    /// The log is embedded, or the brokers refuse.
+    #[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "groups are Kafka's"))]
+    pub fn join(&self, group: &str, topic: Topic) -> Result<Group> {
+        match self {
+            Log::Embedded(_) => {
+                let reason = "the embedded stream belongs to one process; processes share a stream on kafka".to_owned();
+                Err(refused("join a group on", Path::new(topic.name()), reason))
+            }
+            #[cfg(feature = "kafka")]
+            Log::Kafka(log) => Ok(Group(Membership::Kafka(Box::new(log.join(group, topic)?)))),
+        }
+    }
+
     /// Records durably that a consumer group needs nothing below `next`; registers the group for retention. On Kafka it is
     /// a hint for lag tools: neither durable nor waited for.
     ///
@@ -318,6 +346,84 @@ impl Future for Ack {
             Promise::Embedded(ack) => Pin::new(ack).poll(context),
             #[cfg(feature = "kafka")]
             Promise::Kafka(ack) => Pin::new(ack).poll(context),
+        }
+    }
+}
+
+/// What a group has decided for a member, and what the member must do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// These partitions are this member's now: ask how far the group has come, and go on there.
+    Assigned(Vec<u32>),
+    /// These are wanted elsewhere: finish, commit, and [give them back](Group::give_back).
+    Wanted(Vec<u32>),
+    /// These are another's already: drop what was not committed.
+    Lost(Vec<u32>),
+}
+
+/// How far a group has come in a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The offset that is next.
+    pub next: u64,
+    /// What the member wrote beside it, a short text.
+    pub note: String,
+}
+
+/// Membership in a group that shares a topic's partitions. Leaves when dropped.
+#[derive(Debug)]
+pub struct Group(Membership);
+
+/// Without a backend that has groups there is none.
+#[derive(Debug)]
+enum Membership {
+    #[cfg(feature = "kafka")]
+    Kafka(Box<kafka::KafkaGroup>),
+}
+
+#[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "groups are Kafka's"))]
+impl Group {
+    /// What the group has decided since the last call, waiting for so long. To be called every few seconds.
+    ///
+    /// # Errors
+    /// This member may not be in the group.
+    pub fn poll(&mut self, timeout: Duration) -> Result<Vec<Turn>> {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Membership::Kafka(ref mut group) => group.poll(timeout),
+        }
+    }
+
+    /// Lets others have these partitions, once nothing more is done about them here.
+    ///
+    /// # Errors
+    /// The client refused.
+    pub fn give_back(&mut self, partitions: &[u32]) -> Result<()> {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Membership::Kafka(ref mut group) => group.give_back(partitions),
+        }
+    }
+
+    /// How far the group has come; none when nobody has committed yet.
+    ///
+    /// # Errors
+    /// No broker answers in time.
+    pub fn committed(&self, partition: u32) -> Result<Option<Position>> {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Membership::Kafka(ref group) => group.committed(partition),
+        }
+    }
+
+    /// Commits how far this member has come in partitions that are its own, and waits for the answer: whether it was taken.
+    ///
+    /// # Errors
+    /// The positions cannot be written down.
+    pub fn commit(&self, positions: &[(u32, Position)]) -> Result<bool> {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Membership::Kafka(ref group) => group.commit(positions),
         }
     }
 }

@@ -12,19 +12,30 @@ use crate::Timestamp;
 pub enum Topic {
     /// Raw records; key: tenant + source.
     Raw,
-    /// Match records; key: correlation rule + group key.
+    /// What stage 1 tells stage 2, a partition for each of [`Raw`](Topic::Raw).
     Matches,
-    /// Alerts for other systems.
+    /// What detection raised, in the order in which it did.
     Alerts,
+    /// Events as ECS JSON, a partition for each of [`Raw`](Topic::Raw); on Kafka only, and written where roles are apart.
+    Events,
 }
 
 impl Topic {
+    /// Every topic, by its number.
+    pub const ALL: [Topic; 4] = [Topic::Raw, Topic::Matches, Topic::Alerts, Topic::Events];
+
+    /// Whether it has a partition for each of [`Raw`](Topic::Raw); otherwise it has one.
+    pub fn follows_raw(self) -> bool {
+        self != Topic::Alerts
+    }
+
     /// The topic's name, as Kafka and the embedded log know it.
     pub fn name(self) -> &'static str {
         match self {
             Topic::Raw => "sekisho.raw",
             Topic::Matches => "sekisho.matches",
             Topic::Alerts => "sekisho.alerts",
+            Topic::Events => "sekisho.events",
         }
     }
 }

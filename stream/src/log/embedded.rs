@@ -50,6 +50,8 @@ pub struct Embedded {
     raw: Vec<Arc<Partition>>,
     matches: Vec<Arc<Partition>>,
     alerts: Vec<Arc<Partition>>,
+    /// Empty: whoever writes events has Kafka.
+    events: Vec<Arc<Partition>>,
     open: Mutex<Option<Open>>,
 }
 
@@ -74,11 +76,13 @@ impl Embedded {
             raw: Vec::new(),
             matches: Vec::new(),
             alerts: Vec::new(),
+            events: Vec::new(),
             open: Mutex::new(Some(Open { threads: Vec::new(), _lock: lock })),
         };
         // An error on the way drops `log`, which ends the threads that run already.
         for topic in [Topic::Raw, Topic::Matches, Topic::Alerts] {
-            let wanted = if topic == Topic::Raw { config.raw_partitions } else { 1 };
+            let raw = config.raw_partitions.max(log.raw.len() as u32);
+            let wanted = if topic.follows_raw() { raw } else { 1 };
             let folder = dir.join(topic.name());
             for number in 0..wanted.max(existing(disk.as_ref(), &folder)?) {
                 let (partition, thread) = start(topic, number, &folder, &disk, &config, limits)?;
@@ -101,6 +105,7 @@ impl Embedded {
             Topic::Raw => &self.raw,
             Topic::Matches => &self.matches,
             Topic::Alerts => &self.alerts,
+            Topic::Events => &self.events,
         }
     }
 
@@ -109,6 +114,7 @@ impl Embedded {
             Topic::Raw => &mut self.raw,
             Topic::Matches => &mut self.matches,
             Topic::Alerts => &mut self.alerts,
+            Topic::Events => &mut self.events,
         }
     }
 

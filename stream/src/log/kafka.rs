@@ -15,6 +15,7 @@
 
 mod append;
 mod client;
+mod group;
 mod message;
 mod reader;
 #[cfg(test)]
@@ -45,6 +46,7 @@ use crate::{Error, Record, Result, Topic, metrics};
 pub(super) use append::KafkaAck;
 use append::{Deliveries, Pending, Shared, record_bytes};
 use client::Context;
+pub(super) use group::KafkaGroup;
 pub(super) use reader::KafkaReader;
 use topics::{Found, Topics};
 
@@ -62,7 +64,6 @@ const ASK: Duration = Duration::from_secs(3);
 const FLUSH: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
 const FOLDER: &str = "kafka";
-const TOPICS: [Topic; 3] = [Topic::Raw, Topic::Matches, Topic::Alerts];
 
 /// An open log on Kafka.
 pub struct Kafka {
@@ -71,9 +72,9 @@ pub struct Kafka {
     context: Context,
     producer: ThreadedProducer<Deliveries>,
     shared: Arc<Shared>,
-    found: [Found; 3],
+    found: [Found; 4],
     /// By topic and partition: one append at a time, so that its records stand together.
-    lanes: [Vec<Mutex<Lane>>; 3],
+    lanes: [Vec<Mutex<Lane>>; 4],
     groups: Mutex<BTreeMap<String, BaseConsumer<Context>>>,
     _lock: Box<dyn Any + Send + Sync>,
 }
@@ -118,7 +119,7 @@ impl Kafka {
         let lanes = found.map(|found| (0..found.partitions).map(|_| Mutex::default()).collect());
         let groups = Mutex::default();
         let log = Kafka { config, settings, context, producer, shared, found, lanes, groups, _lock: lock };
-        for topic in TOPICS {
+        for topic in Topic::ALL {
             if let Some(bytes) = log.found[topic as usize].message_bytes_max.filter(|b| *b < TOPIC_MESSAGE_BYTES_MIN) {
                 let reason = format!("max.message.bytes is {bytes}; raise it to {TOPIC_MESSAGE_BYTES_MIN} or more");
                 return Err(Error::Kafka { action: "use topic", place: topic.name().to_owned(), reason });
@@ -201,6 +202,14 @@ impl Kafka {
     pub(super) fn reader(self: &Arc<Self>, topic: Topic, partition: u32, from: u64) -> Result<KafkaReader> {
         drop(self.lane(topic, partition)?);
         KafkaReader::open(self, topic, partition, from)
+    }
+
+    pub(super) fn join(self: &Arc<Self>, group: &str, topic: Topic) -> Result<KafkaGroup> {
+        KafkaGroup::join(self, group, topic)
+    }
+
+    pub(super) fn newest_end(&self, topic: Topic, partition: u32) -> Result<u64> {
+        self.ask_watermarks(topic, partition).map(|(_, high)| high)
     }
 
     pub(super) fn start_offset(&self, topic: Topic, partition: u32) -> u64 {

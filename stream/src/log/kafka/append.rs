@@ -30,7 +30,7 @@ pub(super) struct Shared {
     state: Mutex<Buffer>,
     space: Condvar,
     /// Offset after the newest record that is known to be durable, by topic and partition.
-    pub(super) ends: [Vec<AtomicU64>; 3],
+    pub(super) ends: [Vec<AtomicU64>; 4],
     bytes_max: usize,
 }
 
@@ -42,7 +42,7 @@ struct Buffer {
 }
 
 impl Shared {
-    pub(super) fn new(partitions: [u32; 3], bytes_max: usize) -> Shared {
+    pub(super) fn new(partitions: [u32; 4], bytes_max: usize) -> Shared {
         let ends = partitions.map(|count| (0..count).map(|_| AtomicU64::new(0)).collect());
         Shared { ends, bytes_max, ..Shared::default() }
     }

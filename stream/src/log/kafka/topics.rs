@@ -21,7 +21,6 @@ use super::append::Deliveries;
 use super::client::{Context, Secrets, wrong};
 use crate::{Error, Result, Topic};
 
-const ALL: [Topic; 3] = [Topic::Raw, Topic::Matches, Topic::Alerts];
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(10);
 /// How long the brokers may take to tell settings. The mock broker of the tests cannot, and does not say so.
@@ -51,23 +50,36 @@ impl Topics<'_> {
     ///
     /// # Errors
     /// No broker answers in time, a topic is missing and may not be created, or one is not fit.
-    pub(super) fn prepare(&self) -> Result<[Found; 3]> {
+    pub(super) fn prepare(&self) -> Result<[Found; 4]> {
         let admin = self.admin()?;
         let known = self.wait_for_brokers()?;
-        let mut found = [Found { partitions: 0, message_bytes_max: None }; 3];
-        let mut copies = [0; 3];
-        for (topic, found) in ALL.into_iter().zip(&mut found) {
+        let mut found = [Found { partitions: 0, message_bytes_max: None }; 4];
+        let mut copies = [0; 4];
+        let mut raw = self.config.raw_partitions;
+        for (topic, found) in Topic::ALL.into_iter().zip(&mut found) {
             let (mut partitions, mut replication) =
                 known.iter().find(|one| one.0 == topic.name()).map_or((0, 0), |one| (one.1, one.2));
+            let wanted = if topic.follows_raw() { raw } else { 1 };
             if partitions == 0 {
-                self.create(admin.as_ref(), topic)?;
-                (partitions, replication) = self.wait_for(topic)?;
+                self.create(admin.as_ref(), topic, wanted)?;
+                (partitions, replication) = self.wait_for(topic, wanted)?;
             }
-            let wanted = self.wanted_partitions(topic);
-            if partitions < wanted {
+            if partitions < wanted && topic == Topic::Raw {
                 return Err(self.unfit(topic, format!(
                     "it has {partitions} partitions, {wanted} are configured; set raw_partitions = {partitions}, or add partitions while every worker has caught up and nothing is received: lines of one source move to another partition"
                 )));
+            }
+            if partitions < wanted {
+                return Err(self.unfit(
+                    topic,
+                    format!(
+                        "it has {partitions} partitions and needs one for each of the {wanted} of {}; add partitions",
+                        Topic::Raw.name()
+                    ),
+                ));
+            }
+            if topic == Topic::Raw {
+                raw = partitions;
             }
             if partitions > wanted {
                 tracing::info!(
@@ -89,12 +101,12 @@ impl Topics<'_> {
     /// The settings of those topics whose settings may be read.
     fn settings_of_all(&self, admin: &AdminClient<Context>) -> Vec<(Topic, ConfigResource)> {
         let options = AdminOptions::new().request_timeout(Some(DESCRIBE));
-        let names = ALL.map(|topic| ResourceSpecifier::Topic(topic.name()));
+        let names = Topic::ALL.map(|topic| ResourceSpecifier::Topic(topic.name()));
         let (mut told, error) = match block_on(admin.describe_configs(&names, &options)) {
             Ok(told) => (told, "no answer".to_owned()),
             Err(error) => (Vec::new(), self.secrets.hide(&error.to_string())),
         };
-        told.resize_with(ALL.len(), || Err(RDKafkaErrorCode::Unknown));
+        told.resize_with(Topic::ALL.len(), || Err(RDKafkaErrorCode::Unknown));
         let one = |(topic, told): (Topic, Result<ConfigResource, RDKafkaErrorCode>)| match told {
             Ok(settings) => Some((topic, settings)),
             Err(code) => {
@@ -107,7 +119,7 @@ impl Topics<'_> {
                 None
             }
         };
-        ALL.into_iter().zip(told).filter_map(one).collect()
+        Topic::ALL.into_iter().zip(told).filter_map(one).collect()
     }
 
     /// None where the client library cannot sign its admin client in.
@@ -120,10 +132,6 @@ impl Topics<'_> {
         let context = self.client.context().context.clone();
         let admin = AdminClient::from_config_and_context(self.settings, context);
         admin.map(Some).map_err(|error| self.wrong("connect to", &error))
-    }
-
-    fn wanted_partitions(&self, topic: Topic) -> u32 {
-        if topic == Topic::Raw { self.config.raw_partitions } else { 1 }
     }
 
     /// Name, partitions and copies of every topic.
@@ -142,9 +150,9 @@ impl Topics<'_> {
         }
     }
 
-    fn create(&self, admin: Option<&AdminClient<Context>>, topic: Topic) -> Result<()> {
+    fn create(&self, admin: Option<&AdminClient<Context>>, topic: Topic, partitions: u32) -> Result<()> {
         let (kafka, retention) = (&self.config.kafka, &self.config.retention);
-        let (partitions, name) = (self.wanted_partitions(topic), topic.name());
+        let name = topic.name();
         let Some(admin) = admin.filter(|_| kafka.create_topics) else {
             return Err(self.unfit(topic, format!(
                 "it does not exist and is not to be created by sekisho; create it with {partitions} partitions, {} copies, min.insync.replicas={}, max.message.bytes={}, cleanup.policy=delete, message.timestamp.type=LogAppendTime",
@@ -164,8 +172,8 @@ impl Topics<'_> {
             .set("unclean.leader.election.enable", "false");
         new = match topic {
             Topic::Raw => new.set("retention.ms", &age).set("retention.bytes", &bytes),
-            // What stage 1 tells can be made again from the raw records.
-            Topic::Matches | Topic::Alerts => new.set("retention.ms", "604800000"),
+            // All of these can be made again from the raw records.
+            Topic::Matches | Topic::Alerts | Topic::Events => new.set("retention.ms", "604800000"),
         };
         let options = AdminOptions::new().operation_timeout(Some(ASK)).request_timeout(Some(ASK));
         let created =
@@ -185,14 +193,14 @@ impl Topics<'_> {
     }
 
     /// Waits until every partition of a new topic has a leader; gives partitions and copies.
-    fn wait_for(&self, topic: Topic) -> Result<(u32, u16)> {
+    fn wait_for(&self, topic: Topic, wanted: u32) -> Result<(u32, u16)> {
         let until = Instant::now() + CREATED;
         while Instant::now() < until {
             if let Ok(metadata) = self.client.fetch_metadata(None, ASK) {
                 let found = metadata.topics().iter().find(|one| one.name() == topic.name());
                 if let Some(found) = found.filter(|one| one.partitions().iter().all(|one| one.leader() >= 0)) {
                     let (_, partitions, replication) = shape(found);
-                    if partitions >= self.wanted_partitions(topic) {
+                    if partitions >= wanted {
                         return Ok((partitions, replication));
                     }
                 }
