@@ -7,7 +7,7 @@ use prometheus::{IntCounter, IntGauge, Registry};
 use crate::engine::Stats;
 
 /// The metrics of one engine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Metrics {
     events: IntCounter,
     matches: IntCounter,

@@ -8,6 +8,7 @@
 //! A late event may move an alert, join alerts or undo one ([`changes`]): an old id then leads to what took its place.
 
 use rusqlite::{OptionalExtension, Transaction, named_params, params};
+use serde::{Deserialize, Serialize};
 use stream::{Alert, EventId, Evidence, Timestamp};
 
 mod changes;
@@ -20,7 +21,8 @@ use super::{Database, outbox};
 use crate::{Error, Result};
 
 /// One result of detection.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "a batch holds a handful, and a box would be one more thing to unwrap")]
 pub enum AlertChange {
     /// An alert that may be new.
