@@ -150,6 +150,27 @@ impl Accounting {
     /// # Errors
     /// The database or the log cannot be read.
     pub fn open(database: &Database, log: &Log) -> Result<Accounting> {
+        let accounting = Accounting::stored(database, log)?;
+        for partition in 0..log.partitions(Topic::Raw) {
+            let counted = database.counted(partition)?;
+            let mut reader = log.reader(Topic::Raw, partition, counted)?;
+            let end = log.end_offset(Topic::Raw, partition);
+            while let Some(batch) = reader.next_below(end)? {
+                for record in batch.iter().filter(|r| r.offset >= counted && r.offset < end) {
+                    if record.kind == RecordKind::Data {
+                        accounting.received(record.tenant, record.source, 1, record.received);
+                    }
+                }
+            }
+        }
+        Ok(accounting)
+    }
+
+    /// What is stored, for a process that does not receive: there a record counts as received when it is indexed.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn stored(database: &Database, log: &Log) -> Result<Accounting> {
         let accounting = Accounting::default();
         for row in database.sources(&[store::ALL_TENANTS.to_owned()])? {
             let counters = Counters {
@@ -162,17 +183,7 @@ impl Accounting {
             *entry(&mut accounting.lock(), &row.tenant, &row.source) = counters;
         }
         for partition in 0..log.partitions(Topic::Raw) {
-            let counted = database.counted(partition)?;
-            let mut reader = log.reader(Topic::Raw, partition, counted)?;
-            let end = log.end_offset(Topic::Raw, partition);
-            while let Some(batch) = reader.next_below(end)? {
-                for record in batch.iter().filter(|r| r.offset >= counted && r.offset < end) {
-                    if record.kind == RecordKind::Data {
-                        accounting.received(record.tenant, record.source, 1, record.received);
-                    }
-                }
-            }
-            accounting.worked(partition, counted);
+            accounting.worked(partition, database.counted(partition)?);
         }
         Ok(accounting)
     }

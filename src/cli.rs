@@ -33,7 +33,7 @@ pub enum Command {
     Init(Init),
     /// Collect, judge, index, alert and serve until stopped.
     #[command(
-        after_help = "Examples:\n  sekisho run --config ./town/sekisho.toml\n\nSIGTERM or Ctrl-C stops it: listeners first, then everything received is indexed and committed."
+        after_help = "Examples:\n  sekisho run --config ./town/sekisho.toml\n  sekisho run --config ./ken/sekisho.toml --role process --data /var/lib/sekisho/process    one role of several, on Kafka\n\nSIGTERM or Ctrl-C stops it: listeners first, then everything received is indexed and committed."
     )]
     Run(Configured),
     /// Validate the configuration, ledgers, sources and rules.
@@ -163,18 +163,24 @@ pub struct Configured {
     /// Which roles this process takes; all of them unless told otherwise.
     #[arg(long, value_delimiter = ',', value_enum)]
     pub role: Vec<Role>,
+    /// The data folder, in place of the configuration's: each process has its own.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Where /metrics, /ready and /live are, for a process that does not take role serve.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<std::net::SocketAddr>,
 }
 
 /// The parts of the pipeline that one process runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Role {
     /// Listeners.
     Collect,
-    /// Parse, judge, match, index.
+    /// Parse, judge, match.
     Process,
     /// Correlate.
     Correlate,
-    /// Pages, API and delivery.
+    /// Index, pages, API and delivery.
     Serve,
 }
 

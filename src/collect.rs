@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use ingest::Sources;
 use ingest::forward::{self, Figures, SpoolSink};
 use ingest::senders::Senders;
-use stream::log::Log;
+use stream::log::{Log, StreamKind};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -27,9 +27,9 @@ const BOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often what is too old is given up.
 const RETAIN_EVERY: Duration = Duration::from_secs(60);
 
-/// Whether the arguments ask for a collector.
-pub fn is_wanted(args: &Configured) -> bool {
-    args.role == [Role::Collect]
+/// Whether the arguments ask for a collector that pushes, and not for one that has the centre's Kafka.
+pub fn is_wanted(args: &Configured, config: &Config) -> bool {
+    args.role == [Role::Collect] && (config.forward.is_some() || config.stream.kind == StreamKind::Embedded)
 }
 
 /// Collects and pushes until told to stop.

@@ -35,6 +35,11 @@ pub struct Config {
     /// MMDB files that tell countries and networks of public addresses; none unless given.
     #[serde(default)]
     pub geoip: Vec<PathBuf>,
+    /// Where revisions of rules and ledgers are kept; `revisions` below `data` unless given. Processes whose roles are apart
+    /// need one folder that all of them see.
+    pub revisions: Option<PathBuf>,
+    /// Threads of role `process` where roles are apart, 1 to 1,024; one for each core unless given.
+    pub workers: Option<u32>,
     /// The stream.
     #[serde(default)]
     pub stream: stream::log::LogConfig,
@@ -86,7 +91,7 @@ impl Config {
 
     /// Makes every path absolute or relative to the working folder, given the folder of the file.
     fn resolve(&mut self, base: &Path) {
-        let lists = self.rules.iter_mut().chain(&mut self.geoip);
+        let lists = self.rules.iter_mut().chain(&mut self.geoip).chain(&mut self.revisions);
         for path in [&mut self.data, &mut self.tenants, &mut self.sources].into_iter().chain(lists) {
             *path = base.join(&*path);
         }
@@ -95,13 +100,26 @@ impl Config {
             forward.resolve(base);
         }
         self.stream.kafka.resolve(base);
-        self.stream.dir = self.data.join("stream");
-        self.store.dir = self.data.join("store");
+        self.keep_in(self.data.clone());
+    }
+
+    /// Keeps everything in this folder.
+    pub fn keep_in(&mut self, data: PathBuf) {
+        self.stream.dir = data.join("stream");
+        self.store.dir = data.join("store");
+        self.data = data;
+    }
+
+    /// The folder with the revisions.
+    pub fn revisions(&self) -> PathBuf {
+        self.revisions.clone().unwrap_or_else(|| self.data.join("revisions"))
     }
 
     /// What is out of range in the parts' own configurations.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = Vec::new();
+        let wrong = self.workers.filter(|workers| !(1..=1_024).contains(workers));
+        problems.extend(wrong.map(|workers| format!("workers = {workers} is not in 1..=1024")));
         problems.extend(self.stream.validate().err().map(|error| format!("[stream] {error}")));
         problems.extend(self.store.validate().err().map(|error| format!("[store] {error}")));
         problems.extend(self.dashboards.validate().err().map(|error| format!("[dashboards] {error}")));

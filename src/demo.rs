@@ -16,6 +16,7 @@ use store::{ALL_TENANTS, Role};
 use stream::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::apart::Roles;
 use crate::cli::Demo;
 use crate::commands::{DONE, user};
 use crate::config::Config;
@@ -41,7 +42,8 @@ async fn play(args: &Demo, folder: &Path) -> Result<u8> {
     let config = write_config(folder, args.port, pager.address, start)?;
     let loaded = Loaded::from(&config)?;
     setup::report(&loaded.problems);
-    let pipeline = Pipeline::start(config, loaded, !args.headless).await?;
+    let pages = (!args.headless).then_some(config.dashboards.listen);
+    let pipeline = Pipeline::start(config, loaded, &Roles::all(), pages).await?;
     let password = user::add(&pipeline.database, "admin", Role::SystemAdmin, &[ALL_TENANTS.to_owned()])?;
     if let Some(address) = pipeline.pages {
         eprintln!(

@@ -7,6 +7,7 @@
 
 mod accounting;
 mod adopt;
+mod apart;
 mod authority;
 mod builtin;
 mod cli;
@@ -16,13 +17,14 @@ mod config;
 mod correlate;
 mod coverage;
 mod demo;
-mod frontiers;
 mod generate;
 mod health;
+mod judge;
 mod lag;
 mod matches;
 mod matching;
 mod pipeline;
+mod raised;
 mod reload;
 mod revision;
 mod run;

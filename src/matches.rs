@@ -49,7 +49,7 @@ enum Entry<'a> {
 }
 
 /// What a record came to.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Told<'a> {
     /// It matched nothing. None: it had no time of its own.
     Quiet(Option<Timestamp>),
@@ -212,47 +212,71 @@ impl Writer {
     }
 }
 
-/// Reads a block, and calls `each` for every record from `from` on.
+/// Where the reading of a block stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Bytes of entries that were read.
+    read: usize,
+    /// Offset of the next entry, were nothing left out; relative to the block's first.
+    next: u64,
+    clock: i64,
+}
+
+/// What a reader of a block wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next record.
+    More,
+    /// To have this record again when it comes back.
+    Stop,
+}
+
+/// Reads a block on from the cursor and calls `each` for every record, until it says stop. Gives the head, and whether the
+/// block was read to its end.
 ///
 /// # Errors
 /// The bytes are not a block of this version, or `each` failed.
-pub fn read<'a>(block: &'a [u8], mut each: impl FnMut(&Head<'a>, Line<'a>) -> Result<()>) -> Result<Head<'a>> {
-    let (head, mut rest) = postcard::take_from_bytes::<Head<'a>>(block).context("read a block of matches")?;
+pub fn read<'a>(
+    block: &'a [u8],
+    cursor: &mut Cursor,
+    mut each: impl FnMut(&Head<'a>, &Line<'a>) -> Result<Next>,
+) -> Result<(Head<'a>, bool)> {
+    let (head, entries) = postcard::take_from_bytes::<Head<'a>>(block).context("read a block of matches")?;
     ensure!(head.version == VERSION, "a block of matches of version {}, this sekisho knows {VERSION}", head.version);
-    let (mut next, mut clock) = (head.from, 0i64);
+    let mut rest = entries.get(cursor.read..).context("a block is shorter than what was read of it")?;
     while !rest.is_empty() {
         let (entry, behind) = postcard::take_from_bytes::<Entry<'a>>(rest).context("read an entry of a block")?;
-        rest = behind;
-        let name = |index: u32| head.names.get(index as usize).copied().context("a name that the block does not have");
-        let mut line = |offset: u64, received: i64| {
-            let at = next.checked_add(offset).context("an offset beyond all numbers")?;
-            clock = clock.wrapping_add(received);
-            next = at.saturating_add(1);
-            anyhow::Ok((at, Timestamp(clock)))
-        };
-        let line = match entry {
-            Entry::Quiet { offset, received, tenant, source, time } => {
-                let (offset, received) = line(offset, received)?;
-                let told = Told::Quiet(time.map(|time| Timestamp(received.0.wrapping_add(time))));
-                Line { offset, received, tenant: name(tenant)?, source: name(source)?, told }
-            }
-            Entry::Matched { offset, received, tenant, source, raw, event, matched } => {
-                let (offset, received) = line(offset, received)?;
-                let told = Told::Matched { raw, event, matched };
-                Line { offset, received, tenant: name(tenant)?, source: name(source)?, told }
-            }
-            Entry::Tick { offset, received } => {
-                let (offset, received) = line(offset, received)?;
-                Line { offset, received, tenant: "", source: "", told: Told::Tick }
-            }
-            Entry::Control { offset, received, raw } => {
-                let (offset, received) = line(offset, received)?;
-                Line { offset, received, tenant: "", source: "", told: Told::Control(raw) }
-            }
-        };
-        each(&head, line)?;
+        let mut after = Cursor { read: entries.len() - behind.len(), ..*cursor };
+        let line = line(&head, entry, &mut after)?;
+        if each(&head, &line)? == Next::Stop {
+            return Ok((head, false));
+        }
+        (rest, *cursor) = (behind, after);
     }
-    Ok(head)
+    Ok((head, true))
+}
+
+fn line<'a>(head: &Head<'a>, entry: Entry<'a>, cursor: &mut Cursor) -> Result<Line<'a>> {
+    let name = |index: u32| head.names.get(index as usize).copied().context("a name that the block does not have");
+    let (step, since, names, told) = match entry {
+        Entry::Quiet { offset, received, tenant, source, time } => {
+            let now = Timestamp(cursor.clock.wrapping_add(received));
+            let time = time.map(|time| Timestamp(now.0.wrapping_add(time)));
+            (offset, received, Some((tenant, source)), Told::Quiet(time))
+        }
+        Entry::Matched { offset, received, tenant, source, raw, event, matched } => {
+            (offset, received, Some((tenant, source)), Told::Matched { raw, event, matched })
+        }
+        Entry::Tick { offset, received } => (offset, received, None, Told::Tick),
+        Entry::Control { offset, received, raw } => (offset, received, None, Told::Control(raw)),
+    };
+    let far = || "an offset beyond all numbers";
+    let offset = cursor.next.checked_add(step).with_context(far)?;
+    cursor.clock = cursor.clock.wrapping_add(since);
+    cursor.next = offset.checked_add(1).with_context(far)?;
+    let (tenant, source) = names.map_or(Ok(("", "")), |(tenant, source)| anyhow::Ok((name(tenant)?, name(source)?)))?;
+    let offset = head.from.checked_add(offset).with_context(far)?;
+    Ok(Line { offset, received: Timestamp(cursor.clock), tenant, source, told })
 }
 
 #[cfg(test)]
@@ -285,13 +309,29 @@ mod tests {
         writer.control(&record(16, RecordKind::Control, "", b"{}")).unwrap();
         let block = writer.take(20, "00ff").unwrap().unwrap();
         let mut seen = Vec::new();
-        let head = read(&block, |head, line| {
-            assert_eq!(head.revision, "00ff");
-            seen.push((line.offset, line.source, line.received, line.told));
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!((head.partition, head.from, head.to), (3, 10, 20));
+        // One record at a time: reading may stop before any, and goes on there.
+        let mut cursor = Cursor::default();
+        let (mut stops, mut at_stop) = (0, None);
+        let head = loop {
+            let mut fresh = true;
+            let (head, whole) = read(&block, &mut cursor, |head, line| {
+                assert_eq!(head.revision, "00ff");
+                if !std::mem::take(&mut fresh) {
+                    at_stop = Some(line.offset);
+                    return Ok(Next::Stop);
+                }
+                assert!(at_stop.is_none_or(|offset| offset == line.offset));
+                let Line { offset, received, source, told, .. } = line;
+                seen.push((*offset, *source, *received, told.clone()));
+                Ok(Next::More)
+            })
+            .unwrap();
+            stops += 1;
+            if whole {
+                break head;
+            }
+        };
+        assert_eq!((head.partition, head.from, head.to, stops), (3, 10, 20, 5));
         let received = |offset| record(offset, RecordKind::Data, "", b"").received;
         let Told::Matched { event: encoded, .. } = &seen[1].3 else { panic!("{seen:?}") };
         let back = Event::decode(encoded, "a line", &arena).unwrap();
@@ -308,11 +348,11 @@ mod tests {
 
         // What has no record in it is told too: the next block follows without a break.
         let empty = writer.take(25, "00ff").unwrap().unwrap();
-        let head = read(&empty, |_, _| panic!("no record")).unwrap();
-        assert_eq!((head.from, head.to), (20, 25));
+        let (head, whole) = read(&empty, &mut Cursor::default(), |_, _| panic!("no record")).unwrap();
+        assert_eq!((head.from, head.to, whole), (20, 25, true));
         for cut in 1..block.len() {
             // Never a panic; a cut between two entries reads as a shorter block.
-            drop(read(&block[..cut], |_, _| Ok(())));
+            drop(read(&block[..cut], &mut Cursor::default(), |_, _| Ok(Next::More)));
         }
     }
 
@@ -323,9 +363,9 @@ mod tests {
         let mut writer = Writer::new(0, 0, (4 * BYTES) + 10);
         writer.data(&record(0, RecordKind::Data, "fw", b"longer than ten bytes"), &event, &[1]).unwrap();
         let block = writer.take(1, "a").unwrap().unwrap();
-        read(&block, |_, line| {
+        read(&block, &mut Cursor::default(), |_, line| {
             assert!(matches!(line.told, Told::Quiet(_)), "{line:?}");
-            Ok(())
+            Ok(Next::More)
         })
         .unwrap();
     }

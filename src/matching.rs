@@ -16,20 +16,17 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use bumpalo::Bump;
-use detect::{Engine, Matcher};
 use ingest::collect::notes::CONTROL;
 use store::{DetectionBatch, StatePart};
 use stream::log::{Ack, Batch, Reader};
-use stream::{Event, EventId, NANOS_PER_SECOND, Record, RecordKind, RecordRef, Timestamp, Topic, Value, fields};
+use stream::{EventId, Record, RecordKind, RecordRef, Timestamp, Topic};
 
-use crate::frontiers::Frontiers;
+use crate::judge::Judge;
 use crate::matches::Writer;
 use crate::revision;
 use crate::tally::Tally;
 use crate::worker::{ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, insist, known_or};
 
-/// An event that is dated so long before another is taken as a sign that the other's date is wrong, in nanoseconds.
-const STRAY: i64 = 3_600 * NANOS_PER_SECOND;
 /// Blocks that may wait for the log before the worker waits for them.
 const ACKS_MAX: usize = 256;
 
@@ -37,10 +34,7 @@ const ACKS_MAX: usize = 256;
 pub struct Matching {
     parts: Parts,
     partition: u32,
-    frontiers: Arc<Frontiers>,
-    engine: Engine,
-    matcher: Matcher,
-    decoder: ingest::Decoder,
+    judge: Judge,
     reader: Reader,
     writer: Writer,
     next: u64,
@@ -51,15 +45,7 @@ pub struct Matching {
     /// What is told and not acknowledged yet, with the offset after it.
     acks: VecDeque<(u64, Ack)>,
     tally: Tally,
-    matched: Vec<u32>,
-    tags: Vec<usize>,
     received: Timestamp,
-    /// Events up to this time may be told.
-    limit: Timestamp,
-    /// Of the event for which the limit was asked.
-    asked: Timestamp,
-    /// The time of the oldest event that is not told yet.
-    oldest: Timestamp,
     progress_at: Instant,
 }
 
@@ -68,7 +54,7 @@ impl Matching {
     ///
     /// # Errors
     /// The stored state cannot be read.
-    pub fn open(mut parts: Parts, partition: u32, frontiers: Arc<Frontiers>) -> Result<Matching> {
+    pub fn open(mut parts: Parts, partition: u32) -> Result<Matching> {
         let indexed = parts.indexer.durable(partition);
         let counted = parts.database.counted(partition)?;
         let mut told = 0;
@@ -82,15 +68,11 @@ impl Matching {
         let next = told.min(indexed).min(counted);
         let reader = parts.log.reader(Topic::Raw, partition, next)?;
         tracing::info!(partition, next, indexed, counted, told, "worker starts");
-        let engine = parts.loaded.engine();
         Ok(Matching {
-            matcher: engine.matcher(),
-            decoder: ingest::Decoder::new(Arc::clone(&parts.loaded.sources)),
+            judge: Judge::new(Arc::clone(&parts.loaded)),
             writer: Writer::new(partition, told.max(next), parts.log.record_bytes_max(Topic::Matches)),
-            engine,
             parts,
             partition,
-            frontiers,
             reader,
             next,
             indexed,
@@ -98,12 +80,7 @@ impl Matching {
             told,
             acks: VecDeque::new(),
             tally: Tally::default(),
-            matched: Vec::new(),
-            tags: Vec::new(),
             received: Timestamp::default(),
-            limit: Timestamp(i64::MIN),
-            asked: Timestamp(i64::MIN),
-            oldest: Timestamp::MAX,
             progress_at: Instant::now(),
         })
     }
@@ -118,12 +95,7 @@ impl Matching {
             let stopping = stop.load(Ordering::Acquire);
             match self.reader.poll(if stopping { POLL_LAST } else { POLL })? {
                 Some(batch) => self.batch(&batch, &arena)?,
-                None if self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => {
-                    self.frontiers.done(self.partition, self.next);
-                    if stopping {
-                        break;
-                    }
-                }
+                None if stopping && self.next >= self.parts.log.end_offset(Topic::Raw, self.partition) => break,
                 None => {}
             }
             if arena.allocated_bytes() > ARENA_BYTES_KEPT {
@@ -162,8 +134,6 @@ impl Matching {
             self.received = self.received.max(record.received);
         }
         self.publish(batch.next_offset().max(self.next))?;
-        // The frontier is asked for again with every batch: others have come further meanwhile.
-        self.limit = Timestamp(i64::MIN);
         if events > 0 {
             // The batch's oldest record stands for all of it: the figure is an upper bound.
             self.parts.accounting.lag.record(oldest, (self.parts.clock)(), events);
@@ -171,52 +141,20 @@ impl Matching {
         Ok(())
     }
 
-    fn data<'a>(&mut self, record: &RecordRef<'a>, arena: &'a Bump) -> Result<()> {
+    fn data(&mut self, record: &RecordRef<'_>, arena: &Bump) -> Result<()> {
         let id = EventId::new(self.partition, record.offset);
-        let mut event = self.decoder.decode(record, arena);
-        self.parts.loaded.tenants.judge(&mut event, arena);
-        let failed = event.has(fields::SEKISHO_PARSE_REASON);
-        if !failed {
-            self.approach(record.offset, event.time().min(record.received))?;
-        }
-        self.matched.clear();
-        self.matcher.matched(&event, &mut self.matched);
+        let mut event = self.judge.event(record, arena);
         if record.offset >= self.told {
-            self.writer.data(record, &event, &self.matched)?;
+            self.writer.data(record, &event, self.judge.matched())?;
         }
         if record.offset >= self.indexed {
-            self.tag(record.tenant, &mut event, arena);
+            self.judge.tag(record.tenant, &mut event, arena);
             self.parts.indexer.add(id, &event);
         }
         if record.offset >= self.counted {
             self.tally.count(record, &event, &self.parts.loaded.sources, &self.parts.accounting);
         }
         Ok(())
-    }
-
-    /// Waits until what is of this time may be told; before that, what was done so far is told and shown.
-    fn approach(&mut self, offset: u64, time: Timestamp) -> Result<()> {
-        // Behind one that is dated far ahead, the others are told again where this partition really stands.
-        if time > self.limit || time < self.asked.plus_nanos(-STRAY) {
-            self.limit = self.frontiers.limit(self.partition, self.oldest.min(time));
-            if time > self.limit {
-                self.publish(offset)?;
-                self.limit = self.frontiers.wait(self.partition, time);
-            }
-            self.asked = time;
-        }
-        self.oldest = self.oldest.min(time);
-        Ok(())
-    }
-
-    /// Names the rules whose alert is certain from the event alone.
-    fn tag<'a>(&mut self, tenant: &str, event: &mut Event<'a>, arena: &'a Bump) {
-        self.tags.clear();
-        self.engine.certain_matches(tenant, &self.matched, &mut self.tags);
-        for index in &self.tags {
-            let id = arena.alloc_str(&self.engine.rules().rules()[*index].id);
-            event.push_unique(fields::SEKISHO_RULE_IDS, Value::Str(id));
-        }
     }
 
     /// From the next record on, another revision matches.
@@ -236,9 +174,7 @@ impl Matching {
             // A block has one revision.
             self.tell(record.offset + 1)?;
             self.parts.loaded = known_or(&self.parts, &id);
-            self.engine = self.parts.loaded.engine();
-            self.matcher = self.engine.matcher();
-            self.decoder = ingest::Decoder::new(Arc::clone(&self.parts.loaded.sources));
+            self.judge = Judge::new(Arc::clone(&self.parts.loaded));
         }
         Ok(())
     }
@@ -256,7 +192,6 @@ impl Matching {
     }
 
     fn tell(&mut self, next: u64) -> Result<()> {
-        self.oldest = Timestamp::MAX;
         if next <= self.told {
             return Ok(());
         }
@@ -269,7 +204,7 @@ impl Matching {
             received: (self.parts.clock)(),
             raw: block.into(),
         };
-        let ack = self.parts.log.append(Topic::Matches, 0, vec![record]).context("tell what matched")?;
+        let ack = self.parts.log.append(Topic::Matches, self.partition, vec![record]).context("tell what matched")?;
         self.acks.push_back((next, ack));
         self.told = next;
         if self.acks.len() > ACKS_MAX {
@@ -319,12 +254,5 @@ impl Matching {
         self.parts.log.commit("sekisho", Topic::Raw, self.partition, durable)?;
         self.progress_at = Instant::now();
         Ok(())
-    }
-}
-
-impl Drop for Matching {
-    fn drop(&mut self) {
-        // Whatever ended it: nobody waits for it.
-        self.frontiers.ended(self.partition);
     }
 }

@@ -3,6 +3,7 @@
 //! Stop: listeners first, then the clock, then workers (which finish what was received and commit), then delivery and
 //! pages. A worker that fails takes the process down: running blind would be worse.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use ingest::collect::Collectors;
 use ingest::senders::Senders;
-use store::{Database, Store};
+use store::{Database, Store, StoreConfig};
 use stream::log::Log;
 use stream::{NANOS_PER_SECOND, Record, RecordKind, Timestamp, Topic};
 use tokio::sync::mpsc;
@@ -20,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accounting::Accounting;
+use crate::apart::{self, Roles};
+use crate::cli::Role;
 use crate::config::Config;
-use crate::correlate::Correlator;
-use crate::frontiers::Frontiers;
+use crate::correlate::{Correlator, Teller};
 use crate::matching::Matching;
 use crate::reload::Reloader;
 use crate::revision::{self, Loaded, Revisions};
@@ -59,7 +61,7 @@ pub struct Pipeline {
     /// Where the listeners listen.
     pub bound: Vec<ingest::Bound>,
     /// Where the pages are.
-    pub pages: Option<std::net::SocketAddr>,
+    pub pages: Option<SocketAddr>,
     /// Takes over changed rules and ledgers.
     pub reloader: Arc<Reloader>,
     listeners: CancellationToken,
@@ -75,20 +77,29 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Opens the data folder, restores every position, and starts everything. `serve` tells whether pages are served.
+    /// Opens the data folder, restores every position, and starts what the roles are. `pages` tells where they are
+    /// served; a process that does not serve has `/metrics` and its like there.
     ///
     /// # Errors
     /// The data folder is in use or damaged, a port is taken, or the configuration is wrong.
-    pub async fn start(config: Config, loaded: Loaded, serve: bool) -> Result<Pipeline> {
+    pub async fn start(config: Config, loaded: Loaded, roles: &Roles, pages: Option<SocketAddr>) -> Result<Pipeline> {
+        let serves = roles.has(Role::Serve);
         std::fs::create_dir_all(&config.data).with_context(|| format!("create {}", config.data.display()))?;
         let log = Log::open(config.stream.clone()).context("open the stream")?;
-        let store = Store::open(config.store.clone()).context("open the index")?;
+        // Who does not serve has no index; an empty one of its own keeps the rest the same.
+        let own = StoreConfig { dir: config.store.dir.clone(), ..StoreConfig::default() };
+        let store = Store::open(if serves { config.store.clone() } else { own }).context("open the index")?;
         let database = Database::open(config.database()).context("open the database")?;
         database.set_channels(config.oncall.channel_names());
         let revisions = Arc::new(Revisions::open(&config));
         let loaded = Arc::new(loaded);
-        revisions.keep(&config, Arc::clone(&loaded)).context("keep the revision of rules and ledgers")?;
-        let accounting = Arc::new(Accounting::open(&database, &log)?);
+        if serves {
+            revisions.keep(&config, Arc::clone(&loaded)).context("keep the revision of rules and ledgers")?;
+        } else {
+            revisions.hold(Arc::clone(&loaded));
+        }
+        let accounting = if roles.are_apart() { Accounting::stored } else { Accounting::open };
+        let accounting = Arc::new(accounting(&database, &log)?);
         accounting.retired(store.retired());
         // Before anything can be sent: what a crash left in the file is out of date.
         accounting.book(&log, now()).write(&config.accounting())?;
@@ -102,57 +113,53 @@ impl Pipeline {
         let (listeners, services) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, collectors) = (TaskTracker::new(), TaskTracker::new());
 
-        let mut metrics = Some(detect::Metrics::new(&registry)?);
-        let mut parts = || Parts {
-            log: log.clone(),
-            loaded: Arc::clone(&loaded),
-            revisions: Arc::clone(&revisions),
-            indexer: store.indexer(),
-            database: database.clone(),
-            accounting: Arc::clone(&accounting),
-            metrics: metrics.take(),
-            clock: now,
+        let metrics = detect::Metrics::new(&registry)?;
+        let parts = {
+            let (log, loaded, revisions) = (log.clone(), Arc::clone(&loaded), Arc::clone(&revisions));
+            let (store, database, accounting) = (store.clone(), database.clone(), Arc::clone(&accounting));
+            move |metrics: Option<detect::Metrics>| Parts {
+                log: log.clone(),
+                loaded: Arc::clone(&loaded),
+                revisions: Arc::clone(&revisions),
+                indexer: store.indexer(),
+                database: database.clone(),
+                accounting: Arc::clone(&accounting),
+                metrics,
+                clock: now,
+            }
         };
         let correlate = Arc::new(AtomicBool::new(false));
-        let (mut workers, mut correlators) = (Vec::new(), Vec::new());
-        let partitions = log.partitions(Topic::Raw);
-        if partitions == 1 {
-            let worker = Worker::open(parts(), 0)?;
-            let stop = Arc::clone(&stop);
-            workers.push(spawn("worker-0".to_owned(), failed.clone(), move || worker.run(&stop))?);
+        let mut threads = Threads { workers: Vec::new(), correlators: Vec::new(), failed: failed.clone() };
+        if roles.are_apart() {
+            threads.start_apart(roles, &config, parts, metrics, &stop)?;
         } else {
-            // What needs order is done by one thread, what does not by one for each partition.
-            let mut correlator = Correlator::open(parts(), 0)?;
-            correlator.settle()?;
-            let last = Arc::clone(&correlate);
-            correlators.push(spawn("correlate-0".to_owned(), failed.clone(), move || correlator.run(&last))?);
-            let ends = log.clone();
-            let end = move |partition| ends.end_offset(Topic::Raw, partition);
-            let frontiers = Arc::new(Frontiers::new(partitions, end));
-            for partition in 0..partitions {
-                let worker = Matching::open(parts(), partition, Arc::clone(&frontiers))?;
-                let stop = Arc::clone(&stop);
-                let name = format!("worker-{partition}");
-                workers.push(spawn(name, failed.clone(), move || worker.run(&stop))?);
-            }
+            threads.start(parts, metrics, log.partitions(Topic::Raw), &stop, &correlate)?;
         }
-        // From here on this revision judges; what is older is judged by the one that was announced before it.
-        revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
-        tasks.spawn(tick(log.clone(), listeners.clone()));
+        let Threads { workers, correlators, .. } = threads;
+        // Where roles are apart, one process is the clock, and says by what is judged.
+        if serves {
+            // From here on this revision judges; what is older is judged by the one that was announced before it.
+            revision::announce(&log, &loaded.revision, now()).context("announce rules and ledgers to the stream")?;
+            tasks.spawn(tick(log.clone(), listeners.clone()));
+        }
         let senders = Arc::new(Senders::load(&config.senders())?);
         let book = Book { accounting: Arc::clone(&accounting), log: log.clone(), senders: Arc::clone(&senders) };
         tasks.spawn(keep_book(book, config.accounting(), config.senders(), services.clone(), failed));
         tasks.spawn(retain(log.clone(), store.clone(), Arc::clone(&accounting), services.clone()));
         tasks.spawn(examine(store.clone(), services.clone()));
-        let deliverer = oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
-        tasks.spawn(deliverer.run(services.clone()));
+        if serves {
+            let deliverer =
+                oncall::Deliverer::new(config.oncall.clone(), database.clone()).context("start delivery")?;
+            tasks.spawn(deliverer.run(services.clone()));
+        }
 
-        let takes = config.listen.takes_collectors();
+        let listen = if roles.has(Role::Collect) { config.listen.clone() } else { ingest::ListenConfig::default() };
+        let takes = listen.takes_collectors();
         let known = takes.then(|| open_collectors(&config, &log)).transpose()?;
         tasks.spawn(keep_collectors(known.clone(), log.clone(), services.clone()));
         let sink: Arc<dyn ingest::Sink> = Arc::new(LogSink::new(log.clone(), Arc::clone(&accounting), senders));
         let listening = ingest::listen(
-            config.listen.clone(),
+            listen.clone(),
             Arc::clone(&loaded.sources),
             Arc::clone(&sink),
             known,
@@ -163,15 +170,15 @@ impl Pipeline {
         .await
         .context("start the listeners")?;
         let state = config.data.join("tail.json");
-        ingest::tail::follow(&config.listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
+        ingest::tail::follow(&listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
             .context("follow files")?;
         let state = config.data.join("journal.json");
-        ingest::journal::follow(&config.listen.journal, &state, &log, sink, listeners.clone(), &collectors)
+        ingest::journal::follow(&listen.journal, &state, &log, sink, listeners.clone(), &collectors)
             .context("follow journals")?;
         let bound = listening.bound.clone();
-        let reloader = Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded), listening);
+        let reloader = Reloader::new(log.clone(), revisions, &config, Arc::clone(&loaded), listening, serves);
         let reloader = Arc::new(reloader);
-        let pages = if serve {
+        let pages = if let Some(listen) = pages {
             let live = views::LiveView::new(
                 Arc::clone(&accounting),
                 log.clone(),
@@ -188,7 +195,9 @@ impl Pipeline {
                 registry,
             )?;
             reloader.show_on(&mut state);
-            Some(serve_pages(state, config.dashboards.listen, &tasks, services.clone()).await?)
+            let connections_max = state.config.connections_max;
+            let router = if serves { dashboards::router(state) } else { dashboards::machine_router(state) };
+            Some(serve_pages(router, connections_max, listen, &tasks, services.clone()).await?)
         } else {
             None
         };
@@ -246,6 +255,80 @@ impl Pipeline {
         let failure = self.failures.try_recv().ok();
         self.log.close();
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// The threads that work the stream off.
+struct Threads {
+    workers: Vec<JoinHandle<()>>,
+    /// They end after the workers.
+    correlators: Vec<JoinHandle<()>>,
+    failed: mpsc::Sender<anyhow::Error>,
+}
+
+impl Threads {
+    /// One process does everything.
+    fn start(
+        &mut self,
+        parts: impl Fn(Option<detect::Metrics>) -> Parts,
+        metrics: detect::Metrics,
+        partitions: u32,
+        stop: &Arc<AtomicBool>,
+        correlate: &Arc<AtomicBool>,
+    ) -> Result<()> {
+        if partitions == 1 {
+            let (worker, stop) = (Worker::open(parts(Some(metrics)), 0)?, Arc::clone(stop));
+            return self.worker("worker-0".to_owned(), move || worker.run(&stop));
+        }
+        // What needs order is done by one thread, what does not by one for each partition.
+        let mut correlator = Correlator::open(parts(Some(metrics)), Teller::Database)?;
+        correlator.settle()?;
+        let last = Arc::clone(correlate);
+        let thread = spawn("correlate".to_owned(), self.failed.clone(), move || correlator.run(&last))?;
+        self.correlators.push(thread);
+        for partition in 0..partitions {
+            let (worker, stop) = (Matching::open(parts(None), partition)?, Arc::clone(stop));
+            self.worker(format!("worker-{partition}"), move || worker.run(&stop))?;
+        }
+        Ok(())
+    }
+
+    /// This process takes some roles of several.
+    fn start_apart(
+        &mut self,
+        roles: &Roles,
+        config: &Config,
+        parts: impl Fn(Option<detect::Metrics>) -> Parts + Send + 'static,
+        metrics: detect::Metrics,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<()> {
+        if roles.has(Role::Process) {
+            let cores = || std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+            for number in 0..config.workers.unwrap_or_else(cores) {
+                let (Parts { log, revisions, loaded, .. }, stop) = (parts(None), Arc::clone(stop));
+                self.worker(format!("process-{number}"), move || apart::process(&log, &revisions, &loaded, &stop))?;
+            }
+        }
+        if roles.has(Role::Serve) {
+            let (taker, stops) = (apart::AlertTaker::open(parts(None))?, Arc::clone(stop));
+            self.worker("alerts".to_owned(), move || taker.run(&stops))?;
+            let partitions = parts(None).log.partitions(Topic::Events);
+            for partition in 0..partitions {
+                let (worker, stop) = (apart::Unpacking::open(parts(None), partition)?, Arc::clone(stop));
+                self.worker(format!("index-{partition}"), move || worker.run(&stop))?;
+            }
+        }
+        if roles.has(Role::Correlate) {
+            let stop = Arc::clone(stop);
+            let work = move || apart::correlate(&|| parts(Some(metrics.clone())), &stop);
+            self.worker("correlate".to_owned(), work)?;
+        }
+        Ok(())
+    }
+
+    fn worker(&mut self, name: String, work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
+        self.workers.push(spawn(name, self.failed.clone(), work)?);
+        Ok(())
     }
 }
 
@@ -431,17 +514,18 @@ fn write_book(accounting: &Accounting, log: &Log, path: &Path) {
 }
 
 async fn serve_pages(
-    state: dashboards::AppState,
-    listen: std::net::SocketAddr,
+    router: axum::Router,
+    connections_max: usize,
+    listen: SocketAddr,
     tasks: &TaskTracker,
     stop: CancellationToken,
-) -> Result<std::net::SocketAddr> {
+) -> Result<SocketAddr> {
     let listener = tokio::net::TcpListener::bind(listen)
         .await
         .with_context(|| format!("listen on {listen}; choose another address in [dashboards] listen"))?;
     let address = listener.local_addr()?;
-    let limits = ingest::HttpLimits { connections_max: state.config.connections_max, ..ingest::HttpLimits::default() };
-    tasks.spawn(ingest::serve_http(listener, dashboards::router(state), limits, "pages", stop));
+    let limits = ingest::HttpLimits { connections_max, ..ingest::HttpLimits::default() };
+    tasks.spawn(ingest::serve_http(listener, router, limits, "pages", stop));
     Ok(address)
 }
 

@@ -27,6 +27,8 @@ pub struct Reloader {
     /// What judges the newest record. Held while reloading: one at a time.
     current: Mutex<Arc<Loaded>>,
     listeners: ingest::Listeners,
+    /// Whether this process tells the stream; where roles are apart, one does.
+    announces: bool,
     /// What the pages show as declared.
     sources: Arc<ArcSwap<Sources>>,
     pages: OnceLock<AppState>,
@@ -49,10 +51,11 @@ impl Reloader {
         config: &Config,
         loaded: Arc<Loaded>,
         listeners: ingest::Listeners,
+        announces: bool,
     ) -> Reloader {
         let sources = Arc::new(ArcSwap::from(Arc::clone(&loaded.sources)));
         let (file, current) = (config.file.clone(), Mutex::new(loaded));
-        Reloader { log, revisions, file, current, listeners, sources, pages: OnceLock::new() }
+        Reloader { log, revisions, file, current, listeners, announces, sources, pages: OnceLock::new() }
     }
 
     /// The sources as they are declared now.
@@ -109,13 +112,16 @@ impl Reloader {
         }
         let same = loaded.revision == current.revision;
         let loaded = Arc::new(loaded);
-        if !same {
+        if !same && self.announces {
             self.revisions.keep(&config, Arc::clone(&loaded))?;
         }
         // The last step that can refuse; certificates are renewed even where nothing else has changed.
         self.listeners.renew(&loaded.sources)?;
         if same {
             return Ok(None);
+        }
+        if !self.announces {
+            return Ok(Some(loaded));
         }
         revision::announce(&self.log, &loaded.revision, jiff::Timestamp::now().into())?;
         Ok(Some(loaded))

@@ -12,6 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use detect::{Engine, Problem, RuleSet, Tenants};
@@ -27,6 +28,8 @@ use crate::{builtin, setup};
 const KEPT: usize = 200;
 /// The most bytes that one revision may hold.
 const BYTES_MAX: u64 = 1 << 30;
+/// How long a file that another process has written may take to be seen.
+const SHARED_MAX: Duration = Duration::from_secs(20);
 /// Folders deeper than this hold no ledger and no rule.
 const DEPTH_MAX: usize = 16;
 
@@ -87,13 +90,20 @@ impl Loaded {
 #[derive(Debug)]
 pub struct Revisions {
     dir: PathBuf,
+    /// Whether other processes write there.
+    shared: bool,
     loaded: Mutex<BTreeMap<String, Arc<Loaded>>>,
 }
 
 impl Revisions {
-    /// The revisions below the data folder of this configuration.
+    /// The revisions in the folder of this configuration.
     pub fn open(config: &Config) -> Revisions {
-        Revisions { dir: config.data.join("revisions"), loaded: Mutex::default() }
+        Revisions { dir: config.revisions(), shared: config.revisions.is_some(), loaded: Mutex::default() }
+    }
+
+    /// Remembers what was loaded, without writing it: another process does.
+    pub fn hold(&self, loaded: Arc<Loaded>) {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(loaded.revision.clone(), loaded);
     }
 
     /// Keeps the files of what was loaded by this configuration, durably.
@@ -110,7 +120,7 @@ impl Revisions {
             files.write(&self.dir, &path).with_context(|| format!("write {}", path.display()))?;
             self.prune(&path)?;
         }
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(loaded.revision.clone(), loaded);
+        self.hold(loaded);
         Ok(())
     }
 
@@ -124,8 +134,15 @@ impl Revisions {
         }
         ensure!(id.bytes().all(|byte| byte.is_ascii_hexdigit()), "`{}` is no revision", id.escape_debug());
         let path = self.path(id);
+        let until = Instant::now() + SHARED_MAX;
+        while self.shared && !path.exists() && Instant::now() < until {
+            tracing::warn!(path = %path.display(), "waiting for a revision that the stream names");
+            std::thread::park_timeout(SHARED_MAX / 10);
+        }
         let loaded = Files::read(&path).and_then(|files| files.load(id, &self.dir));
-        Ok(Arc::new(loaded.with_context(|| format!("revision {}", path.display()))?))
+        let loaded = Arc::new(loaded.with_context(|| format!("revision {}", path.display()))?);
+        self.hold(Arc::clone(&loaded));
+        Ok(loaded)
     }
 
     fn path(&self, id: &str) -> PathBuf {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::apart::Roles;
 use crate::cli::{Configured, Role};
 use crate::collect;
 use crate::commands::DONE;
@@ -15,22 +16,22 @@ use crate::setup;
 
 /// Runs the pipeline of a configuration.
 pub fn run(args: &Configured) -> Result<u8> {
-    if collect::is_wanted(args) {
-        return collect::run(Config::load(&args.config)?);
+    let mut config = Config::load(&args.config)?;
+    if let Some(data) = &args.data {
+        config.keep_in(data.clone());
     }
-    let all = [Role::Collect, Role::Process, Role::Correlate, Role::Serve];
-    ensure!(
-        args.role.is_empty() || all.iter().all(|role| args.role.contains(role)),
-        "--role: with the embedded stream one process takes every role; leave --role out, or say --role collect in a zone"
-    );
-    let config = Config::load(&args.config)?;
+    if collect::is_wanted(args, &config) {
+        return collect::run(config);
+    }
+    let roles = Roles::of(&args.role, &config)?;
     ensure!(config.forward.is_none(), "[forward] is for a collector; say --role collect, or leave [forward] out");
+    let pages = if roles.has(Role::Serve) { Some(config.dashboards.listen) } else { args.metrics };
     let loaded = Loaded::from(&config)?;
     setup::report(&loaded.problems);
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async move {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let mut pipeline = Pipeline::start(config, loaded, true).await?;
+        let mut pipeline = Pipeline::start(config, loaded, &roles, pages).await?;
         for bound in &pipeline.bound {
             tracing::info!(listener = %bound, "listening");
         }

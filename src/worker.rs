@@ -48,7 +48,7 @@ pub const ARENA_BYTES_KEPT: usize = 32 << 20;
 pub static UNREADABLE_CONTROLS: LazyLock<IntCounter> = LazyLock::new(|| {
     IntCounter::new(
         "sekisho_worker_unreadable_controls_total",
-        "Control records that could not be read; the revision before them went on judging.",
+        "Control records and messages between roles that could not be read and were passed over.",
     )
     .expect("metric names are constants")
 });

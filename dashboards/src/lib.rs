@@ -31,7 +31,7 @@ extern crate self as dashboards;
 pub use config::Config;
 pub use error::{Error, Result};
 pub use export::spreadsheet_cell;
-pub use router::router;
+pub use router::{machine_router, router};
 pub use state::{
     Adoption, AdoptionWish, AppState, Clock, ListenerLive, Live, Reload, RuleCoverage, RuleView, SourceLive, Storage,
     TenantView, UnknownLive, ZoneView, clock,

@@ -66,6 +66,15 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// What machines ask of a process that shows no pages: `/metrics`, `/ready`, `/live`.
+pub fn machine_router(state: AppState) -> Router {
+    Router::new()
+        .route("/metrics", get(api::metrics))
+        .route("/ready", get(api::ready))
+        .route("/live", get(api::live))
+        .with_state(state)
+}
+
 async fn unknown(context: Context) -> Response {
     error_page(&context, &Error::NotFound)
 }

@@ -102,7 +102,7 @@ mod tests {
         builtin::write_config("alpha-town", dir.path()).unwrap();
         builtin::write_rules(&dir.path().join("rules")).unwrap();
         let file = dir.path().join("sekisho.toml");
-        let args = Configured { config: file.clone(), role: Vec::new() };
+        let args = Configured { config: file.clone(), role: Vec::new(), data: None, metrics: None };
         assert_eq!(run(&args).unwrap(), DONE);
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(&file, format!("geoip = [\"country.mmdb\"]\n{text}")).unwrap();

@@ -10,7 +10,6 @@ use stream::{Record, RecordKind};
 use super::*;
 use crate::accounting::Accounting;
 use crate::config::Config;
-use crate::frontiers::Frontiers;
 use crate::matching::Matching;
 use crate::revision::{Loaded, Revisions};
 use crate::worker::Worker;
@@ -122,13 +121,11 @@ impl Town {
             Worker::open(self.parts(&store), 0).unwrap().run(&stop).unwrap();
             return store.event_count();
         }
-        let mut correlator = Correlator::open(self.parts(&store), 0).unwrap();
+        let mut correlator = Correlator::open(self.parts(&store), Teller::Database).unwrap();
         correlator.settle().unwrap();
-        let ends = self.log.clone();
-        let frontiers = Arc::new(Frontiers::new(partitions, move |partition| ends.end_offset(Topic::Raw, partition)));
         std::thread::scope(|scope| {
             for partition in 0..partitions {
-                let worker = Matching::open(self.parts(&store), partition, Arc::clone(&frontiers)).unwrap();
+                let worker = Matching::open(self.parts(&store), partition).unwrap();
                 let stop = &stop;
                 scope.spawn(move || worker.run(stop).unwrap());
             }
@@ -193,7 +190,7 @@ fn what_is_told_or_done_twice_changes_nothing() {
         town.work();
         let before: Vec<_> =
             (0..3).map(|partition| town.database.detection_state(partition).unwrap().unwrap()).collect();
-        let state = town.database.detection_state(MATCHES_BASE).unwrap().unwrap();
+        let state = town.database.detection_state(STATE).unwrap().unwrap();
         town.receive(150..300);
         town.work();
         let put = |partition: u32, (next_offset, parts): &(u64, Vec<Vec<u8>>)| {
@@ -208,7 +205,7 @@ fn what_is_told_or_done_twice_changes_nothing() {
             // Stage 1 tells the second half once more.
             "told" => before.iter().zip(0..).for_each(|(state, partition)| put(partition, state)),
             // Stage 2 judges it once more.
-            "state" => put(MATCHES_BASE, &state),
+            "state" => put(STATE, &state),
             _ => std::fs::remove_dir_all(&town.config.store.dir).unwrap(),
         }
         assert_eq!(town.work(), 300, "{lost}");
