@@ -21,7 +21,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use super::client::Context;
 use super::{ASK, Kafka};
 use crate::log::{Position, Turn};
-use crate::{Error, Result, Topic};
+use crate::{Error, Result, Topic, metrics};
 
 /// A member that is not heard of for so long has left.
 const SESSION_MS: &str = "10000";
@@ -29,6 +29,7 @@ const SESSION_MS: &str = "10000";
 /// A member of a group.
 pub(in crate::log) struct KafkaGroup {
     log: Arc<Kafka>,
+    name: String,
     topic: Topic,
     consumer: BaseConsumer<Member>,
     /// This member's, from the moment it was told until it has given them back.
@@ -108,7 +109,7 @@ impl KafkaGroup {
         let wrong = |error: KafkaError| log.wrong("join a group on", topic.name(), &error);
         let consumer: BaseConsumer<Member> = settings.create_with_context(member).map_err(wrong)?;
         consumer.subscribe(&[topic.name()]).map_err(wrong)?;
-        Ok(KafkaGroup { log: Arc::clone(log), topic, consumer, held: BTreeSet::new(), wanted: BTreeSet::new() })
+        Ok(KafkaGroup { log: Arc::clone(log), name: group.to_owned(), topic, consumer, held: BTreeSet::new(), wanted: BTreeSet::new() })
     }
 
     pub(in crate::log) fn poll(&mut self, timeout: Duration) -> Result<Vec<Turn>> {
@@ -171,7 +172,14 @@ impl KafkaGroup {
             return Ok(true);
         }
         match self.consumer.commit(&list, CommitMode::Sync) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                for (partition, position) in positions {
+                    let labels = [self.topic.name(), &partition.to_string(), &self.name];
+                    let next = i64::try_from(position.next).unwrap_or(i64::MAX);
+                    metrics::GROUP_OFFSET.with_label_values(&labels).set(next);
+                }
+                Ok(true)
+            }
             Err(error) => {
                 // Another has the partition by now, or the group is being dealt out, or no broker answers: the work is
                 // done again from what was committed last.

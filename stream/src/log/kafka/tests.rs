@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
-use super::super::{Codec, Log, StreamKind};
+use super::super::{Codec, Group, Log, Position, StreamKind, Turn};
 use super::*;
 use crate::{RecordKind, Timestamp};
 
@@ -22,8 +22,8 @@ struct Mock {
 impl Mock {
     fn new(partitions: i32) -> Mock {
         let cluster = MockCluster::new(1).unwrap();
-        for topic in TOPICS {
-            cluster.create_topic(topic.name(), if topic == RAW { partitions } else { 1 }, 1).unwrap();
+        for topic in Topic::ALL {
+            cluster.create_topic(topic.name(), if topic.follows_raw() { partitions } else { 1 }, 1).unwrap();
         }
         Mock { cluster, dir: tempfile::tempdir().unwrap() }
     }
@@ -232,4 +232,54 @@ fn too_few_partitions_are_told_with_what_to_do() {
     let mock = Mock::new(2);
     let refused = Log::open(LogConfig { raw_partitions: 4, ..mock.config() }).unwrap_err().to_string();
     assert!(refused.contains("2 partitions") && refused.contains("raw_partitions = 2"), "{refused}");
+}
+
+/// Lets the members do as the group says until `done`; gives what each holds.
+fn settle(members: &mut [Group], held: &mut [Vec<u32>], done: impl Fn(&[Vec<u32>]) -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !done(held) {
+        assert!(Instant::now() < until, "{held:?}");
+        for (member, held) in members.iter_mut().zip(held.iter_mut()) {
+            for turn in member.poll(Duration::from_millis(20)).unwrap() {
+                match turn {
+                    Turn::Assigned(partitions) => held.extend(partitions),
+                    Turn::Wanted(partitions) => {
+                        held.retain(|partition| !partitions.contains(partition));
+                        member.give_back(&partitions).unwrap();
+                    }
+                    Turn::Lost(partitions) => held.retain(|partition| !partitions.contains(partition)),
+                }
+            }
+            held.sort_unstable();
+        }
+    }
+}
+
+#[test]
+fn members_share_partitions_and_take_over_where_others_were() {
+    let mock = Mock::new(4);
+    let log = mock.open();
+    let mut members = vec![log.join("workers", RAW).unwrap()];
+    let mut held = vec![Vec::new()];
+    settle(&mut members, &mut held, |held| held[0] == [0, 1, 2, 3]);
+    assert_eq!(members[0].committed(2).unwrap(), None);
+    let position = Position { next: 77, note: "00ff".to_owned() };
+    let own: Vec<_> = (0..4).map(|partition| (partition, position.clone())).collect();
+    assert!(members[0].commit(&own).unwrap());
+
+    members.push(log.join("workers", RAW).unwrap());
+    held.push(Vec::new());
+    settle(&mut members, &mut held, |held| held[0].len() == 2 && held[1].len() == 2);
+    let (lost, kept) = (held[1][0], held[0][0]);
+    assert_eq!(members[1].committed(lost).unwrap(), Some(position));
+    // What is no longer its own is not committed.
+    let further = Position { next: 99, note: String::new() };
+    assert!(members[0].commit(&[(lost, further.clone()), (kept, further.clone())]).unwrap());
+    assert_eq!(members[1].committed(lost).unwrap().unwrap().next, 77);
+
+    // Who leaves gives everything back, also what others were waiting for.
+    drop(members.remove(0));
+    held.remove(0);
+    settle(&mut members, &mut held, |held| held[0] == [0, 1, 2, 3]);
+    assert_eq!(members[0].committed(kept).unwrap(), Some(further));
 }
