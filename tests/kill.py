@@ -29,6 +29,7 @@ def main():
     args.add_argument("--events", type=int, default=300_000)
     args.add_argument("--kills", type=int, default=20)
     args.add_argument("--seed", type=int, default=int(time.time()))
+    args.add_argument("--pause", type=float, default=2.5, help="the most seconds between a start and its kill")
     args.add_argument("--rate", type=float, default=0, help="events a second; by default a run of about a second per kill")
     args.add_argument("--scenario", choices=["town", "correlation"], default="town")
     args.add_argument("--stream", choices=["embedded", "kafka"], default="embedded")
@@ -62,10 +63,12 @@ def main():
     service = Service(args.sekisho, folder, generated, rules, stream)
     lines = {(s["tenant"], s["id"]): open(f"{generated}/{s['file']}", "rb").read().splitlines() for s in service.sources}
     total = sum(map(len, lines.values()))
-    rate = args.rate or total / (args.kills * 1.5 + 1)
-    kills, broker_kills = 0, 0
+    rate = args.rate or total / (args.kills * args.pause * 0.6 + 1)
+    kills, broker_kills, starts = 0, 0, []
     while True:
+        begun = time.time()
         service.start()
+        starts.append(time.time() - begun)
         book, _ = service.accounting()
         received = {key: book.get(key, {"received": 0})["received"] for key in lines}
         if correlation:
@@ -76,10 +79,11 @@ def main():
         for sender in senders:
             sender.start()
         if kills < args.kills:
-            time.sleep(chance.uniform(0.1, 2.5))
+            time.sleep(chance.uniform(0.1, args.pause))
             service.kill()
             kills += 1
-            print(f"kill {kills}: {sum(received.values())} of {total} were durable before", flush=True)
+            if args.kills <= 100 or kills % 50 == 0:
+                print(f"kill {kills}: {sum(received.values())} of {total} were durable before", flush=True)
             for sender in senders:
                 sender.join()
             continue
@@ -90,7 +94,7 @@ def main():
             print(f"kill {broker_kills} of the broker", flush=True)
             time.sleep(chance.uniform(0.1, 3))
             broker.start()
-        deadline = time.time() + 300
+        deadline = time.time() + 300 + total / 5000
         while time.time() < deadline:
             book, whole = service.accounting()
             if sum(row["indexed"] for row in book.values()) >= total:
@@ -114,7 +118,8 @@ def main():
         broker.kill()
     if not args.keep:
         shutil.rmtree(folder)
-    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker"
+    ready = sorted(starts)[len(starts) * 99 // 100]
+    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker, p99 ready after {ready:.1f} s"
     print(f"{what}: {total} events, {indexed} indexed, {alerts} alerts, {pages} pages")
     if faults:
         sys.exit("FAILED\n  " + "\n  ".join(faults))

@@ -38,7 +38,7 @@ class Process:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         if self.process.wait(timeout=120) != 0:
-            sys.exit(f"{self.name} did not stop cleanly:\n" + tail(f"{self.service.folder}/{self.name}.log"))
+            sys.exit(f"{self.name} did not stop cleanly, {self.process.returncode}:\n" + tail(f"{self.service.folder}/{self.name}.log"))
         self.process = None
 
     def check(self):

@@ -26,12 +26,16 @@ use crate::{Error, Result, Topic, metrics};
 /// A member that is not heard of for so long has left.
 const SESSION_MS: &str = "10000";
 
+/// How long leaving may take.
+const LEAVE_MAX: Duration = Duration::from_secs(6);
+
 /// A member of a group.
 pub(in crate::log) struct KafkaGroup {
     log: Arc<Kafka>,
     name: String,
     topic: Topic,
-    consumer: BaseConsumer<Member>,
+    /// None only while it leaves.
+    consumer: Option<BaseConsumer<Member>>,
     /// This member's, from the moment it was told until it has given them back.
     held: BTreeSet<u32>,
     /// Of these, what others wait for.
@@ -109,12 +113,13 @@ impl KafkaGroup {
         let wrong = |error: KafkaError| log.wrong("join a group on", topic.name(), &error);
         let consumer: BaseConsumer<Member> = settings.create_with_context(member).map_err(wrong)?;
         consumer.subscribe(&[topic.name()]).map_err(wrong)?;
-        Ok(KafkaGroup { log: Arc::clone(log), name: group.to_owned(), topic, consumer, held: BTreeSet::new(), wanted: BTreeSet::new() })
+        Ok(KafkaGroup { log: Arc::clone(log), name: group.to_owned(), topic, consumer: Some(consumer), held: BTreeSet::new(), wanted: BTreeSet::new() })
     }
 
     pub(in crate::log) fn poll(&mut self, timeout: Duration) -> Result<Vec<Turn>> {
         // Partitions are paused as soon as they are taken: what comes, if anything does, is read by others.
-        if let Some(Err(error)) = self.consumer.poll(timeout) {
+        let Some(consumer) = &self.consumer else { return Ok(Vec::new()) };
+        if let Some(Err(error)) = consumer.poll(timeout) {
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal | RDKafkaErrorCode::GroupAuthorizationFailed) => {
                     return Err(self.wrong("be a member of a group on", &error));
@@ -122,17 +127,18 @@ impl KafkaGroup {
                 _ => tracing::debug!(error = %self.wrong("be a member of a group on", &error), "kafka consumer"),
             }
         }
-        let turns = std::mem::take(&mut *self.consumer.context().turns.lock().unwrap_or_else(PoisonError::into_inner));
+        let turns = std::mem::take(&mut *consumer.context().turns.lock().unwrap_or_else(PoisonError::into_inner));
         for turn in &turns {
-            match turn {
-                Turn::Assigned(partitions) => {
+            match (turn, &self.consumer) {
+                (Turn::Assigned(partitions), Some(consumer)) => {
                     let list = self.list(partitions);
-                    let taken = self.consumer.incremental_assign(&list).and_then(|()| self.consumer.pause(&list));
+                    let taken = consumer.incremental_assign(&list).and_then(|()| consumer.pause(&list));
                     taken.map_err(|error| self.wrong("take partitions of", &error))?;
                     self.held.extend(partitions);
                 }
-                Turn::Lost(partitions) => self.give(partitions)?,
-                Turn::Wanted(partitions) => self.wanted.extend(partitions),
+                (Turn::Lost(partitions), _) => self.give(partitions)?,
+                (Turn::Wanted(partitions), _) => self.wanted.extend(partitions),
+                (Turn::Assigned(_), None) => {}
             }
         }
         Ok(turns)
@@ -146,12 +152,14 @@ impl KafkaGroup {
         let list = self.list(partitions);
         self.held.retain(|held| !partitions.contains(held));
         self.wanted.retain(|wanted| !partitions.contains(wanted));
-        self.consumer.incremental_unassign(&list).map_err(|error| self.wrong("give back partitions of", &error))
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        consumer.incremental_unassign(&list).map_err(|error| self.wrong("give back partitions of", &error))
     }
 
     pub(in crate::log) fn committed(&self, partition: u32) -> Result<Option<Position>> {
         let list = self.list(&[partition]);
-        let found = self.consumer.committed_offsets(list, ASK * 5);
+        let Some(consumer) = &self.consumer else { return Ok(None) };
+        let found = consumer.committed_offsets(list, ASK * 5);
         let found = found.map_err(|error| self.wrong("ask how far a group has come in", &error))?;
         let position = found.elements().first().and_then(|one| match one.offset() {
             Offset::Offset(next) => Some(Position { next: u64::try_from(next).ok()?, note: note(one.metadata()) }),
@@ -168,10 +176,8 @@ impl KafkaGroup {
             one.set_metadata(&position.note);
             one.set_offset(next).map_err(|error| self.wrong("commit to", &error))?;
         }
-        if list.count() == 0 {
-            return Ok(true);
-        }
-        match self.consumer.commit(&list, CommitMode::Sync) {
+        let Some(consumer) = self.consumer.as_ref().filter(|_| list.count() > 0) else { return Ok(true) };
+        match consumer.commit(&list, CommitMode::Sync) {
             Ok(()) => {
                 for (partition, position) in positions {
                     let labels = [self.topic.name(), &partition.to_string(), &self.name];
@@ -204,14 +210,26 @@ impl KafkaGroup {
 
 impl Drop for KafkaGroup {
     fn drop(&mut self) {
-        self.consumer.context().leaving.store(true, Ordering::Release);
         let wanted: Vec<u32> = self.wanted.iter().copied().collect();
         if !wanted.is_empty()
             && let Err(error) = self.give(&wanted)
         {
             tracing::debug!(%error, "leaving a group");
         }
-        // The client leaves the group when it is dropped, after this.
+        let Some(consumer) = self.consumer.take() else { return };
+        consumer.context().leaving.store(true, Ordering::Release);
+        // The client leaves the group when it is dropped, and waits for ever when the group is just being dealt out and
+        // another member has died: whoever is gone for a session has left, too.
+        let (left, leaves) = crossbeam_channel::bounded::<()>(0);
+        let leave = move || {
+            drop(consumer);
+            drop(left);
+        };
+        if std::thread::Builder::new().name("leave".to_owned()).spawn(leave).is_ok()
+            && leaves.recv_timeout(LEAVE_MAX) == Err(crossbeam_channel::RecvTimeoutError::Timeout)
+        {
+            tracing::warn!(group = self.name, "the group did not let this member go; it is missed after a while");
+        }
     }
 }
 
