@@ -45,6 +45,8 @@ use crate::cli::{Cli, Command};
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _failpoints = fail::FailScenario::setup();
     let cli = Cli::parse();
     start_logging(&cli.command);
     match dispatch(&cli.command) {

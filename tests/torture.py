@@ -6,10 +6,12 @@
   reload   rules change all the time under load, every fifth time to something broken
   clocks   the wall clock jumps an hour back, an hour ahead and ten years ahead while it runs
   poison   lines no parser can like among the others: bytes of every value, 60 KiB in one line, deep JSON, no line end
+  points   each place at which something becomes durable fails (no space, input/output error, half a write) or ends the process
   rot      one bit of one file of a finished data folder is flipped, for each of many copies: noticed, or without effect
 
 Usage: tests/torture.py --sekisho target/release/sekisho [--seed 1] [--events 20000] [--copies 100] [SCENARIO ...]
-All of them when none is named. `disk` needs root, `clocks` libfaketime; without, they are skipped and say so.
+All of them when none is named. `disk` needs root, `clocks` libfaketime, `points` a sekisho that was built with
+`--features failpoints`; without, they are skipped and say so.
 Exit 0 when all of it holds. Only the standard library is used.
 """
 import argparse, collections, glob, json, os, random, re, shutil, signal, socket, sqlite3, subprocess, sys, tempfile, threading, time
@@ -269,6 +271,51 @@ def poisonous(chance):
     return "\u202e\u001b[2J<script>alert(1)</script>'; drop table alerts; --".encode()
 
 
+LOG_POINTS = ["log-create", "log-rename", "log-sync-dir", "log-write", "log-sync", "log-between-write-and-sync"]
+STORE_POINTS = ["store::cut::written", "store::cut::before_commit", "store::cut::after_commit",
+                "store::database::before_commit", "store::database::after_commit"]
+POINTS = ([(point, action) for point in LOG_POINTS + STORE_POINTS for action in ("abort", "enospc", "eio")]
+          + [("log-short-write", action) for action in ("abort", "enospc", "eio")] + [("store::merge::before_commit", "abort")])
+
+
+def points(args):
+    if b"store::database::before_commit" not in open(args.sekisho, "rb").read():
+        return None, "needs a sekisho that was built with --features failpoints"
+    town, chance = Town(args, "correlation", "points"), random.Random(args.seed)
+    clean, faults = dict(town.service.environment), []
+    ended = collections.Counter()
+    for point, action in POINTS:
+        # Not the first time that it is passed: then there is something to lose.
+        town.service.environment = {**clean, "FAILPOINTS": f"{point}={chance.randrange(1, 25)}*off->1*return({action})->off"}
+        try:
+            town.service.start()
+        except SystemExit:
+            # It may fail at the start, too, which is told and ends it.
+            if town.service.process.poll() is None:
+                faults.append(f"{point} {action}: it neither started nor ended")
+                town.service.kill()
+            ended[action] += 1
+            continue
+        town.send(max(1_000, town.total / len(POINTS)))
+        deadline = time.time() + chance.uniform(1.2, 2.2)
+        while time.time() < deadline and town.service.process.poll() is None:
+            time.sleep(0.02)
+        if town.service.process.poll() is not None:
+            ended[action] += 1
+        else:
+            # A full disk is waited for; what else did not end the process was not reached, or was gone through.
+            town.service.kill()
+    town.service.environment = clean
+    town.service.start()
+    town.send(town.total / 10)
+    faults += town.drained(180)
+    more, what, log = town.finish()
+    if not all(ended.values()) or ended["abort"] < 8:
+        faults.append(f"ended by {dict(ended)} only: were the points reached?")
+    town.remove()
+    return faults + more, f"{what}; {len(POINTS)} failures at {len(LOG_POINTS + STORE_POINTS) + 2} points, ended by {dict(ended)}"
+
+
 def rot(args):
     town = Town(args, "town", "rot")
     town.service.start()
@@ -361,7 +408,7 @@ def after_rot(town, copy, whole, usual, learn=False):
         f"{sum((found[1] - whole[1]).values())} others; {said[-600:]}"
 
 
-SCENARIOS = {"disk": disk, "sink": sink, "reload": reload, "clocks": clocks, "poison": poison, "rot": rot}
+SCENARIOS = {"disk": disk, "sink": sink, "reload": reload, "clocks": clocks, "poison": poison, "points": points, "rot": rot}
 
 
 def main():
@@ -384,7 +431,7 @@ def main():
         if faults is None:
             print(f"  skipped: {what}")
             # What can be installed must be there; what the kernel allows is not in anybody's hand.
-            failed += os.environ.get("SEKISHO_REQUIRE") == "all" and "kernel" not in what
+            failed += os.environ.get("SEKISHO_REQUIRE") == "all" and "kernel" not in what and name != "points"
             continue
         print(f"  {what} ({time.time() - started:.0f} s)", flush=True)
         for fault in faults:

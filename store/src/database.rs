@@ -106,7 +106,11 @@ impl Database {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Error::database(action))?;
         let result = work(&transaction)?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("store::database::before_commit", |kind| Err(crate::store::injected(action, kind)));
         transaction.commit().map_err(Error::database(action))?;
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!("store::database::after_commit", |kind| Err(crate::store::injected(action, kind)));
         Ok(result)
     }
 }

@@ -26,6 +26,8 @@ use crate::index::split::Split;
 use crate::metrics::METRICS;
 use crate::tail::Chunk;
 use crate::{Error, Result, Searcher, StoreConfig};
+#[cfg(feature = "failpoints")]
+pub(crate) use cut::injected;
 
 /// The searchable events; cheap to clone.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! Cutting the tail into splits, and merging small splits. Runs on a thread of its own, one at a time.
 //!
-//! Failpoints (feature `failpoints`): `store::cut::written`, `store::cut::before_commit`, `store::cut::after_commit`, `store::merge::before_commit`.
+//! Failpoints (feature `failpoints`): `store::cut::written`, `store::cut::before_commit`, `store::cut::after_commit`, `store::merge::before_commit`; in the database `store::database::before_commit`,
+//! `store::database::after_commit`. Each takes `abort`, `enospc`, `eio`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
@@ -135,6 +136,16 @@ fn replace(inner: &Inner, parts: &[Arc<Split>], meta: SplitMeta) -> Result<()> {
     Ok(())
 }
 
+#[cfg(feature = "failpoints")]
+pub(crate) fn injected(name: &'static str, kind: Option<String>) -> crate::Error {
+    match kind.as_deref() {
+        Some("abort") => std::process::abort(),
+        Some("enospc") => crate::Error::io("write", name)(std::io::ErrorKind::StorageFull.into()),
+        Some("eio") => crate::Error::io("write", name)(std::io::Error::from_raw_os_error(5)),
+        _ => crate::Error::Stopped { cause: name.into() },
+    }
+}
+
 impl Inner {
     /// A place where tests stop as a crash would.
     pub(super) fn stop_point(&self, name: &'static str) -> Result<()> {
@@ -147,7 +158,7 @@ impl Inner {
             return Err(crate::Error::io("write", name)(std::io::ErrorKind::StorageFull.into()));
         }
         #[cfg(feature = "failpoints")]
-        fail::fail_point!(name, |_| Err(crate::Error::Stopped { cause: name.into() }));
+        fail::fail_point!(name, |kind| Err(injected(name, kind)));
         let _ = name;
         Ok(())
     }

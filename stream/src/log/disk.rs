@@ -140,8 +140,9 @@ impl DiskFile for File {
 }
 
 #[cfg(feature = "failpoints")]
-fn injected(kind: Option<String>) -> io::Error {
+pub(super) fn injected(kind: Option<String>) -> io::Error {
     match kind.as_deref() {
+        Some("abort") => std::process::abort(),
         Some("enospc") => io::Error::from(io::ErrorKind::StorageFull),
         _ => io::Error::other("injected input/output error"),
     }

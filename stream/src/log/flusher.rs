@@ -223,9 +223,9 @@ impl Flusher {
         }
         let timer = metrics::SYNC_SECONDS.start_timer();
         self.write()?;
-        fail::fail_point!("log-between-write-and-sync", |_| Err(io_error("sync", &self.active.segment.path)(
-            io::Error::other("injected crash between write and sync")
-        )));
+        fail::fail_point!("log-between-write-and-sync", |kind| {
+            Err(io_error("sync", &self.active.segment.path)(super::disk::injected(kind)))
+        });
         self.active.file.sync_data().map_err(io_error("sync", &self.active.segment.path))?;
         timer.observe_duration();
         self.publish(end);
