@@ -73,6 +73,7 @@ async fn collect(config: &Config, forward: &forward::ForwardConfig, sources: Arc
     ingest::tail::follow(&config.listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
         .context("follow files")?;
     let state = config.data.join("journal.json");
+    ingest::kafka::follow(&config.listen.kafka, &sink, &listeners, &collectors).context("read topics")?;
     ingest::journal::follow(&config.listen.journal, &state, &log, sink, listeners.clone(), &collectors)
         .context("follow journals")?;
     for bound in &listening.bound {

@@ -173,6 +173,7 @@ impl Pipeline {
         ingest::tail::follow(&listen.file, &state, &log, Arc::clone(&sink), listeners.clone(), &collectors)
             .context("follow files")?;
         let state = config.data.join("journal.json");
+        ingest::kafka::follow(&listen.kafka, &sink, &listeners, &collectors).context("read topics")?;
         ingest::journal::follow(&listen.journal, &state, &log, sink, listeners.clone(), &collectors)
             .context("follow journals")?;
         let bound = listening.bound.clone();

@@ -38,6 +38,14 @@
 //! source = "srv01"
 //! ```
 //!
+//! ```toml
+//! [[listen.kafka]]                 # topics that others write
+//! topics = ["filebeat"]
+//! brokers = ["kafka1.example.lg.jp:9092"]
+//! tenant = "town"
+//! source = "srv02"
+//! ```
+//!
 //! The tenant never comes from a line's content: only from the listener, the peer's address or the token.
 
 use std::fmt;
@@ -49,6 +57,7 @@ use serde::Deserialize;
 use crate::collect::folder::FolderConfig;
 use crate::framing::Framing;
 use crate::journal::JournalConfig;
+use crate::kafka::TopicConfig;
 use crate::listen::{HttpLimits, TlsConfig};
 use crate::sources::Sources;
 use crate::tail::FileConfig;
@@ -73,6 +82,9 @@ pub struct ListenConfig {
     /// Journals of systemd that are followed.
     #[serde(default)]
     pub journal: Vec<JournalConfig>,
+    /// Topics of a Kafka that others write.
+    #[serde(default)]
+    pub kafka: Vec<TopicConfig>,
     /// Limits, the same for every listener.
     #[serde(default)]
     pub limits: Limits,
@@ -237,6 +249,9 @@ impl ListenConfig {
         for journal in &mut self.journal {
             journal.resolve(base);
         }
+        for topics in &mut self.kafka {
+            topics.resolve(base);
+        }
     }
 
     /// Checks what the types do not say, against the declared sources. [`listen`](crate::listen) does it too.
@@ -305,6 +320,8 @@ impl ListenConfig {
         }
         JournalConfig::validate_all(&self.journal, sources)
             .map_err(|(number, what)| Error::Config(format!("listen.journal {number}: {what}")))?;
+        TopicConfig::validate_all(&self.kafka, sources)
+            .map_err(|(number, what)| Error::Config(format!("listen.kafka {number}: {what}")))?;
         self.limits.validate()
     }
 }

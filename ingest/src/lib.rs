@@ -25,6 +25,7 @@ pub mod import;
 pub mod journal;
 pub mod json;
 mod json_keys;
+pub mod kafka;
 mod keyed;
 pub mod kv;
 mod listen;

@@ -49,6 +49,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::{Record, Result, Timestamp, Topic};
 
 use commit::EmbeddedAck;
@@ -424,6 +426,54 @@ impl Group {
         match self.0 {
             #[cfg(feature = "kafka")]
             Membership::Kafka(ref group) => group.commit(positions),
+        }
+    }
+}
+
+/// Reads topics of a Kafka that others write, as a member of a group. At least once: what was not committed comes again.
+/// Bounded: 1,000 messages or 1 MiB a poll, and 16 MiB ahead. Leaves when dropped.
+#[derive(Debug)]
+pub struct Intake(Foreign);
+
+#[derive(Debug)]
+enum Foreign {
+    #[cfg(feature = "kafka")]
+    Kafka(Box<kafka::KafkaIntake>),
+}
+
+#[cfg_attr(not(feature = "kafka"), expect(unused_variables, reason = "only Kafka has topics of others"))]
+impl Intake {
+    /// Waits for the brokers and joins the group. Of the configuration, what concerns reaching them counts.
+    ///
+    /// # Errors
+    /// The configuration is wrong, no broker answers, a topic does not exist, or this sekisho was built without Kafka.
+    pub fn open(config: &KafkaConfig, group: &str, topics: &[String]) -> Result<Intake> {
+        #[cfg(feature = "kafka")]
+        return Ok(Intake(Foreign::Kafka(Box::new(kafka::KafkaIntake::open(config, group, topics)?))));
+        #[cfg(not(feature = "kafka"))]
+        return Err(refused(
+            "read",
+            Path::new("kafka"),
+            "this sekisho was built without the feature `kafka`".to_owned(),
+        ));
+    }
+
+    /// The values of the next messages; none when none came within `timeout`.
+    ///
+    /// # Errors
+    /// This member may not read.
+    pub fn poll(&mut self, timeout: Duration) -> Result<Vec<Bytes>> {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Foreign::Kafka(ref mut intake) => intake.poll(timeout),
+        }
+    }
+
+    /// Commits all that polls gave: it need not come again. One that is not taken comes again, which is logged.
+    pub fn commit(&mut self) {
+        match self.0 {
+            #[cfg(feature = "kafka")]
+            Foreign::Kafka(ref mut intake) => intake.commit(),
         }
     }
 }

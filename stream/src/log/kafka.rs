@@ -16,6 +16,7 @@
 mod append;
 mod client;
 mod group;
+mod intake;
 mod message;
 mod reader;
 #[cfg(test)]
@@ -47,6 +48,7 @@ pub(super) use append::KafkaAck;
 use append::{Deliveries, Pending, Shared, record_bytes};
 use client::Context;
 pub(super) use group::KafkaGroup;
+pub(super) use intake::KafkaIntake;
 pub(super) use reader::KafkaReader;
 use topics::{Found, Topics};
 

@@ -132,7 +132,7 @@ impl KafkaConfig {
     }
 
     /// What is wrong with it, naming the key; nothing when all is well.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         let limits: [(&str, u64, u64, u64); 4] = [
             ("kafka.replication", self.replication.into(), 1, 16),
             ("kafka.min_insync_replicas", self.min_insync_replicas.into(), 1, self.replication.into()),

@@ -113,7 +113,14 @@ impl KafkaGroup {
         let wrong = |error: KafkaError| log.wrong("join a group on", topic.name(), &error);
         let consumer: BaseConsumer<Member> = settings.create_with_context(member).map_err(wrong)?;
         consumer.subscribe(&[topic.name()]).map_err(wrong)?;
-        Ok(KafkaGroup { log: Arc::clone(log), name: group.to_owned(), topic, consumer: Some(consumer), held: BTreeSet::new(), wanted: BTreeSet::new() })
+        Ok(KafkaGroup {
+            log: Arc::clone(log),
+            name: group.to_owned(),
+            topic,
+            consumer: Some(consumer),
+            held: BTreeSet::new(),
+            wanted: BTreeSet::new(),
+        })
     }
 
     pub(in crate::log) fn poll(&mut self, timeout: Duration) -> Result<Vec<Turn>> {
@@ -218,18 +225,22 @@ impl Drop for KafkaGroup {
         }
         let Some(consumer) = self.consumer.take() else { return };
         consumer.context().leaving.store(true, Ordering::Release);
-        // The client leaves the group when it is dropped, and waits for ever when the group is just being dealt out and
-        // another member has died: whoever is gone for a session has left, too.
-        let (left, leaves) = crossbeam_channel::bounded::<()>(0);
-        let leave = move || {
-            drop(consumer);
-            drop(left);
-        };
-        if std::thread::Builder::new().name("leave".to_owned()).spawn(leave).is_ok()
-            && leaves.recv_timeout(LEAVE_MAX) == Err(crossbeam_channel::RecvTimeoutError::Timeout)
-        {
-            tracing::warn!(group = self.name, "the group did not let this member go; it is missed after a while");
-        }
+        leave(consumer, &self.name);
+    }
+}
+
+/// Drops a client, which leaves its group. It waits for ever when the group is just being dealt out and another member has
+/// died: then it is left behind. Whoever is gone for a session has left, too.
+pub(super) fn leave<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>, group: &str) {
+    let (left, leaves) = crossbeam_channel::bounded::<()>(0);
+    let leave = move || {
+        drop(consumer);
+        drop(left);
+    };
+    if std::thread::Builder::new().name("leave".to_owned()).spawn(leave).is_ok()
+        && leaves.recv_timeout(LEAVE_MAX) == Err(crossbeam_channel::RecvTimeoutError::Timeout)
+    {
+        tracing::warn!(group, "the group did not let this member go; it is missed after a while");
     }
 }
 

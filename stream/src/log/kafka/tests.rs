@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
-use super::super::{Codec, Group, Log, Position, StreamKind, Turn};
+use super::super::{Codec, Group, Intake, KafkaConfig, Log, Position, StreamKind, Turn};
 use super::*;
 use crate::{RecordKind, Timestamp};
+use bytes::Bytes;
 
 const RAW: Topic = Topic::Raw;
 
@@ -232,6 +233,51 @@ fn too_few_partitions_are_told_with_what_to_do() {
     let mock = Mock::new(2);
     let refused = Log::open(LogConfig { raw_partitions: 4, ..mock.config() }).unwrap_err().to_string();
     assert!(refused.contains("2 partitions") && refused.contains("raw_partitions = 2"), "{refused}");
+}
+
+#[test]
+fn topics_of_others_are_read_once_committed() {
+    let mock = Mock::new(1);
+    mock.cluster.create_topic("beats", 2, 1).unwrap();
+    let config = mock.config().kafka;
+    let topics = |name: &str| vec![name.to_owned()];
+    let error =
+        Intake::open(&KafkaConfig { connect_seconds_max: 1, ..config.clone() }, "g", &topics("none")).unwrap_err();
+    assert!(error.to_string().contains("there is no such topic"), "{error}");
+    let producer: ThreadedProducer<DefaultProducerContext> =
+        ClientConfig::new().set("bootstrap.servers", mock.cluster.bootstrap_servers()).create().unwrap();
+    let send = |numbers: std::ops::Range<u64>| {
+        for number in numbers {
+            let line = format!("line {number}");
+            let message = BaseRecord::<(), str>::to("beats").partition((number % 2) as i32).payload(&line);
+            producer.send(message).map_err(|(error, _)| error).unwrap();
+        }
+        // One without a value is no line.
+        producer.send(BaseRecord::<str, str>::to("beats").partition(0).key("k")).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(10)).unwrap();
+    };
+    let read = |intake: &mut Intake, count: usize| {
+        let (mut lines, until) = (Vec::new(), Instant::now() + Duration::from_secs(60));
+        while lines.len() < count {
+            assert!(Instant::now() < until, "{lines:?}");
+            lines.extend(intake.poll(Duration::from_millis(100)).unwrap());
+        }
+        lines.sort();
+        lines
+    };
+    let lines = |numbers: std::ops::Range<u64>| {
+        numbers.map(|n| format!("line {n}").into_bytes().into()).collect::<Vec<Bytes>>()
+    };
+    send(0..4);
+    let mut intake = Intake::open(&config, "g", &topics("beats")).unwrap();
+    assert_eq!(read(&mut intake, 4), lines(0..4));
+    intake.commit();
+    send(4..8);
+    assert_eq!(read(&mut intake, 4), lines(4..8));
+    // Not committed: it comes again.
+    drop(intake);
+    let mut intake = Intake::open(&config, "g", &topics("beats")).unwrap();
+    assert_eq!(read(&mut intake, 4), lines(4..8));
 }
 
 /// Lets the members do as the group says until `done`; gives what each holds.
