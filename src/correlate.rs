@@ -104,10 +104,20 @@ impl Correlator {
             Teller::Database => read_told(&parts)?,
             Teller::Topic(raiser) => raiser.told().clone(),
         };
-        let stored = parts.database.detection_state(STATE)?;
-        let taken_over = stored.is_none();
+        let mut stored = parts.database.detection_state(STATE)?;
+        if let Teller::Topic(_) = &teller
+            && stored.as_ref().is_some_and(|(_, sealed)| is_beyond(sealed, &told))
+        {
+            // It was stored when another process had taken over already, and what it raised since did not count.
+            tracing::warn!("the stored state is beyond what was told; correlation begins with what the stream holds");
+            stored = None;
+        }
+        let taken_over = stored.is_none() && matches!(teller, Teller::Database);
         // A folder that had one partition goes on with what its worker knew.
-        if let Some((offset, sealed)) = stored.map_or_else(|| parts.database.detection_state(0), |own| Ok(Some(own)))? {
+        if taken_over {
+            stored = parts.database.detection_state(0)?;
+        }
+        if let Some((offset, sealed)) = stored {
             let revision = sealed.first().and_then(|whole| revision::unseal(whole)).map(|(revision, _)| revision);
             if let Some(revision) = revision.filter(|revision| *revision != parts.loaded.revision) {
                 parts.loaded = known_or(&parts, revision);
@@ -483,6 +493,15 @@ impl Correlator {
         self.changes.clear();
         Ok(())
     }
+}
+
+/// Whether a stored state has seen more than what was told, of some partition.
+fn is_beyond(sealed: &[Vec<u8>], told: &BTreeMap<u32, u64>) -> bool {
+    let newest = sealed.last().and_then(|part| revision::unseal(part));
+    let seen = newest.and_then(|(_, state)| postcard::take_from_bytes::<Seen>(state).ok());
+    seen.is_none_or(|(seen, _)| {
+        seen.next.iter().any(|(partition, next)| told.get(partition).is_none_or(|told| next > told))
+    })
 }
 
 /// How far what is stored goes, by raw partition: the state stands for what was stored with it.

@@ -100,6 +100,14 @@ class Service:
         return {(row["tenant"], row["source"]): row for row in book["sources"]}, book
 
 
+def memory_mib(process):
+    """What the process holds now."""
+    for line in open(f"/proc/{process.pid}/status"):
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0
+
+
 def tail(path):
     return "".join(open(path, errors="replace").readlines()[-30:])
 

@@ -20,7 +20,7 @@ Exit 0 when all of it holds. Only the standard library is used.
 import argparse, json, os, random, shutil, sqlite3, sys, tempfile, time
 
 import kill_corpus
-from harness import Broker, OrderedSender, Sender, Service, differing, faults_of, run
+from harness import Broker, OrderedSender, Sender, Service, differing, faults_of, memory_mib, run
 
 
 def main():
@@ -34,6 +34,7 @@ def main():
     args.add_argument("--scenario", choices=["town", "correlation"], default="town")
     args.add_argument("--stream", choices=["embedded", "kafka"], default="embedded")
     args.add_argument("--broker-kills", type=int, default=0)
+    args.add_argument("--broker-away", type=float, default=0, help="seconds for which it stays away; by default up to three")
     args.add_argument("--partitions", type=int, default=1)
     args.add_argument("--keep")
     args = args.parse_args()
@@ -64,7 +65,7 @@ def main():
     lines = {(s["tenant"], s["id"]): open(f"{generated}/{s['file']}", "rb").read().splitlines() for s in service.sources}
     total = sum(map(len, lines.values()))
     rate = args.rate or total / (args.kills * args.pause * 0.6 + 1)
-    kills, broker_kills, starts = 0, 0, []
+    kills, broker_kills, starts, held = 0, 0, [], ""
     while True:
         begun = time.time()
         service.start()
@@ -92,8 +93,10 @@ def main():
             broker.kill()
             broker_kills += 1
             print(f"kill {broker_kills} of the broker", flush=True)
-            time.sleep(chance.uniform(0.1, 3))
+            time.sleep(args.broker_away or chance.uniform(0.1, 3))
+            held = f", {memory_mib(service.process):.0f} MiB held"
             broker.start()
+            back = time.time()
         deadline = time.time() + 300 + total / 5000
         while time.time() < deadline:
             book, whole = service.accounting()
@@ -101,6 +104,8 @@ def main():
                 break
             time.sleep(0.2)
         break
+    if broker_kills:
+        held += f", all searchable {time.time() - back:.0f} s after the broker was back"
     time.sleep(1.5)
     book, whole = service.accounting()
     faults = []
@@ -119,7 +124,7 @@ def main():
     if not args.keep:
         shutil.rmtree(folder)
     ready = sorted(starts)[len(starts) * 99 // 100]
-    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker, p99 ready after {ready:.1f} s"
+    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker{held}, p99 ready after {ready:.1f} s"
     print(f"{what}: {total} events, {indexed} indexed, {alerts} alerts, {pages} pages")
     if faults:
         sys.exit("FAILED\n  " + "\n  ".join(faults))

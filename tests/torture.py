@@ -18,7 +18,7 @@ import argparse, collections, glob, json, os, random, re, shutil, signal, socket
 import urllib.request
 
 import kill_corpus
-from harness import OrderedSender, Sender, Service, differing, faults_of, free_port, run, tail
+from harness import OrderedSender, Sender, Service, differing, faults_of, free_port, memory_mib, run, tail
 
 FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 
@@ -81,14 +81,6 @@ class Town:
 
     def remove(self):
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def memory_mib(process):
-    """What the process holds now."""
-    for line in open(f"/proc/{process.pid}/status"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
-    return 0
 
 
 def disk(args):

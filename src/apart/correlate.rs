@@ -19,7 +19,7 @@ pub fn run(parts: &dyn Fn() -> Parts, stop: &AtomicBool) -> Result<()> {
     let mut group = log.join(CORRELATE, Topic::Alerts)?;
     let mut owner: Option<Correlator> = None;
     let mut arena = Bump::new();
-    let mut committed_at = Instant::now();
+    let (mut committed_at, mut committed) = (Instant::now(), None);
     while !stop.load(Ordering::Acquire) {
         let wait = if owner.is_some() { Duration::ZERO } else { POLL };
         for turn in group.poll(wait)? {
@@ -46,9 +46,9 @@ pub fn run(parts: &dyn Fn() -> Parts, stop: &AtomicBool) -> Result<()> {
         }
         let Some(owner) = &mut owner else { continue };
         owner.work(POLL, &mut arena, stop)?;
-        if committed_at.elapsed() >= PROGRESS_EVERY {
-            committed_at = Instant::now();
+        if committed_at.elapsed() >= PROGRESS_EVERY && committed != position(owner) {
             commit(&group, owner)?;
+            (committed_at, committed) = (Instant::now(), position(owner));
         }
     }
     if let Some(mut owner) = owner {
@@ -60,7 +60,13 @@ pub fn run(parts: &dyn Fn() -> Parts, stop: &AtomicBool) -> Result<()> {
 
 /// Whoever comes next begins to read the topic there.
 fn commit(group: &Group, owner: &Correlator) -> Result<()> {
-    let Teller::Topic(raiser) = owner.teller() else { return Ok(()) };
-    let position = Position { next: raiser.position(), note: String::new() };
-    group.commit(&[(PARTITION, position)]).map(drop).map_err(Into::into)
+    let Some(next) = position(owner) else { return Ok(()) };
+    group.commit(&[(PARTITION, Position { next, note: String::new() })]).map(drop).map_err(Into::into)
+}
+
+fn position(owner: &Correlator) -> Option<u64> {
+    match owner.teller() {
+        Teller::Topic(raiser) => Some(raiser.position()),
+        Teller::Database => None,
+    }
 }

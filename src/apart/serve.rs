@@ -135,8 +135,9 @@ impl Unpacking {
             let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
             cut.inspect_err(|_| refused = true)
         })?;
-        if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !(self.tally.is_empty() && self.waiting.is_empty())
-        {
+        let durable = self.parts.indexer.durable(self.partition);
+        let due = !self.tally.is_empty() || self.waiting.front().is_some_and(|(_, raw)| *raw <= durable);
+        if due && now.duration_since(self.progress_at) >= PROGRESS_EVERY {
             self.save(stop)?;
         }
         Ok(())

@@ -136,17 +136,21 @@ impl Town {
 
     /// Id, count and lines of every alert.
     fn alerts(&self) -> BTreeMap<String, (u64, Vec<String>)> {
-        let filter = AlertFilter { tenants: vec![ALL_TENANTS.to_owned()], limit: 10_000, ..AlertFilter::default() };
-        let rows = self.database.alerts(&filter).unwrap();
-        let lines = |id: &str| {
-            let row = self.database.alert(&[ALL_TENANTS.to_owned()], id).unwrap().unwrap();
-            let mut lines: Vec<String> =
-                row.alert.evidence.iter().map(|one| format!("{}: {}", one.source, one.line)).collect();
-            lines.sort();
-            lines
-        };
-        rows.into_iter().map(|row| (row.alert.id.clone(), (row.alert.event_count, lines(&row.alert.id)))).collect()
+        alerts_of(&self.database)
     }
+}
+
+fn alerts_of(database: &Database) -> BTreeMap<String, (u64, Vec<String>)> {
+    let filter = AlertFilter { tenants: vec![ALL_TENANTS.to_owned()], limit: 10_000, ..AlertFilter::default() };
+    let rows = database.alerts(&filter).unwrap();
+    let lines = |id: &str| {
+        let row = database.alert(&[ALL_TENANTS.to_owned()], id).unwrap().unwrap();
+        let mut lines: Vec<String> =
+            row.alert.evidence.iter().map(|one| format!("{}: {}", one.source, one.line)).collect();
+        lines.sort();
+        lines
+    };
+    rows.into_iter().map(|row| (row.alert.id.clone(), (row.alert.event_count, lines(&row.alert.id)))).collect()
 }
 
 #[test]
@@ -231,4 +235,70 @@ fn a_folder_with_one_partition_goes_on_with_more() {
     after.receive(77..200);
     assert_eq!(after.work(), 200);
     assert_eq!(after.alerts(), expected, "open windows were taken over");
+}
+
+impl Town {
+    /// Works off what has come, with correlation on a machine of its own, whose raiser this is.
+    fn work_apart(&self, machine: &Path, raiser: Raiser) {
+        let store = Store::open(self.config.store.clone()).unwrap();
+        let stop = AtomicBool::new(true);
+        for partition in 0..self.log.partitions(Topic::Raw) {
+            Matching::open(self.parts(&store), partition).unwrap().run(&stop).unwrap();
+        }
+        let database = Database::open(machine).unwrap();
+        let parts = Parts { database, ..self.parts(&store) };
+        Correlator::open(parts, Teller::Topic(raiser)).unwrap().run(&stop).unwrap();
+    }
+
+    fn raiser(&self) -> Raiser {
+        Raiser::begin(&self.log, 0, Timestamp(1)).unwrap()
+    }
+
+    /// What topic `alerts` comes to in a database of its own.
+    fn raised(&self, dir: &Path) -> BTreeMap<String, (u64, Vec<String>)> {
+        let database = Database::open(dir.join("served.db")).unwrap();
+        let mut collector = crate::raised::Collector::default();
+        let mut reader = self.log.reader(Topic::Alerts, 0, 0).unwrap();
+        while let Some(batch) = reader.next_below(self.log.end_offset(Topic::Alerts, 0)).unwrap() {
+            for stretch in batch.iter().filter_map(|record| collector.take(record.raw).unwrap()) {
+                let (state, sources, received) = (None, &[][..], Timestamp(1));
+                let outcomes = &stretch.changes;
+                let batch = DetectionBatch { partition: 0, next_offset: 1, outcomes, state, sources, received };
+                database.apply(batch).unwrap();
+            }
+        }
+        alerts_of(&database)
+    }
+}
+
+#[test]
+fn correlation_moves_between_machines() {
+    let single = tempfile::tempdir().unwrap();
+    let one = Town::open(single.path(), 1);
+    one.receive(0..400);
+    one.work();
+    let expected = one.alerts();
+
+    let dir = tempfile::tempdir().unwrap();
+    let town = Town::open(dir.path(), 3);
+    let machine = |name: &str| dir.path().join(name);
+    for (range, name) in [(0..90, "a.db"), (90..91, "b.db"), (91..200, "a.db"), (200..260, "b.db")] {
+        town.receive(range);
+        town.work_apart(&machine(name), town.raiser());
+    }
+    // A former owner has not heard of the new one: what it raises does not count, and neither does the state it stores.
+    let former = town.raiser();
+    let owner = town.raiser();
+    town.receive(260..330);
+    town.work_apart(&machine("a.db"), former);
+    town.work_apart(&machine("b.db"), owner);
+    town.receive(330..350);
+    let (former, owner) = (town.raiser(), town.raiser());
+    town.work_apart(&machine("a.db"), former);
+    drop(owner);
+    town.work_apart(&machine("a.db"), town.raiser());
+    town.receive(350..400);
+    // One that has no state at all begins with what the stream holds.
+    town.work_apart(&machine("c.db"), town.raiser());
+    assert_eq!(town.raised(dir.path()), expected);
 }
