@@ -122,6 +122,8 @@ class Sender(threading.Thread):
     def run(self):
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=10) as peer:
+                # Back-pressure may last as long as a broker is away.
+                peer.settimeout(None)
                 step = max(1, min(200, int(self.rate / 20)))
                 for start in range(self.position, len(self.lines), step):
                     peer.sendall(b"".join(line + b"\n" for line in self.lines[start:start + step]))
@@ -145,6 +147,7 @@ class OrderedSender(threading.Thread):
         try:
             for key, port in self.ports.items():
                 peers[key] = socket.create_connection(("127.0.0.1", port), timeout=10)
+                peers[key].settimeout(None)
             step = max(1, int(self.rate / 50))
             sent, parts = 0, collections.defaultdict(bytearray)
             for key, line in self.lines:
