@@ -49,6 +49,8 @@ pub(crate) use search::{Remote, event};
 
 /// How long a request that changes something may take.
 const CHANGE: Duration = Duration::from_secs(60);
+/// How long a request that only looks may take.
+const LOOK: Duration = Duration::from_secs(10);
 /// How long a start waits for an engine that does not answer.
 const START: Duration = Duration::from_secs(30);
 /// What is known of the cluster is asked for again when it is older.
@@ -101,7 +103,7 @@ impl Engine {
     }
 
     fn prepare(&self, writes: bool) -> Result<()> {
-        let about = self.ask("ask for the version of", "GET", "/", None)?;
+        let about = self.look("ask for the version of", "GET", "/", None)?;
         let version = &about["version"];
         let number = version["number"].as_str().unwrap_or("");
         let major: u32 = number.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
@@ -188,7 +190,7 @@ impl Engine {
         let path = format!("/{}/_search?ignore_unavailable=true", self.names.state());
         let mut documents = Vec::new();
         loop {
-            let mut answer = self.ask(ACTION, "POST", &path, Some(&body))?;
+            let mut answer = self.look(ACTION, "POST", &path, Some(&body))?;
             search::check_shards(ACTION, self.place(), &answer)?;
             let Value::Array(hits) = answer["hits"]["hits"].take() else { return Ok(documents) };
             let count = hits.len();
@@ -205,7 +207,7 @@ impl Engine {
     fn indices(&self) -> Result<BTreeMap<String, (String, u64, u64)>> {
         let path =
             format!("/_cat/indices/{}-*?format=json&bytes=b&h=index,docs.count,pri.store.size", self.names.events());
-        let listed = self.ask("list the indices", "GET", &path, None)?;
+        let listed = self.look("list the indices", "GET", &path, None)?;
         let number = |value: &Value| value.as_str().and_then(|text| text.parse().ok()).unwrap_or(0);
         let mut indices = BTreeMap::new();
         for row in listed.as_array().into_iter().flatten() {
@@ -245,10 +247,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Asks for something that takes its time.
     fn ask(&self, action: &'static str, method: &'static str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.request(action, method, path, body, CHANGE)
+    }
+
+    /// Asks for something that is there at once.
+    fn look(&self, action: &'static str, method: &'static str, path: &str, body: Option<&Value>) -> Result<Value> {
+        self.request(action, method, path, body, LOOK)
+    }
+
+    fn request(
+        &self,
+        action: &'static str,
+        method: &'static str,
+        path: &str,
+        body: Option<&Value>,
+        timeout: Duration,
+    ) -> Result<Value> {
         let bytes = body.map(|body| body.to_string());
         let body = bytes.as_ref().map(|bytes| bytes.as_bytes());
-        self.client.send(&Request { action, method, path, body, timeout: CHANGE })?.good(action)
+        self.client.send(&Request { action, method, path, body, timeout })?.good(action)
     }
 
     /// Where it is, for errors.

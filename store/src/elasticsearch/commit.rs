@@ -31,8 +31,7 @@ const PATH_BYTES_MAX: usize = 3000;
 /// Bytes of the tail that are confirmed at a time.
 const GROUP_BYTES: usize = 8 << 20;
 /// How long to wait for an engine that is busy (429) before each further try of one request.
-const BUSY_WAITS: [Duration; 4] =
-    [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(3)];
+const BUSY_WAITS: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(300), Duration::from_secs(1)];
 
 /// Sends what is in the tail now.
 pub(crate) fn commit(inner: &Inner, engine: &Engine) -> Result<()> {
