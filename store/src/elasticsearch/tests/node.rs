@@ -1,6 +1,7 @@
 //! One OpenSearch node for all tests of the process, started by the first that asks.
 //!
 //! Needs Java, and Maven once (`tests/opensearch/node.sh`). Skipped by name where they are missing, unless `SEKISHO_REQUIRE=all`.
+//! `SEKISHO_TEST_ENGINE=http://127.0.0.1:9200` takes an engine that runs already: another version, or Elasticsearch.
 
 use std::fs::File;
 use std::net::TcpListener;
@@ -17,9 +18,8 @@ pub(crate) const URL: &str = "SEKISHO_STORE_TEST_URL";
 
 struct Node {
     url: String,
-    /// It ends when its standard input does: with this process.
-    _process: Child,
-    _dir: tempfile::TempDir,
+    /// With the folder of its data. It ends when its standard input does: with this process.
+    _process: Option<(Child, tempfile::TempDir)>,
 }
 
 static NODE: OnceLock<Option<Node>> = OnceLock::new();
@@ -49,6 +49,9 @@ fn script() -> PathBuf {
 }
 
 fn start() -> Option<Node> {
+    if let Ok(url) = std::env::var("SEKISHO_TEST_ENGINE") {
+        return Some(Node { url, _process: None });
+    }
     if !Command::new("bash").arg(script()).arg("jars").status().is_ok_and(|status| status.success()) {
         #[allow(clippy::print_stdout)]
         {
@@ -70,12 +73,12 @@ fn start() -> Option<Node> {
         .stderr(log)
         .spawn()
         .unwrap();
-    let node = Node { url: format!("http://127.0.0.1:{port}"), _process: process, _dir: dir };
+    let url = format!("http://127.0.0.1:{port}");
     let until = Instant::now() + Duration::from_secs(90);
-    while ureq::get(&node.url).call().is_err() {
-        let log = std::fs::read_to_string(node._dir.path().join("node.log")).unwrap_or_default();
+    while ureq::get(&url).call().is_err() {
+        let log = std::fs::read_to_string(dir.path().join("node.log")).unwrap_or_default();
         assert!(Instant::now() < until, "OpenSearch does not start:\n{log}");
         std::thread::park_timeout(Duration::from_millis(100));
     }
-    Some(node)
+    Some(Node { url, _process: Some((process, dir)) })
 }
