@@ -8,6 +8,7 @@
 //! Failpoints: `store::bulk::sent` (between bulk and positions), `store::bulk::positions` (between positions and tail).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -169,7 +170,7 @@ impl<'a> Bulk<'a> {
         }
         let mut waits = BUSY_WAITS.iter();
         loop {
-            match (self.send_once(), waits.next()) {
+            match (self.send_items(0..self.items.len()), waits.next()) {
                 (Err(Error::Engine { status: Some(429), .. }), Some(wait)) => std::thread::park_timeout(*wait),
                 (sent, _) => break sent?,
             }
@@ -179,20 +180,27 @@ impl<'a> Bulk<'a> {
         Ok(())
     }
 
-    fn send_once(&self) -> Result<()> {
-        let answer = self.post(&self.body)?;
+    /// Sends some documents, in halves when something on the way takes no more at once.
+    fn send_items(&self, places: Range<usize>) -> Result<()> {
+        let begin = |place: usize| self.items.get(place).map_or(self.body.len(), |item| item.1);
+        let answer = match self.post(&self.body[begin(places.start)..begin(places.end)]) {
+            Err(Error::Engine { status: Some(413), .. }) if places.len() > 1 => {
+                let middle = places.start + places.len() / 2;
+                return self.send_items(places.start..middle).and_then(|()| self.send_items(middle..places.end));
+            }
+            answer => answer?,
+        };
+        if answer["errors"] == Value::Bool(false) {
+            return Ok(());
+        }
+        let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
+        if items.len() != places.len() {
+            let reason = format!("{} answers for {} documents", items.len(), places.len());
+            return Err(refused(ACTION, self.engine.place(), reason, true));
+        }
         let mut again = Vec::new();
-        if answer["errors"] != Value::Bool(false) {
-            let items = answer["items"].as_array().map_or(&[][..], Vec::as_slice);
-            if items.len() != self.items.len() {
-                let reason = format!("{} answers for {} documents", items.len(), self.items.len());
-                return Err(refused(ACTION, self.engine.place(), reason, true));
-            }
-            for (place, item) in items.iter().enumerate() {
-                if let Some(reason) = self.refusal(place, &item["index"])? {
-                    again.push((place, reason));
-                }
-            }
+        for (place, item) in places.zip(items) {
+            again.extend(self.refusal(place, &item["index"])?.map(|reason| (place, reason)));
         }
         if again.is_empty() { Ok(()) } else { self.send_reduced(&again) }
     }

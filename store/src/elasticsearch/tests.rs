@@ -176,7 +176,8 @@ fn a_busy_or_absent_engine_is_waited_for_and_nothing_is_lost() {
         assert_eq!((indexer.durable(0), store.stats().tail_events), (0, 10), "{refusal}");
         add(&mut indexer, 0, 10..10);
     }
-    fake.refuse(None);
+    // What is in between takes 2,000 bytes at a time.
+    fake.refuse(Some("long 2000"));
     indexer.commit().unwrap();
     assert_eq!((indexer.durable(0), store.stats().tail_events), (10, 0));
     // One that even the reduced form does not help stops the writer, by name.
