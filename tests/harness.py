@@ -78,7 +78,7 @@ class Service:
     """One sekisho process and the folder it works in."""
 
     def __init__(self, sekisho, folder, generated, rules, stream, sink="http://127.0.0.1:9/", engine=None):
-        self.sekisho, self.folder, self.generated = sekisho, folder, generated
+        self.sekisho, self.folder, self.generated, self.engine = sekisho, folder, generated, engine
         self.environment = dict(os.environ)
         self.http = free_port()
         self.sources = tomllib.load(open(f"{generated}/sources.toml", "rb"))["source"]
@@ -235,9 +235,10 @@ def mark(tenant, source, line):
     return int.from_bytes(hashlib.blake2b(b"\0".join([tenant.encode(), source.encode(), line]), digest_size=8).digest(), "big")
 
 
-def indexed_by(service, most):
+def indexed_by(service, data, most):
     """The multiset of marks of the lines that a search without a condition finds."""
-    command = [service.sekisho, "search", "", "--config", f"{service.folder}/sekisho.toml", "--limit", str(most), "--format", "json"]
+    place = ["--config", f"{service.folder}/sekisho.toml"] if service.engine else ["--data", data]
+    command = [service.sekisho, "search", "", *place, "--limit", str(most), "--format", "json"]
     search, indexed = subprocess.Popen(command, stdout=subprocess.PIPE), collections.Counter()
     for line in search.stdout:
         event = json.loads(line)
@@ -251,7 +252,7 @@ def faults_of(service, lines, expected, exact_pages=True):
     """What differs from the truth, after the service has stopped: (faults, events indexed, alerts, pages)."""
     faults, data = [], f"{service.folder}/data"
     total = sum(map(len, lines.values()))
-    indexed = indexed_by(service, total * 2)
+    indexed = indexed_by(service, data, total * 2)
     sent = collections.Counter(mark(*key, line) for key, all_lines in lines.items() for line in all_lines)
     missing, extra = sent - indexed, indexed - sent
     if missing or extra:
