@@ -77,7 +77,7 @@ fn answer(stream: TcpStream, said: &Mutex<Said>) -> std::io::Result<()> {
     } else if head.starts_with("POST /_bulk ") {
         match refusal.and_then(|refusal| refusal.split_once(' ')) {
             None if refusal == Some("close") => return Ok(()),
-            Some(("long", most)) if body.len() > most.parse().unwrap() => (413, "too long".into()),
+            Some(("long", most)) if body.len() > most.parse::<usize>().unwrap() => (413, "too long".into()),
             Some(("long", _)) => (200, items(&body, 201).to_string()),
             Some(("status", status)) => {
                 (status.parse().unwrap(), r#"{"error": {"type": "busy", "reason": "so it is"}}"#.into())
