@@ -100,6 +100,7 @@ impl Config {
             forward.resolve(base);
         }
         self.stream.kafka.resolve(base);
+        self.store.resolve(base);
         self.keep_in(self.data.clone());
     }
 

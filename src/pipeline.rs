@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use ingest::collect::Collectors;
 use ingest::senders::Senders;
-use store::{Database, Store, StoreConfig};
+use store::{Database, Store, StoreConfig, StoreKind};
 use stream::log::Log;
 use stream::{NANOS_PER_SECOND, Record, RecordKind, Timestamp, Topic};
 use tokio::sync::mpsc;
@@ -89,6 +89,9 @@ impl Pipeline {
         // Who does not serve has no index; an empty one of its own keeps the rest the same.
         let own = StoreConfig { dir: config.store.dir.clone(), ..StoreConfig::default() };
         let store = Store::open(if serves { config.store.clone() } else { own }).context("open the index")?;
+        if serves {
+            check_stream(&config, &log, &store)?;
+        }
         let database = Database::open(config.database()).context("open the database")?;
         database.set_channels(config.oncall.channel_names());
         let revisions = Arc::new(Revisions::open(&config));
@@ -449,6 +452,25 @@ async fn keep_collectors(collectors: Option<Arc<Collectors>>, log: Log, stop: Ca
             return;
         }
     }
+}
+
+/// Refuses indices of an engine that are ahead of the stream: they are another data folder's, and what comes in here below
+/// their positions would be taken for indexed.
+fn check_stream(config: &Config, log: &Log, store: &Store) -> Result<()> {
+    if config.store.kind == StoreKind::Local {
+        return Ok(());
+    }
+    for partition in 0..log.partitions(Topic::Raw) {
+        let (indexed, end) = (store.position(partition), log.end_offset(Topic::Raw, partition));
+        anyhow::ensure!(
+            indexed <= end,
+            "the indices with prefix {:?} are ahead of the stream in {}: record {indexed} of partition {partition} is indexed, the stream ends at {end}; \
+             they belong to another data folder: set another store.elasticsearch.index_prefix, or restore the stream that belongs to them",
+            config.store.elasticsearch.index_prefix,
+            config.data.display(),
+        );
+    }
+    Ok(())
 }
 
 /// Reads the whole index once a week, slowly, and looks whether it is as it was written.

@@ -157,7 +157,9 @@ impl Live for LiveView {
         match self.log.stopped().first() {
             None => match self.store.held_by() {
                 None => Ok(()),
-                Some(cause) => Err(format!("records are received and wait for a disk: {cause}")),
+                Some(cause) => {
+                    Err(format!("records are received and wait for a disk, or for the search engine: {cause}"))
+                }
             },
             Some((topic, partition, cause)) => {
                 Err(format!("the stream stopped at {}/{partition}: {cause}", topic.name()))

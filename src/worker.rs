@@ -367,7 +367,7 @@ pub fn insist<T>(
     loop {
         match work(indexer) {
             Err(error) if error.is_disk() && !stop.load(Ordering::Acquire) => {
-                tracing::error!(%error, "the disk refuses; the worker waits: free space, or replace the disk and restart");
+                tracing::error!(%error, "the disk or the search engine refuses; the worker waits: free space, replace the disk and restart, or bring the engine back");
                 indexer.hold(Some(error.to_string()));
                 held = true;
                 let until = Instant::now() + wait;

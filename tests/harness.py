@@ -46,11 +46,39 @@ class Broker:
         self.process.wait()
 
 
+class Node:
+    """One OpenSearch, which outlives its kills."""
+
+    def __init__(self, folder):
+        self.folder, self.port = f"{folder}/opensearch", free_port()
+        os.makedirs(self.folder, exist_ok=True)
+        self.process = None
+
+    def start(self):
+        log = open(f"{self.folder}/node.log", "ab")
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "opensearch", "node.sh")
+        self.process = subprocess.Popen(["bash", script, "run", self.folder, str(self.port)], stdin=subprocess.PIPE,
+                                        stdout=log, stderr=log)
+        deadline = time.time() + 90
+        while time.time() < deadline and self.process.poll() is None:
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        sys.exit("OpenSearch did not start:\n" + tail(f"{self.folder}/node.log"))
+
+    def kill(self):
+        # The script kills it (-9) when its input ends.
+        self.process.stdin.close()
+        self.process.wait()
+
+
 class Service:
     """One sekisho process and the folder it works in."""
 
-    def __init__(self, sekisho, folder, generated, rules, stream, sink="http://127.0.0.1:9/"):
-        self.sekisho, self.folder, self.generated = sekisho, folder, generated
+    def __init__(self, sekisho, folder, generated, rules, stream, sink="http://127.0.0.1:9/", engine=None):
+        self.sekisho, self.folder, self.generated, self.engine = sekisho, folder, generated, engine
         self.environment = dict(os.environ)
         self.http = free_port()
         self.sources = tomllib.load(open(f"{generated}/sources.toml", "rb"))["source"]
@@ -62,6 +90,9 @@ class Service:
             out.write(f'[dashboards]\nlisten = "127.0.0.1:{self.http}"\n')
             # Small splits: the state of detection is stored at each of them.
             out.write('[store]\nsplit_seconds_max = 2\n' + ('split_events_max = 3000\n' if rules else ''))
+            if engine:
+                out.write(f'kind = "elasticsearch"\n[store.elasticsearch]\nurls = ["http://127.0.0.1:{engine.port}"]\n'
+                          'replicas = 0\nbulk_seconds_max = 1\n')
             out.write('[[oncall.channel]]\nname = "nowhere"\nkind = "webhook"\n' + f'url = "{sink}"\n')
             for (tenant, source), port in self.ports.items():
                 out.write(f'[[listen.listener]]\nkind = "syslog_tcp"\nbind = "127.0.0.1:{port}"\n'
@@ -207,9 +238,10 @@ def mark(tenant, source, line):
     return int.from_bytes(hashlib.blake2b(b"\0".join([tenant.encode(), source.encode(), line]), digest_size=8).digest(), "big")
 
 
-def indexed_by(sekisho, data, most):
+def indexed_by(service, data, most):
     """The multiset of marks of the lines that a search without a condition finds."""
-    command = [sekisho, "search", "", "--data", data, "--limit", str(most), "--format", "json"]
+    place = ["--config", f"{service.folder}/sekisho.toml"] if service.engine else ["--data", data]
+    command = [service.sekisho, "search", "", *place, "--limit", str(most), "--format", "json"]
     search, indexed = subprocess.Popen(command, stdout=subprocess.PIPE), collections.Counter()
     for line in search.stdout:
         event = json.loads(line)
@@ -223,7 +255,7 @@ def faults_of(service, lines, expected, exact_pages=True):
     """What differs from the truth, after the service has stopped: (faults, events indexed, alerts, pages)."""
     faults, data = [], f"{service.folder}/data"
     total = sum(map(len, lines.values()))
-    indexed = indexed_by(service.sekisho, data, total * 2)
+    indexed = indexed_by(service, data, total * 2)
     sent = collections.Counter(mark(*key, line) for key, all_lines in lines.items() for line in all_lines)
     missing, extra = sent - indexed, indexed - sent
     if missing or extra:

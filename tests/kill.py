@@ -13,14 +13,17 @@ and race, most windows are open when the process dies, and the evidence of every
 `--stream kafka` puts a real Apache Kafka (tests/kafka/broker.sh) under it; `--broker-kills N` kills that too. `--partitions N`
 spreads the sources over several partitions of raw, so that matching and correlation are two stages.
 
+`--store elasticsearch` puts the events into a real OpenSearch (tests/opensearch/node.sh); `--engine-kills N` kills that too.
+
 Usage: tests/kill.py --sekisho target/release/sekisho [--scenario correlation] [--events 300000] [--kills 20] [--seed 1]
-       [--stream kafka] [--broker-kills 2] [--partitions 3] [--keep DIR]
+       [--stream kafka] [--broker-kills 2] [--partitions 3] [--store elasticsearch] [--engine-kills 2]
+       [--keep DIR]
 Exit 0 when all of it holds. Only the standard library is used.
 """
 import argparse, json, os, random, shutil, sqlite3, sys, tempfile, time
 
 import kill_corpus
-from harness import Broker, OrderedSender, Sender, Service, differing, faults_of, memory_mib, run
+from harness import Broker, Node, OrderedSender, Sender, Service, differing, faults_of, memory_mib, run
 
 
 def main():
@@ -36,6 +39,8 @@ def main():
     args.add_argument("--broker-kills", type=int, default=0)
     args.add_argument("--broker-away", type=float, default=0, help="seconds for which it stays away; by default up to three")
     args.add_argument("--partitions", type=int, default=1)
+    args.add_argument("--store", choices=["local", "elasticsearch"], default="local")
+    args.add_argument("--engine-kills", type=int, default=0)
     args.add_argument("--keep")
     args = args.parse_args()
     args.sekisho = os.path.abspath(args.sekisho)
@@ -61,11 +66,15 @@ def main():
         broker.start()
         stream += (f'kind = "kafka"\n[stream.kafka]\nbrokers = ["127.0.0.1:{broker.port}"]\nreplication = 1\n'
                    'min_insync_replicas = 1\n')
-    service = Service(args.sekisho, folder, generated, rules, stream)
+    engine = None
+    if args.store == "elasticsearch":
+        engine = Node(folder)
+        engine.start()
+    service = Service(args.sekisho, folder, generated, rules, stream, engine=engine)
     lines = {(s["tenant"], s["id"]): open(f"{generated}/{s['file']}", "rb").read().splitlines() for s in service.sources}
     total = sum(map(len, lines.values()))
     rate = args.rate or total / (args.kills * args.pause * 0.6 + 1)
-    kills, broker_kills, starts, held = 0, 0, [], ""
+    kills, broker_kills, engine_kills, starts, held = 0, 0, 0, [], ""
     while True:
         begun = time.time()
         service.start()
@@ -97,6 +106,13 @@ def main():
             held = f", {memory_mib(service.process):.0f} MiB held"
             broker.start()
             back = time.time()
+        while engine and engine_kills < args.engine_kills:
+            time.sleep(chance.uniform(0.1, 4))
+            engine.kill()
+            engine_kills += 1
+            print(f"kill {engine_kills} of the engine", flush=True)
+            time.sleep(chance.uniform(0.1, 5))
+            engine.start()
         deadline = time.time() + 300 + total / 5000
         while time.time() < deadline:
             book, whole = service.accounting()
@@ -121,10 +137,13 @@ def main():
         faults += differing(expected, sqlite3.connect(f"{folder}/data/sekisho.db"))[:10]
     if broker:
         broker.kill()
+    if engine:
+        engine.kill()
     if not args.keep:
         shutil.rmtree(folder)
     ready = sorted(starts)[len(starts) * 99 // 100]
-    what = f"{args.stream}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker{held}, p99 ready after {ready:.1f} s"
+    what = (f"{args.stream}, {args.store}, {args.partitions} partitions, {kills} kills, {broker_kills} of the broker{held}, "
+            f"{engine_kills} of the engine, p99 ready after {ready:.1f} s")
     print(f"{what}: {total} events, {indexed} indexed, {alerts} alerts, {pages} pages")
     if faults:
         sys.exit("FAILED\n  " + "\n  ".join(faults))

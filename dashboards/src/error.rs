@@ -51,7 +51,7 @@ impl Error {
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::NotSignedIn => StatusCode::UNAUTHORIZED,
             Error::Forged | Error::Forbidden => StatusCode::FORBIDDEN,
-            Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Busy | Error::Store(store::Error::Engine { again: true, .. }) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -59,6 +59,10 @@ impl Error {
     /// What an outsider may read of it: internal causes stay in the log.
     pub(crate) fn public(&self) -> String {
         match self.status() {
+            // Where it is and what it said is nobody's outside.
+            _ if matches!(self, Error::Store(store::Error::Engine { again: true, .. })) => {
+                "the search engine does not answer; what is received meanwhile is kept and will be found".into()
+            }
             StatusCode::INTERNAL_SERVER_ERROR => "internal error; see the server's log".into(),
             _ => self.to_string(),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use store::{ALL_TENANTS, SearchRequest, Store, StoreConfig};
 use stream::fields;
 
@@ -31,11 +31,35 @@ pub fn data_dir(place: &DataDir) -> Result<PathBuf> {
     }
 }
 
+/// The data folder that the arguments name, and its events for searching.
+///
+/// # Errors
+/// As [`data_dir`]; there is no index.
+pub fn open_events(place: &DataDir) -> Result<(PathBuf, Store)> {
+    let (data, config) = match &place.config {
+        Some(file) => {
+            let config = Config::load(file)?;
+            (config.data, config.store)
+        }
+        None => {
+            let data = data_dir(place)?;
+            let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
+            (data, config)
+        }
+    };
+    let hint = match place.config {
+        None => "open the index; when it is on OpenSearch or Elasticsearch, say --config FILE",
+        Some(_) => "open the index",
+    };
+    let store = Store::open_read_only(config).context(hint)?;
+    Ok((data, store))
+}
+
 /// Prints the figures of every source; fails when they do not balance.
 pub fn run(args: &Accounting) -> Result<u8> {
     let place = &args.place;
     if args.unparsed {
-        return unparsed(&data_dir(place)?);
+        return unparsed(&open_events(place)?.1);
     }
     let data = data_dir(place)?;
     let mut out = output(None)?;
@@ -100,9 +124,8 @@ struct Kind {
 }
 
 /// Lists the forms of unparsed lines by how often they came.
-fn unparsed(data: &Path) -> Result<u8> {
-    let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
-    let searcher = Store::open_read_only(config)?.searcher();
+fn unparsed(store: &Store) -> Result<u8> {
+    let searcher = store.searcher();
     let mut request = SearchRequest {
         tenants: vec![ALL_TENANTS.to_owned()],
         query: format!("{}:*", fields::SEKISHO_PARSE_REASON.name()),

@@ -12,12 +12,12 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use store::{ALL_TENANTS, SearchRequest, Searcher, Store, StoreConfig};
+use store::{ALL_TENANTS, SearchRequest, Searcher};
 use stream::{Timestamp, fields};
 
 use self::indicator::Indicator;
 use crate::cli::Hunt;
-use crate::commands::accounting::data_dir;
+use crate::commands::accounting::open_events;
 use crate::commands::search::instant;
 use crate::commands::{DONE, output};
 
@@ -31,8 +31,7 @@ const QUERY_BYTES_MAX: usize = 6 << 10;
 /// Prints the events that hold an indicator, newest first for each, as JSON lines.
 pub fn run(args: &Hunt) -> Result<u8> {
     let indicators = read(&args.ioc)?;
-    let config = StoreConfig { dir: data_dir(&args.place)?.join("store"), ..StoreConfig::default() };
-    let searcher = Store::open_read_only(config)?.searcher();
+    let searcher = open_events(&args.place)?.1.searcher();
     let now = Timestamp::from(jiff::Timestamp::now());
     let request = SearchRequest {
         tenants: vec![args.tenant.clone().unwrap_or_else(|| ALL_TENANTS.to_owned())],
@@ -125,6 +124,8 @@ fn read(path: &Path) -> Result<Vec<Indicator>> {
 
 #[cfg(test)]
 mod tests {
+    use store::{Store, StoreConfig};
+
     use super::*;
 
     #[test]

@@ -11,11 +11,11 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
-use store::{ALL_TENANTS, Damage, Hit, SearchRequest, Searcher, Store, StoreConfig};
+use store::{ALL_TENANTS, Damage, Hit, SearchRequest, Searcher};
 use stream::Timestamp;
 
 use crate::cli::{Format, Search, duration};
-use crate::commands::accounting::data_dir;
+use crate::commands::accounting::open_events;
 use crate::commands::{DONE, FAILED, output};
 
 /// Columns of the table and the CSV.
@@ -33,10 +33,8 @@ const COLUMNS: &[&str] = &[
 
 /// Searches the splits of a data folder; what a running process still holds in memory is on its pages only.
 pub fn run(args: &Search) -> Result<u8> {
-    let data = data_dir(&args.place)?;
+    let (data, store) = open_events(&args.place)?;
     note_holder(&data);
-    let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
-    let store = Store::open_read_only(config)?;
     let searcher = store.searcher();
     let now = Timestamp::from(jiff::Timestamp::now());
     let request = SearchRequest {

@@ -4,20 +4,18 @@
 use std::io::Write;
 
 use anyhow::Result;
-use store::{Store, StoreConfig};
 use stream::Timestamp;
 
 use crate::cli::Who;
-use crate::commands::accounting::data_dir;
+use crate::commands::accounting::open_events;
 use crate::commands::search::{escaped, instant, note_holder};
 use crate::commands::{DONE, FAILED, output};
 
 /// Prints one line for each lease, session and sign-in; exit 1 when nothing says who it was.
 pub fn run(args: &Who) -> Result<u8> {
-    let data = data_dir(&args.place)?;
+    let (data, store) = open_events(&args.place)?;
     note_holder(&data);
-    let config = StoreConfig { dir: data.join("store"), ..StoreConfig::default() };
-    let searcher = Store::open_read_only(config)?.searcher();
+    let searcher = store.searcher();
     let now = Timestamp::from(jiff::Timestamp::now());
     let at = args.at.as_deref().map_or(Ok(now), |text| instant(text, now))?;
     let bindings = searcher.bindings(&args.tenant, args.address, at)?;
@@ -37,6 +35,7 @@ pub fn run(args: &Who) -> Result<u8> {
 mod tests {
     use bumpalo::Bump;
     use ingest::{Decoder, SourceConfig};
+    use store::{Store, StoreConfig};
     use stream::{EventId, RecordKind, RecordRef};
 
     use super::*;

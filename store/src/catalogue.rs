@@ -53,6 +53,11 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 pub type Retired = BTreeMap<String, BTreeMap<String, u64>>;
 
 impl Catalogue {
+    /// What an engine's cluster knows in place of a catalogue on disk.
+    pub(crate) fn of(positions: BTreeMap<u32, u64>, retired: Retired) -> Catalogue {
+        Catalogue { format: FORMAT, positions, splits: Vec::new(), next_split: 1, retired }
+    }
+
     /// The folder of the splits.
     pub(crate) fn splits_dir(dir: &Path) -> PathBuf {
         dir.join("splits")

@@ -1,15 +1,28 @@
 //! Configuration of the store: the `[store]` table of sekisho.toml.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Error, Result};
+use crate::{ElasticsearchConfig, Error, Result};
+
+/// What holds the events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// Splits on this machine.
+    #[default]
+    Local,
+    /// An OpenSearch or Elasticsearch cluster.
+    Elasticsearch,
+}
 
 /// Where the index lives and how it is cut.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
+    /// What holds the events. Default `local`.
+    pub kind: StoreKind,
     /// Folder of the splits and the catalogue. Default `data/store`.
     pub dir: PathBuf,
     /// A split is cut when its oldest event has waited this long. Default 30 s, 1 to 3,600.
@@ -21,16 +34,20 @@ pub struct StoreConfig {
     pub tail_bytes_max: usize,
     /// Days an event stays searchable. Default 400; 0 keeps everything.
     pub retention_days: u32,
+    /// The cluster, for `kind = "elasticsearch"`.
+    pub elasticsearch: ElasticsearchConfig,
 }
 
 impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig {
+            kind: StoreKind::Local,
             dir: PathBuf::from("data/store"),
             split_seconds_max: 30,
             split_events_max: 500_000,
             tail_bytes_max: 64 << 20,
             retention_days: 400,
+            elasticsearch: ElasticsearchConfig::default(),
         }
     }
 }
@@ -40,6 +57,11 @@ impl StoreConfig {
     pub const SPLIT_EVENTS_MIN: usize = 20_000;
     /// How many times longer a small tail may wait. What waits is durable in the raw log and searchable in memory.
     pub const SMALL_SPLIT_FACTOR: u64 = 20;
+
+    /// Takes relative paths, `dir` aside, as relative to a folder.
+    pub fn resolve(&mut self, base: &Path) {
+        self.elasticsearch.resolve(base);
+    }
 
     /// Checks the limits.
     ///
@@ -59,6 +81,9 @@ impl StoreConfig {
         if self.tail_bytes_max < 1 << 20 {
             return invalid("store.tail_bytes_max", "must be at least 1048576 (1 MiB)");
         }
-        Ok(())
+        match self.kind {
+            StoreKind::Local => Ok(()),
+            StoreKind::Elasticsearch => self.elasticsearch.validate(),
+        }
     }
 }

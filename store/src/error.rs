@@ -37,6 +37,20 @@ pub enum Error {
         /// The system's number for it.
         os: Option<i32>,
     },
+    /// The engine that holds the events (`store.kind = "elasticsearch"`) did not answer, or refused.
+    #[error("{action} {place}: {reason}")]
+    Engine {
+        /// What was being done (`search`, `index events in`).
+        action: &'static str,
+        /// The node, or the address that was asked.
+        place: String,
+        /// What it said.
+        reason: String,
+        /// Whether the same may be accepted later: no answer, too many requests, no room.
+        again: bool,
+        /// The HTTP status of the refusal, if there was an answer.
+        status: Option<u16>,
+    },
     /// Stored bytes are not what they should be.
     #[error("damaged {what} at {place}: {reason}; restore it from a backup, or rebuild the index from the raw log")]
     Damaged {
@@ -141,13 +155,14 @@ impl Error {
         }
     }
 
-    /// Whether the disk refused: no room left, or a failed read or write. Trying again may help once somebody has looked
-    /// at it; nothing of what was being written counts as written.
+    /// Whether the disk refused, or the engine in its place: no room left, a failed read or write, no answer. Trying again may
+    /// help once somebody has looked at it; nothing of what was being written counts as written.
     pub fn is_disk(&self) -> bool {
         self.is_no_space()
             || match self {
                 Error::Io { source, .. } => is_failing(source.kind(), source.raw_os_error()),
                 Error::Index { io: Some(kind), os, .. } => is_failing(*kind, *os),
+                Error::Engine { again, .. } => *again,
                 Error::Database { source, .. } => {
                     matches!(source.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly))
                 }

@@ -2,6 +2,7 @@
 //!
 //! - [`Store`]: immutable, time-sorted splits per tenant, a catalogue that names them with the offsets they cover, and a
 //!   memory tail that makes an event searchable as soon as it is published.
+//!   With [`StoreKind::Elasticsearch`], indices of an OpenSearch or Elasticsearch cluster in place of the splits.
 //! - [`Searcher`]: newest first with early stop, counts, histograms, top values, the zone matrix.
 //! - [`Binding`]: who held an address at an instant, read back from leases, sessions and sign-ins.
 //! - [`Query`]: the search language; one syntax tree, one plain evaluator, one compiler to the index.
@@ -11,6 +12,7 @@ mod bindings;
 mod catalogue;
 mod config;
 mod database;
+mod elasticsearch;
 mod error;
 mod index;
 pub mod metrics;
@@ -21,8 +23,9 @@ mod tail;
 
 pub use bindings::{Binding, BindingKind};
 pub use catalogue::Retired;
-pub use config::StoreConfig;
+pub use config::{StoreConfig, StoreKind};
 pub use database::*;
+pub use elasticsearch::ElasticsearchConfig;
 pub use error::{Error, Result};
 pub use query::Query;
 pub use search::{Bucket, Hit, Hits, MatrixCell, SearchRequest, Searcher};

@@ -20,6 +20,8 @@ pub struct Metrics {
     pub cuts: IntCounter,
     /// Splits merged away.
     pub merged: IntCounter,
+    /// Events that the engine took only in the reduced form.
+    pub reduced: IntCounter,
     /// Seconds to build and commit a cut.
     pub cut_seconds: Histogram,
     /// Seconds per search of any kind.
@@ -43,6 +45,10 @@ pub static METRICS: LazyLock<Metrics> = LazyLock::new(|| {
         damaged: counter("sekisho_store_damaged_splits_total", "Splits found damaged and left out of searches"),
         cuts: counter("sekisho_store_cuts_total", "Splits cut from the memory tail"),
         merged: counter("sekisho_store_merged_splits_total", "Small splits merged into larger ones"),
+        reduced: counter(
+            "sekisho_store_reduced_events_total",
+            "Events that the search engine refused as they were and holds in a reduced form",
+        ),
         cut_seconds: histogram(
             "sekisho_store_cut_seconds",
             "Seconds to build and commit a cut",
@@ -70,6 +76,7 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
     registry.register(Box::new(metrics.damaged.clone()))?;
     registry.register(Box::new(metrics.cuts.clone()))?;
     registry.register(Box::new(metrics.merged.clone()))?;
+    registry.register(Box::new(metrics.reduced.clone()))?;
     registry.register(Box::new(metrics.cut_seconds.clone()))?;
     registry.register(Box::new(metrics.search_seconds.clone()))?;
     registry.register(Box::new(metrics.search_failures.clone()))

@@ -16,7 +16,8 @@ use stream::{EventId, NANOS_PER_SECOND, Timestamp};
 
 use self::page::Page;
 use self::scan::{Scan, Walk};
-use self::values::{Counted, ValueCounter, count_event};
+use self::values::{Counted, ValueCounter, add, count_event};
+use crate::elasticsearch::{Remote, is_counted, read};
 use crate::metrics::METRICS;
 use crate::query::FieldRef;
 use crate::{Error, Result, Store};
@@ -75,9 +76,9 @@ pub struct Hit {
 pub struct Hits {
     /// In the order asked for.
     pub hits: Vec<Hit>,
-    /// Splits that were read.
+    /// Splits that were read, or indices that were asked.
     pub scanned_splits: usize,
-    /// Splits there are.
+    /// Splits or indices there are.
     pub total_splits: usize,
     /// How long it took.
     pub took: Duration,
@@ -136,7 +137,8 @@ impl Searcher {
             let mut page = Page::new(request);
             let scanned_splits = page.fill(&scan)?;
             let hits = page.hits()?;
-            Ok(Hits { hits, scanned_splits, total_splits: scan.view.splits.len(), took: started.elapsed() })
+            let total_splits = scan.remote.as_ref().map_or(scan.view.splits.len(), |remote| remote.indices().1);
+            Ok(Hits { hits, scanned_splits, total_splits, took: started.elapsed() })
         })
     }
 
@@ -149,6 +151,9 @@ impl Searcher {
             let scan = Scan::new(&searcher.store, request)?;
             let mut count = 0;
             scan.tail(|_, _| count += 1)?;
+            if let Some(remote) = &scan.remote {
+                count += remote.count()?;
+            }
             for split in scan.splits() {
                 count += scan.walk(&split)?.map_or(Ok(0), Walk::count)?;
             }
@@ -164,7 +169,9 @@ impl Searcher {
         self.measured(|searcher| {
             let scan = Scan::new(&searcher.store, request)?;
             let interval = i64::try_from(interval_seconds).unwrap_or(i64::MAX).max(1).saturating_mul(NANOS_PER_SECOND);
-            if let Some((oldest, newest)) = scan.span()
+            let far = scan.remote.as_ref().map_or(Ok(None), |remote| remote.span())?;
+            let span = scan.span().into_iter().chain(far).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+            if let Some((oldest, newest)) = span
                 && newest.saturating_sub(oldest) / interval > Self::BUCKETS_MAX
             {
                 let reason =
@@ -180,6 +187,9 @@ impl Searcher {
                     count_event(by, event, &mut step.1);
                 }
             })?;
+            if let Some(remote) = &scan.remote {
+                remote_steps(remote, interval_seconds, interval, by.as_ref(), &mut steps)?;
+            }
             for split in scan.splits() {
                 split_steps(&scan, &split, interval, by.as_ref(), &mut steps)?;
             }
@@ -197,6 +207,13 @@ impl Searcher {
             let field = FieldRef::new(field);
             let mut counted = Counted::default();
             scan.tail(|_, event| count_event(&field, event, &mut counted))?;
+            if let Some(remote) = &scan.remote {
+                let engine_counts = remote.is_exact() && is_counted(&field);
+                if engine_counts {
+                    remote.values(None, &field, |_, value, count| add(&mut counted, &value, count))?;
+                }
+                remote.each(engine_counts.then(read), |_, event| count_event(&field, event, &mut counted))?;
+            }
             for split in scan.splits() {
                 let Some(mut walk) = scan.walk(&split)? else { continue };
                 let mut counter = ValueCounter::new(&walk.opened, &split.meta.tenant, &field)?;
@@ -224,7 +241,7 @@ impl Searcher {
     /// # Errors
     /// A damaged split.
     pub fn get(&self, tenants: &[String], id: EventId) -> Result<Option<Hit>> {
-        self.measured(|searcher| page::get(&searcher.store.view(), tenants, id))
+        self.measured(|searcher| page::get(&searcher.store, tenants, id))
     }
 
     fn measured<T>(&self, search: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
@@ -276,6 +293,35 @@ fn split_steps(
             counter.add(doc)?;
         }
     }
+}
+
+/// Counts into steps what the engine holds; it does so itself where it can.
+fn remote_steps(
+    remote: &Remote,
+    seconds: u64,
+    interval: i64,
+    by: Option<&FieldRef>,
+    steps: &mut BTreeMap<i64, (u64, Counted)>,
+) -> Result<()> {
+    let start = |time: i64| time - time.rem_euclid(interval);
+    if !remote.is_exact() || by.is_some_and(|by| !is_counted(by)) {
+        return remote.each(None, |time, event| {
+            let step = steps.entry(start(time)).or_default();
+            step.0 += 1;
+            if let Some(by) = by {
+                count_event(by, event, &mut step.1);
+            }
+        });
+    }
+    remote.steps(seconds, |time, count| steps.entry(start(time)).or_default().0 += count)?;
+    if let Some(by) = by {
+        remote.values(Some(seconds), by, |time, value, count| {
+            add(&mut steps.entry(start(time)).or_default().1, &value, count);
+        })?;
+        remote
+            .each(Some(read()), |time, event| count_event(by, event, &mut steps.entry(start(time)).or_default().1))?;
+    }
+    Ok(())
 }
 
 fn filled(steps: BTreeMap<i64, (u64, Counted)>, interval: i64) -> Vec<Bucket> {

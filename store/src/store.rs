@@ -20,12 +20,13 @@ use stream::{Event, EventId, NANOS_PER_SECOND, Timestamp};
 pub use rewrite::{Renew, Rewritten};
 
 use crate::catalogue::{Catalogue, Retired};
+use crate::elasticsearch::{self, Engine};
 use crate::index::schema::IndexSchema;
 use crate::index::shapes::Shapes;
 use crate::index::split::Split;
 use crate::metrics::METRICS;
 use crate::tail::Chunk;
-use crate::{Error, Result, Searcher, StoreConfig};
+use crate::{Error, Result, Searcher, StoreConfig, StoreKind};
 #[cfg(feature = "failpoints")]
 pub(crate) use cut::injected;
 
@@ -35,10 +36,12 @@ pub struct Store {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     config: StoreConfig,
+    /// The cluster that holds the events in place of splits.
+    engine: Option<Arc<Engine>>,
     schema: Arc<IndexSchema>,
-    state: RwLock<View>,
+    pub(crate) state: RwLock<View>,
     /// What the file says; locked for the whole of a commit.
     catalogue: Mutex<Catalogue>,
     /// What stored events are written against, from one split to the next.
@@ -60,6 +63,8 @@ struct Inner {
 pub(crate) struct View {
     pub(crate) splits: Arc<Vec<Arc<Split>>>,
     pub(crate) tail: Vec<Arc<Chunk>>,
+    /// With an engine: of each partition that this process writes, where the tail begins.
+    pub(crate) positions: Arc<BTreeMap<u32, u64>>,
 }
 
 /// What the store holds.
@@ -71,7 +76,7 @@ pub struct StoreStats {
     pub tail_events: u64,
     /// Bytes of the memory tail.
     pub tail_bytes: u64,
-    /// Splits.
+    /// Splits, or indices of the engine.
     pub splits: usize,
     /// Bytes of the splits on disk.
     pub bytes: u64,
@@ -110,11 +115,14 @@ impl Store {
     /// Opens or creates a store. Folders that the catalogue does not name are leftovers of a crash and are deleted.
     ///
     /// # Errors
-    /// A split that the catalogue names is missing, the catalogue is damaged, or the disk refused.
+    /// A split that the catalogue names is missing, the catalogue is damaged, or the disk refused; the engine does not answer.
     pub fn open(config: StoreConfig) -> Result<Store> {
         config.validate()?;
+        if config.kind == StoreKind::Elasticsearch {
+            return Store::on_engine(config, true);
+        }
         let catalogue = Catalogue::open(&config.dir)?;
-        Ok(Store::with(config, catalogue))
+        Ok(Store::with(config, catalogue, None))
     }
 
     /// Opens what is committed of a store, for searching only; another process may be writing it. Nothing is changed on
@@ -122,21 +130,32 @@ impl Store {
     /// search that reads it; opening again helps.
     ///
     /// # Errors
-    /// There is no catalogue, or it is damaged.
+    /// There is no catalogue, or it is damaged; the engine does not answer.
     pub fn open_read_only(config: StoreConfig) -> Result<Store> {
+        if config.kind == StoreKind::Elasticsearch {
+            config.validate()?;
+            return Store::on_engine(config, false);
+        }
         let catalogue = Catalogue::open_read_only(&config.dir)?;
-        Ok(Store::with(config, catalogue))
+        Ok(Store::with(config, catalogue, None))
     }
 
-    fn with(config: StoreConfig, catalogue: Catalogue) -> Store {
+    fn on_engine(config: StoreConfig, writes: bool) -> Result<Store> {
+        let engine = Engine::open(&config.elasticsearch, writes)?;
+        let catalogue = engine.catalogue()?;
+        Ok(Store::with(config, catalogue, Some(Arc::new(engine))))
+    }
+
+    fn with(config: StoreConfig, catalogue: Catalogue, engine: Option<Arc<Engine>>) -> Store {
         let schema = IndexSchema::new();
         let dir = Catalogue::splits_dir(&config.dir);
         let splits: Vec<_> =
             catalogue.splits.iter().map(|meta| Arc::new(Split::new(&dir, meta.clone(), schema.clone()))).collect();
         METRICS.splits.set(splits.len() as i64);
-        let state = RwLock::new(View { splits: Arc::new(splits), tail: Vec::new() });
+        let state = RwLock::new(View { splits: Arc::new(splits), ..View::default() });
         let inner = Inner {
             config,
+            engine,
             schema,
             state,
             catalogue: Mutex::new(catalogue),
@@ -214,13 +233,21 @@ impl Store {
     pub fn stats(&self) -> StoreStats {
         let view = self.view();
         let tail_events = view.tail.iter().map(|chunk| chunk.len() as u64).sum();
-        StoreStats {
+        let mut stats = StoreStats {
             events: tail_events + view.splits.iter().map(|split| split.meta.events).sum::<u64>(),
             tail_events,
             tail_bytes: view.tail.iter().map(|chunk| chunk.bytes() as u64).sum(),
             splits: view.splits.len(),
             bytes: view.splits.iter().map(|split| split.meta.bytes).sum(),
+        };
+        if let Some(known) = self.inner.engine.as_ref().and_then(|engine| engine.last_known()) {
+            stats.splits = known.indices.len();
+            for (_, events, bytes) in known.indices.values() {
+                stats.events += events;
+                stats.bytes += bytes;
+            }
         }
+        stats
     }
 
     /// Events that retention removed since the store was made, by tenant and source. They count as indexed.
@@ -232,13 +259,18 @@ impl Store {
     /// time plays no part: an imported archive stays as long as what came with it.
     ///
     /// # Errors
-    /// The disk refused.
+    /// The disk or the engine refused.
     pub fn retain(&self, now: Timestamp) -> Result<Retained> {
         let days = i64::from(self.inner.config.retention_days);
         if days == 0 {
             return Ok(Retained::default());
         }
         let end = now.plus_nanos(-days.saturating_mul(86_400 * NANOS_PER_SECOND)).0;
+        if let Some(engine) = &self.inner.engine {
+            let (retained, retired) = engine.retain(end)?;
+            self.inner.catalogue().retired = retired;
+            return Ok(retained);
+        }
         let mut catalogue = self.inner.catalogue();
         let mut next = catalogue.clone();
         let mut retained = Retained::default();
@@ -261,6 +293,10 @@ impl Store {
         Ok(retained)
     }
 
+    pub(crate) fn engine(&self) -> Option<&Arc<Engine>> {
+        self.inner.engine.as_ref()
+    }
+
     pub(crate) fn view(&self) -> View {
         self.inner.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -279,7 +315,7 @@ impl Store {
 }
 
 impl Inner {
-    fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+    pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
         self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -361,7 +397,12 @@ impl Indexer {
         writer.waiting.events += chunk.len();
         writer.waiting.bytes += chunk.bytes();
         writer.waiting.since.get_or_insert_with(Instant::now);
-        inner.state.write().unwrap_or_else(PoisonError::into_inner).tail.push(Arc::new(chunk));
+        let mut state = inner.state.write().unwrap_or_else(PoisonError::into_inner);
+        if inner.engine.is_some() && !state.positions.contains_key(&partition) {
+            let begins = self.durable(partition);
+            Arc::make_mut(&mut state.positions).insert(partition, begins);
+        }
+        state.tail.push(Arc::new(chunk));
     }
 
     /// Cuts a split in the background when age, number or bytes ask for it. Gives whether it did. Waits for the running
@@ -384,7 +425,11 @@ impl Indexer {
         let waiting = &writer.waiting;
         let small = waiting.events < StoreConfig::SPLIT_EVENTS_MIN.min(config.split_events_max);
         let factor = if small { StoreConfig::SMALL_SPLIT_FACTOR } else { 1 };
-        let age_max = Duration::from_secs(config.split_seconds_max.saturating_mul(factor));
+        let age_max = match inner.engine {
+            Some(_) => config.elasticsearch.bulk_seconds_max,
+            None => config.split_seconds_max.saturating_mul(factor),
+        };
+        let age_max = Duration::from_secs(age_max);
         let due = waiting.since.is_some_and(|since| now.saturating_duration_since(since) >= age_max)
             || waiting.events >= config.split_events_max
             || waiting.bytes >= config.tail_bytes_max / 2;
@@ -439,6 +484,9 @@ impl Writer {
         }
         let inner = Arc::clone(&store.inner);
         let work = move || {
+            if let Some(engine) = &inner.engine {
+                return elasticsearch::commit(&inner, engine);
+            }
             cut::cut(&inner)?;
             match cut::merge_small(&inner) {
                 // Nothing is lost: the parts stay, and the next cut tries again.

@@ -46,6 +46,29 @@ impl Glob {
         self.units.iter().all(|unit| !matches!(unit, Unit::Byte(byte) if !such(*byte)))
     }
 
+    /// The pattern as Lucene writes it (`\\` before what is meant as it stands); `None` when it has so many wildcards that Lucene,
+    /// which makes a table of all states, may refuse it.
+    pub(crate) fn pattern(&self) -> Option<String> {
+        /// Each single character after a star doubles the states.
+        const ANY_AFTER_STAR_MAX: usize = 6;
+        const STARS_MAX: usize = 16;
+        let stars = self.units.iter().filter(|unit| **unit == Unit::Star).count();
+        let after = self.units.iter().skip_while(|unit| **unit != Unit::Star).filter(|unit| **unit == Unit::Any);
+        if stars > STARS_MAX || after.count() > ANY_AFTER_STAR_MAX {
+            return None;
+        }
+        let mut pattern = Vec::with_capacity(self.units.len());
+        for unit in &self.units {
+            match unit {
+                Unit::Byte(byte @ (b'*' | b'?' | b'\\')) => pattern.extend([b'\\', *byte]),
+                Unit::Byte(byte) => pattern.push(*byte),
+                Unit::Any => pattern.push(b'?'),
+                Unit::Star => pattern.push(b'*'),
+            }
+        }
+        String::from_utf8(pattern).ok()
+    }
+
     /// Whether the whole text matches.
     pub(crate) fn matches(&self, text: &str) -> bool {
         // Greedy with one point to return to: the last star. Linear for real patterns, at worst text × pattern.
@@ -134,5 +157,7 @@ mod tests {
             assert_eq!(glob(pattern).matches(text), expected, "{pattern} on {text}");
         }
         assert_eq!(glob("sa*x").prefix(), b"sa");
+        assert_eq!(glob("s\\a*あ?").pattern().unwrap(), "s\\\\a*あ?");
+        assert_eq!(glob("*???????").pattern(), None);
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 
-use stream::{FieldId, fields};
+use stream::{Event, FieldId, fields};
 use tantivy::columnar::StrColumn;
 
 use super::MatrixCell;
 use super::scan::Scan;
 use crate::Result;
+use crate::elasticsearch;
 use crate::index::split::Opened;
 use crate::query::text::fold;
 
@@ -22,7 +23,7 @@ type Cells = BTreeMap<(String, String), (u64, u64)>;
 
 pub(super) fn matrix(scan: &Scan<'_>) -> Result<Vec<MatrixCell>> {
     let mut cells = Cells::new();
-    scan.tail(|_, event| {
+    let count = |event: &Event<'_>, cells: &mut Cells| {
         let zone = |field: FieldId| event.get(field).map(|value| value.text().into_owned());
         let (Some(source), Some(destination)) =
             (zone(fields::SEKISHO_SOURCE_ZONE), zone(fields::SEKISHO_DESTINATION_ZONE))
@@ -34,7 +35,24 @@ pub(super) fn matrix(scan: &Scan<'_>) -> Result<Vec<MatrixCell>> {
         let cell = cells.entry((source, destination)).or_default();
         cell.0 += 1;
         cell.1 += u64::from(denied);
-    })?;
+    };
+    scan.tail(|_, event| count(event, &mut cells))?;
+    if let Some(remote) = &scan.remote {
+        let also = match remote.is_exact() {
+            true => {
+                let actions = DENIED_ACTIONS.iter().map(|action| (fields::EVENT_ACTION, *action));
+                let denied: Vec<_> = actions.chain([(fields::EVENT_TYPE, DENIED_TYPE)]).collect();
+                remote.zones(&denied, |source, destination, total, denied| {
+                    let cell = cells.entry((source.to_owned(), destination.to_owned())).or_default();
+                    cell.0 += total;
+                    cell.1 += denied;
+                })?;
+                Some(elasticsearch::read())
+            }
+            false => None,
+        };
+        remote.each(also, |_, event| count(event, &mut cells))?;
+    }
     for split in scan.splits() {
         let Some(mut walk) = scan.walk(&split)? else { continue };
         let column = |field: FieldId| text_column(&walk.opened, field);

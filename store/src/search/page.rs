@@ -8,17 +8,18 @@ use stream::{EventId, Timestamp};
 
 use super::scan::Scan;
 use super::{Hit, SearchRequest};
+use crate::elasticsearch::{self, Remote, Stored};
 use crate::index::document::unpack_here;
 use crate::index::split::Opened;
-use crate::store::View;
 use crate::tail::Chunk;
-use crate::{Error, Result, tenant_allowed};
+use crate::{Error, Result, Store, tenant_allowed};
 
 type Key = (i64, EventId);
 
 enum Place {
     Tail(Arc<Chunk>, usize),
     Split(Arc<Opened>, u32),
+    Engine(Box<Stored>),
 }
 
 pub(super) struct Page {
@@ -44,6 +45,10 @@ impl Page {
             return Ok(0);
         }
         self.fill_from_tail(scan)?;
+        if let Some(remote) = &scan.remote {
+            self.fill_from_engine(remote)?;
+            return Ok(remote.indices().0);
+        }
         let mut splits = scan.splits();
         splits.sort_by_key(|split| {
             if self.newest_first { -i128::from(split.meta.newest) } else { i128::from(split.meta.oldest) }
@@ -97,6 +102,26 @@ impl Page {
                         self.put(key, Place::Tail(chunk.clone(), index));
                     }
                     arena.reset();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the engine holds comes in the order asked for: the first event that is not wanted ends it.
+    fn fill_from_engine(&mut self, remote: &Remote) -> Result<()> {
+        let mut pages = remote.pages(self.newest_first, self.before, self.limit);
+        let mut arena = Bump::new();
+        while let Some(page) = pages.next()? {
+            for stored in page {
+                let key = (stored.time.0, stored.id);
+                if !self.wants(key) {
+                    return Ok(());
+                }
+                let holds = remote.holds(&stored, &arena)?;
+                arena.reset();
+                if holds {
+                    self.put(key, Place::Engine(Box::new(stored)));
                 }
             }
         }
@@ -157,6 +182,7 @@ fn hit((time, id): Key, place: &Place) -> Result<Hit> {
             unpack_here(chunk.get(*index).ok_or_else(damaged)?.packed, &arena).ok_or_else(damaged)?
         }
         Place::Split(opened, doc) => opened.event(*doc, &arena)?,
+        Place::Engine(stored) => elasticsearch::event(stored, &arena)?,
     };
     let mut json = Vec::new();
     event.write_json(&mut json);
@@ -165,7 +191,8 @@ fn hit((time, id): Key, place: &Place) -> Result<Hit> {
 }
 
 /// One event by id.
-pub(super) fn get(view: &View, tenants: &[String], id: EventId) -> Result<Option<Hit>> {
+pub(super) fn get(store: &Store, tenants: &[String], id: EventId) -> Result<Option<Hit>> {
+    let view = &store.view();
     for chunk in view.tail.iter().filter(|chunk| chunk.partition == id.partition) {
         for index in 0..chunk.len() {
             let Some(event) = chunk.get(index).filter(|event| event.id == id) else { continue };
@@ -174,6 +201,10 @@ pub(super) fn get(view: &View, tenants: &[String], id: EventId) -> Result<Option
             }
             return hit((event.time, id), &Place::Tail(chunk.clone(), index)).map(Some);
         }
+    }
+    if let Some(engine) = store.engine() {
+        let stored = Remote::get(engine, tenants, view, id)?;
+        return stored.map(|stored| hit((stored.time.0, id), &Place::Engine(Box::new(stored)))).transpose();
     }
     for split in view.splits.iter().filter(|split| tenant_allowed(tenants, &split.meta.tenant)) {
         let covers = |(partition, low, high): &(u32, u64, u64)| {

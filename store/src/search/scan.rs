@@ -9,6 +9,7 @@ use tantivy::TERMINATED;
 use tantivy::query::{EnableScoring, Scorer};
 
 use super::{SearchRequest, Searcher};
+use crate::elasticsearch::Remote;
 use crate::index::compile::Compiler;
 use crate::index::document::unpack_here;
 use crate::index::split::{Opened, Split};
@@ -20,17 +21,17 @@ pub(super) struct Scan<'a> {
     pub(super) view: View,
     pub(super) query: Query,
     pub(super) request: &'a SearchRequest,
+    /// What the engine holds, where there is one.
+    pub(super) remote: Option<Remote>,
     deadline: Instant,
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(store: &Store, request: &'a SearchRequest) -> Result<Scan<'a>> {
-        Ok(Scan {
-            query: Query::parse(&request.query)?,
-            view: store.view(),
-            request,
-            deadline: Instant::now() + Duration::from_secs(Searcher::SECONDS_MAX),
-        })
+        let (query, view) = (Query::parse(&request.query)?, store.view());
+        let deadline = Instant::now() + Duration::from_secs(Searcher::SECONDS_MAX);
+        let remote = store.engine().map(|engine| Remote::new(engine, &query, request, &view, deadline)).transpose()?;
+        Ok(Scan { view, query, request, remote, deadline })
     }
 
     pub(super) fn check_time(&self) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::{Error, Result};
 /// Values with how many events have them.
 pub(super) type Counted = HashMap<String, u64>;
 
-fn add(counted: &mut Counted, value: &str, count: u64) {
+pub(super) fn add(counted: &mut Counted, value: &str, count: u64) {
     if let Some(known) = counted.get_mut(value) {
         *known += count;
     } else if counted.len() < Searcher::VALUES_MAX {

@@ -148,7 +148,7 @@ pub(crate) fn injected(name: &'static str, kind: Option<String>) -> crate::Error
 
 impl Inner {
     /// A place where tests stop as a crash would.
-    pub(super) fn stop_point(&self, name: &'static str) -> Result<()> {
+    pub(crate) fn stop_point(&self, name: &'static str) -> Result<()> {
         #[cfg(test)]
         if *self.stop_at.lock().unwrap_or_else(PoisonError::into_inner) == Some(name) {
             return Err(crate::Error::Stopped { cause: name.into() });
@@ -159,6 +159,10 @@ impl Inner {
         }
         #[cfg(feature = "failpoints")]
         fail::fail_point!(name, |kind| Err(injected(name, kind)));
+        #[cfg(test)]
+        if std::env::var_os("SEKISHO_STORE_ABORT_AT").is_some_and(|at| at == name) {
+            std::process::abort();
+        }
         let _ = name;
         Ok(())
     }

@@ -55,6 +55,9 @@ impl Store {
         source: Option<&str>,
         renew: &mut Renew<'_>,
     ) -> Result<Rewritten> {
+        if let Some(engine) = &self.inner.engine {
+            return engine.rewrite(from, to, source, renew);
+        }
         let mut done = Rewritten::default();
         let splits = self.view().splits;
         for split in splits.iter().filter(|split| split.meta.newest >= from.0 && split.meta.oldest < to.0) {
