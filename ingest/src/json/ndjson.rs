@@ -72,7 +72,7 @@ struct Key {
     logsource: Option<FieldId>,
     /// Its field in Sigma's flat names, for the nested forms of a Windows event.
     flat: Option<FieldId>,
-    /// Its field, when there is nothing to do with a text but to keep it.
+    /// Its field, when there is nothing to do with a text or a whole number but to keep it.
     plain: Option<FieldId>,
 }
 
@@ -132,19 +132,32 @@ struct Reading<'r, 'a> {
     event: &'r mut Event<'a>,
 }
 
-impl<'a> Visit<'a> for Reading<'_, 'a> {
-    #[inline(never)]
-    fn text(&mut self, number: u32, text: &'a str) -> bool {
-        match self.keys.plain.get(number as usize) {
+impl<'a> Reading<'_, 'a> {
+    /// Keeps a value with whose path there is nothing else to do.
+    #[inline(always)]
+    fn keep(&mut self, number: Option<u32>, value: Value<'a>) -> bool {
+        match number.and_then(|number| self.keys.plain.get(number as usize)) {
             Some(Some(field)) if self.event.len() < VALUES_MAX => {
-                self.event.push(*field, Value::Str(text));
+                self.event.push(*field, value);
                 true
             }
             _ => false,
         }
     }
+}
+
+impl<'a> Visit<'a> for Reading<'_, 'a> {
+    #[inline(never)]
+    fn text(&mut self, number: u32, text: &'a str) -> bool {
+        self.keep(Some(number), Value::Str(text))
+    }
 
     fn scalar(&mut self, path: Path<'_>, scalar: Scalar<'a>) {
+        if let Scalar::Int(whole) = scalar
+            && self.keep(path.number, Value::Int(whole))
+        {
+            return;
+        }
         let key = self.keys.of(path);
         let Some(value) = scalar.value() else { return };
         if key.rank != NO_TIME && self.time.is_none_or(|(best, _)| key.rank < best) {
