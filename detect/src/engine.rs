@@ -33,6 +33,7 @@ mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

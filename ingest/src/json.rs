@@ -23,7 +23,7 @@ pub use self::paths::PATHS_MAX;
 use self::paths::{Paths, ROOT};
 pub(crate) use self::shallow::{Members, elements, value_end};
 pub use self::text::unescape;
-use self::walk::{Place, Walk};
+use self::walk::{Place, Visit, Walk};
 use crate::parser::Reason;
 
 /// The deepest nesting; a deeper text is refused.
@@ -97,20 +97,12 @@ impl Walker {
         arena: &'a Bump,
         mut visit: impl FnMut(&str, Scalar<'a>),
     ) -> Result<(), Reason> {
-        self.walk_numbered(text, arena, |path, scalar| visit(path.name, scalar))
+        self.walk_numbered(text, arena, &mut |path: Path<'_>, scalar| visit(path.name, scalar))
     }
 
     /// As [`Walker::walk`], with the paths' numbers, by which a caller may remember what a path means.
-    ///
-    /// # Errors
-    /// As [`Walker::walk`].
-    pub fn walk_numbered<'a>(
-        &mut self,
-        text: &'a str,
-        arena: &'a Bump,
-        mut visit: impl FnMut(Path<'_>, Scalar<'a>),
-    ) -> Result<(), Reason> {
-        let end = self.prefix(text, arena, &mut visit)?;
+    fn walk_numbered<'a>(&mut self, text: &'a str, arena: &'a Bump, visit: &mut impl Visit<'a>) -> Result<(), Reason> {
+        let end = self.prefix(text, arena, visit)?;
         if is_blank(&text[end..]) { Ok(()) } else { Err(Reason("text after the JSON value")) }
     }
 
@@ -124,15 +116,10 @@ impl Walker {
         arena: &'a Bump,
         mut visit: impl FnMut(&str, Scalar<'a>),
     ) -> Result<usize, Reason> {
-        self.prefix(text, arena, &mut |path, scalar| visit(path.name, scalar))
+        self.prefix(text, arena, &mut |path: Path<'_>, scalar| visit(path.name, scalar))
     }
 
-    fn prefix<'a>(
-        &mut self,
-        text: &'a str,
-        arena: &'a Bump,
-        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
-    ) -> Result<usize, Reason> {
+    fn prefix<'a>(&mut self, text: &'a str, arena: &'a Bump, visit: &mut impl Visit<'a>) -> Result<usize, Reason> {
         self.spill.clear();
         self.marks.clear();
         let Walker { paths, marks, spill, plain } = self;

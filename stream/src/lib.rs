@@ -20,7 +20,7 @@ mod record;
 mod time;
 pub mod zones;
 
-pub use alert::{Alert, AlertDetail, AlertFlow, AlertRule, Evidence, Level, alert_id};
+pub use alert::{Alert, AlertDetail, AlertFlow, AlertRule, Evidence, Level, alert_id, alert_number};
 pub use error::{Error, Result};
 pub use event::{Event, Value};
 pub use fields::{FieldId, Kind, intern};

@@ -219,7 +219,8 @@ pub(super) fn evidence_of(meta: &Meta<'_>, original: Option<&str>) -> Evidence {
     Evidence { source: meta.source.to_owned(), line: line_of(meta, original).into_owned() }
 }
 
-fn line_of<'l>(meta: &Meta<'l>, original: Option<&'l str>) -> Cow<'l, str> {
+/// An event's line, cut to what is kept of one.
+pub(super) fn line_of<'l>(meta: &Meta<'l>, original: Option<&'l str>) -> Cow<'l, str> {
     match original {
         Some(text) => Cow::Borrowed(cut(text)),
         None => match std::str::from_utf8(meta.raw) {

@@ -8,23 +8,26 @@
 //! Memory: the written parts of every event that raised an alert, in pieces of [`PIECE_BYTES`] bytes or more; at most
 //! [`Alert::EVIDENCE_MAX`] events per alert.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use stream::{Alert, Event, EventId, Timestamp, Value, alert_id, fields};
+use stream::{Alert, Event, EventId, Timestamp, Value, alert_number, fields};
 
-use super::alert::{ANCHOR_FIELDS, evidence_of, json, rule_of};
+use super::alert::{ANCHOR_FIELDS, json, line_of, rule_of};
+use super::text::put_text;
 use super::{Engine, Meta, print_of};
+use crate::hash::Map;
 use crate::rules::{Compiled, RuleSet};
 
 /// The least size of a piece of memory that written parts are kept in.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Lines are written so many bytes at a time: enough that nothing on their way collects them once more.
+const LINES_BYTES: usize = 1 << 16;
+
 /// Hex digits of an alert's id.
 const ID_BYTES: usize = 32;
-
-type Id = [u8; ID_BYTES];
 
 impl Engine {
     /// Whether every alert rests on its event alone and is never added to: no rule of the set keeps anything.
@@ -54,7 +57,7 @@ impl Engine {
 pub struct Said {
     bytes: Vec<u8>,
     events: Vec<Words>,
-    ids: Vec<Id>,
+    ids: Vec<u128>,
 }
 
 /// What one event has to say.
@@ -123,19 +126,18 @@ impl Said {
             out.push(b'}');
         }
         let flow = length(out);
-        let evidence = evidence_of(meta, event.get_str(fields::EVENT_ORIGINAL));
         out.extend_from_slice(b"{\"source\":");
-        put_text(&evidence.source, out);
+        put_text(meta.source, out);
         out.extend_from_slice(b",\"line\":");
-        put_text(&evidence.line, out);
+        put_text(&line_of(meta, event.get_str(fields::EVENT_ORIGINAL)), out);
         out.push(b'}');
         let evidence = length(out);
         put_anchor(event, out);
         let anchor = length(out);
         let print = print_of(meta.tenant, meta.source, meta.raw, meta.id);
         for index in matched {
-            let id = alert_id(&rules.rules[*index as usize].id, meta.tenant, &Default::default(), &[print]);
-            self.ids.push(id_of(&id));
+            let rule = &rules.rules[*index as usize].id;
+            self.ids.push(alert_number(rule, meta.tenant, &BTreeMap::new(), &[print]));
         }
         let lengths = Lengths { tenant, flow, evidence, anchor };
         self.events.push(Words { time: event.time(), start, lengths, ids });
@@ -148,14 +150,14 @@ pub struct PlainBook {
     rules: Arc<RuleSet>,
     pieces: Vec<Vec<u8>>,
     alerts: Vec<Held>,
-    known: HashMap<Id, u32>,
+    known: Map<u128, u32>,
     /// Further events of alerts: the alert's number, and the event.
     more: Vec<(u32, EventId)>,
 }
 
 #[derive(Debug)]
 struct Held {
-    id: Id,
+    id: u128,
     time: Timestamp,
     event: EventId,
     rule: u32,
@@ -169,7 +171,7 @@ struct Held {
 impl PlainBook {
     /// A book of alerts of these rules.
     pub fn new(rules: Arc<RuleSet>) -> PlainBook {
-        PlainBook { rules, pieces: Vec::new(), alerts: Vec::new(), known: HashMap::new(), more: Vec::new() }
+        PlainBook { rules, pieces: Vec::new(), alerts: Vec::new(), known: Map::default(), more: Vec::new() }
     }
 
     /// Takes the alerts of the `at`th event that was said: `raised` names rules by their place among those that matched.
@@ -210,10 +212,11 @@ impl PlainBook {
     pub fn write(mut self, told: impl Fn(Timestamp) -> bool, out: &mut dyn Write) -> io::Result<()> {
         let heads: Vec<Head> = self.rules.rules.iter().map(Head::new).collect::<io::Result<_>>()?;
         self.more.sort_by_key(|(alert, _)| *alert);
-        let mut order: Vec<u32> = (0..self.alerts.len() as u32).collect();
-        order.sort_unstable_by_key(|at| (self.alerts[*at as usize].time, self.alerts[*at as usize].id));
-        let (mut line, mut time) = (Vec::new(), (Timestamp::MIN, String::new()));
-        for at in order {
+        let mut order: Vec<(Timestamp, u128, u32)> =
+            self.alerts.iter().zip(0..).map(|(alert, at)| (alert.time, alert.id, at)).collect();
+        order.sort_unstable();
+        let (mut lines, mut time) = (Vec::with_capacity(2 * LINES_BYTES), (Timestamp::MIN, String::new()));
+        for (_, _, at) in order {
             let alert = &self.alerts[at as usize];
             if !told(alert.time) {
                 continue;
@@ -223,11 +226,13 @@ impl PlainBook {
             }
             let first = self.more.partition_point(|(alert, _)| *alert < at);
             let more = self.more[first..].iter().take_while(|(alert, _)| *alert == at).map(|(_, event)| *event);
-            line.clear();
-            self.line(alert, &heads[alert.rule as usize], &time.1, more, &mut line)?;
-            out.write_all(&line)?;
+            self.line(alert, &heads[alert.rule as usize], &time.1, more, &mut lines)?;
+            if lines.len() >= LINES_BYTES {
+                out.write_all(&lines)?;
+                lines.clear();
+            }
         }
-        Ok(())
+        out.write_all(&lines)
     }
 
     fn line(
@@ -244,7 +249,7 @@ impl PlainBook {
         };
         let Lengths { tenant, flow, evidence, anchor } = alert.lengths;
         let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| line.extend_from_slice(part));
-        put(&[b"{\"id\":\"", &alert.id, b"\",\"@timestamp\":\"", time.as_bytes(), b"\",\"tenant\":"]);
+        put(&[b"{\"id\":\"", &digits_of(alert.id), b"\",\"@timestamp\":\"", time.as_bytes(), b"\",\"tenant\":"]);
         put(&[part(0, tenant), &head.rule, part(tenant as usize, flow), &head.rest]);
         write!(line, "\"{}\"", alert.event)?;
         for event in more.clone() {
@@ -301,12 +306,6 @@ fn keep(pieces: &mut Vec<Vec<u8>>, bytes: &[u8]) -> (u32, u32) {
     (number, start)
 }
 
-fn id_of(text: &str) -> Id {
-    let mut id = [0; ID_BYTES];
-    id.iter_mut().zip(text.bytes()).for_each(|(digit, byte)| *digit = byte);
-    id
-}
-
 /// The fields of the anchor in the order of their names, each behind a comma.
 fn put_anchor(event: &Event<'_>, out: &mut Vec<u8>) {
     let mut held: Vec<(&str, Value<'_>)> = Vec::new();
@@ -320,73 +319,31 @@ fn put_anchor(event: &Event<'_>, out: &mut Vec<u8>) {
         out.push(b':');
         match value {
             Value::Str(text) => put_text(text, out),
-            value => put_text_or_number(&json(value), out),
+            value => {
+                let written = serde_json::to_writer(&mut *out, &json(value));
+                debug_assert!(written.is_ok(), "writing to memory cannot fail");
+            }
         }
     }
 }
 
-fn put_text_or_number(value: &serde_json::Value, out: &mut Vec<u8>) {
-    let written = serde_json::to_writer(out, value);
-    debug_assert!(written.is_ok(), "writing to memory cannot fail");
-}
-
-/// Of each byte, what stands for it behind a backslash; 0 where it stands for itself, `u` where its number is written.
-const ESCAPES: [u8; 256] = {
-    let mut escapes = [0; 256];
-    let mut at = 0;
-    while at < 0x20 {
-        escapes[at] = b'u';
-        at += 1;
+/// The hex digits of an id.
+fn digits_of(id: u128) -> [u8; ID_BYTES] {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let mut digits = [0; ID_BYTES];
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(id.to_be_bytes()) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
     }
-    escapes[b'"' as usize] = b'"';
-    escapes[b'\\' as usize] = b'\\';
-    escapes[0x08] = b'b';
-    escapes[0x0c] = b'f';
-    escapes[b'\n' as usize] = b'n';
-    escapes[b'\r' as usize] = b'r';
-    escapes[b'\t' as usize] = b't';
-    escapes
-};
-
-/// Writes a JSON text (RFC 8259 section 7) as serde does. Lines are full of quotes, so that bytes are escaped without
-/// asking; characters that need their number are left to serde.
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    let before = out.len();
-    out.resize(before + 2 + 2 * text.len(), b'"');
-    let room = &mut out[before + 1..];
-    let (mut at, mut numbered) = (0, false);
-    for byte in text.bytes() {
-        let escape = ESCAPES[usize::from(byte)];
-        room[at] = b'\\';
-        at += usize::from(escape != 0);
-        room[at] = if escape == 0 { byte } else { escape };
-        numbered |= escape == b'u';
-        at += 1;
-    }
-    room[at] = b'"';
-    out.truncate(before + at + 2);
-    if numbered {
-        out.truncate(before);
-        put_text_or_number(&text.into(), out);
-    }
+    digits
 }
 
 #[cfg(test)]
 mod tests {
     use bumpalo::Bump;
-    use proptest::prelude::*;
 
     use super::*;
     use crate::{AlertBook, Tenants};
-
-    proptest! {
-        #[test]
-        fn texts_are_as_serde_writes_them(text in "\\PC{0,20}|[\u{0}-\u{ff}]{0,20}|[\"\\\\\n\t a-c]{0,20}") {
-            let mut out = Vec::new();
-            put_text(&text, &mut out);
-            prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
-        }
-    }
 
     fn rules(dir: &std::path::Path) -> Arc<RuleSet> {
         let rule = |id: u8, extra: &str, word: &str| {

@@ -52,14 +52,12 @@ struct Needle {
 
 /// Bits of a bitmap per gram: at most one place in forty is set. Small ones leave room in the first-level cache.
 const BITS_PER_GRAM: usize = 40;
-const WORDS_MIN: usize = 32;
-const WORDS_MAX: usize = 4096;
+const WORDS: [usize; 4] = [64, 256, 1024, 4096];
 
 #[derive(Debug)]
 struct Table {
-    /// A power of two of words; a gram's bit is at the top bits of its [`spread`].
+    /// One of [`WORDS`]; where a gram's bit is, see [`bit_of`].
     bits: Box<[u64]>,
-    bits_shift: u32,
     /// Bytes of a gram.
     length: u8,
     /// Per bucket, where its needles start; one more at the end.
@@ -74,9 +72,20 @@ struct Table {
 /// The table of literals of so many bytes; in each, grams are one byte longer than in the one before.
 const TABLE_OF: [usize; 6] = [0, 0, 1, 2, 2, 3];
 
-fn spread(gram: u32) -> u32 {
-    gram.wrapping_mul(0x9e37_79b1)
+/// The hash of a gram of so many bytes. What stands behind them in `gram` falls out of the product.
+#[inline(always)]
+fn spread(gram: u32, length: usize) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1 << (8 * (4 - length)))
 }
+
+/// The bit of a gram in a bitmap of so many words: the highest bits of its [`spread`].
+#[inline(always)]
+fn bit_of(gram: u32, length: usize, words: usize) -> u32 {
+    spread(gram, length) >> (u32::BITS - (words * 64).trailing_zeros())
+}
+
+/// Bit 0x20 of every byte, so that both cases of a letter are one.
+const CASES: u32 = 0x2020_2020;
 
 /// The gram of up to four bytes.
 fn gram_of(bytes: &[u8]) -> u32 {
@@ -219,7 +228,7 @@ impl Table {
         }
         let bucket_bits = (order.len() * 2).next_power_of_two().trailing_zeros().max(1);
         let bucket_shift = 32 - bucket_bits;
-        let bucket = |gram: u32| (spread(gram) >> bucket_shift) as usize;
+        let bucket = |gram: u32| (spread(gram, length) >> bucket_shift) as usize;
         order.sort_by_key(|(gram, ..)| bucket(*gram));
         let mut heads = vec![0u32; (1 << bucket_bits) + 1];
         for (gram, ..) in &order {
@@ -228,13 +237,14 @@ impl Table {
         for at in 1..heads.len() {
             heads[at] += heads[at - 1];
         }
-        let words = (order.len() * BITS_PER_GRAM / 64).next_power_of_two().clamp(WORDS_MIN, WORDS_MAX);
-        let (mut bits, bits_shift) = (vec![0_u64; words], 32 - (words * 64).trailing_zeros());
+        let wanted = order.len() * BITS_PER_GRAM / 64;
+        let words = WORDS.into_iter().find(|words| *words >= wanted).unwrap_or(WORDS[3]);
+        let mut bits = vec![0_u64; words];
         for (gram, ..) in &order {
-            let bit = spread(*gram) >> bits_shift;
+            let bit = bit_of(*gram, length, words);
             bits[(bit >> 6) as usize] |= 1 << (bit & 63);
         }
-        Table { bits: bits.into(), bits_shift, length: length as u8, heads, order, bucket_shift, stride }
+        Table { bits: bits.into(), length: length as u8, heads, order, bucket_shift, stride }
     }
 
     fn bytes(&self) -> usize {
@@ -242,52 +252,81 @@ impl Table {
     }
 
     fn scan(&self, grams: &Grams, text: &[u8], found: &mut dyn FnMut(&[u32])) {
-        match (self.length, self.stride) {
-            (4, 1) => self.scan_every::<4, 1>(grams, text, found),
-            (4, 2) => self.scan_every::<4, 2>(grams, text, found),
-            (4, _) => self.scan_every::<4, 4>(grams, text, found),
-            (3, 1) => self.scan_every::<3, 1>(grams, text, found),
-            (3, _) => self.scan_every::<3, 2>(grams, text, found),
-            (2, _) => self.scan_every::<2, 1>(grams, text, found),
-            _ => self.scan_every::<1, 1>(grams, text, found),
+        match self.bits.len() {
+            words if words == WORDS[0] => self.scan_by::<{ WORDS[0] }>(grams, text, found),
+            words if words == WORDS[1] => self.scan_by::<{ WORDS[1] }>(grams, text, found),
+            words if words == WORDS[2] => self.scan_by::<{ WORDS[2] }>(grams, text, found),
+            _ => self.scan_by::<{ WORDS[3] }>(grams, text, found),
         }
     }
 
-    fn scan_every<const N: usize, const STRIDE: usize>(
+    fn scan_by<const W: usize>(&self, grams: &Grams, text: &[u8], found: &mut dyn FnMut(&[u32])) {
+        let Some(bits) = self.bits.first_chunk::<W>() else { return };
+        match (self.length, self.stride) {
+            (4, 2) => self.scan_every::<4, 2, W>(bits, grams, text, found),
+            (4, _) => self.scan_every::<4, 4, W>(bits, grams, text, found),
+            (3, 1) => self.scan_every::<3, 1, W>(bits, grams, text, found),
+            (3, _) => self.scan_every::<3, 2, W>(bits, grams, text, found),
+            (2, _) => self.scan_every::<2, 1, W>(bits, grams, text, found),
+            _ => self.scan_every::<1, 1, W>(bits, grams, text, found),
+        }
+    }
+
+    /// Everything that varies between tables is a constant here: a place costs ten instructions.
+    #[inline(never)]
+    fn scan_every<const N: usize, const STRIDE: usize, const W: usize>(
         &self,
+        bits: &[u64; W],
         grams: &Grams,
         text: &[u8],
         found: &mut dyn FnMut(&[u32]),
     ) {
-        let (bits, shift) = (&*self.bits, self.bits_shift);
         let known = |gram: u32| {
-            let bit = spread(gram) >> shift;
-            bits.get((bit >> 6) as usize).map_or(0, |word| (word >> (bit & 63)) as u32 & 1)
+            let bit = bit_of(gram, N, W);
+            bits[(bit >> 6) as usize] >> (bit & 63) & 1 != 0
         };
         let mut at = 0;
-        // Four places a step, so that there is one branch for them.
-        while let Some(window) = text.get(at..at + 3 * STRIDE + N) {
-            let grams_here: [u32; 4] = std::array::from_fn(|place| fast_gram(&window[place * STRIDE..][..N]));
-            let mut hits = (0..4).fold(0, |hits, place| hits | known(grams_here[place]) << place);
-            while hits != 0 {
-                let place = hits.trailing_zeros() as usize;
-                self.look(grams, grams_here[place], text, at + place * STRIDE, found);
-                hits &= hits - 1;
+        // Four places a step, so that there is one branch for them; each is read as four bytes.
+        while let Some(window) = text.get(at..at + 3 * STRIDE + 4) {
+            let known = |place: usize| {
+                let four = window[place * STRIDE..].first_chunk().map_or(0, |four| u32::from_le_bytes(*four));
+                known(four | CASES)
+            };
+            if known(0) | known(1) | known(2) | known(3) {
+                self.look_from::<N>(grams, text, (at..at + 4 * STRIDE).step_by(STRIDE), found);
             }
             at += 4 * STRIDE;
         }
-        while let Some(window) = text.get(at..at + N) {
-            let gram = fast_gram(window);
-            if known(gram) != 0 {
-                self.look(grams, gram, text, at, found);
+        while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<N>) {
+            if known(gram_of(window)) {
+                self.look(grams, gram_of(window), text, at, found);
             }
             at += STRIDE;
         }
     }
 
+    /// Looks at all places of a step of which one is known.
+    #[inline(never)]
+    fn look_from<const N: usize>(
+        &self,
+        grams: &Grams,
+        text: &[u8],
+        places: std::iter::StepBy<std::ops::Range<usize>>,
+        found: &mut dyn FnMut(&[u32]),
+    ) {
+        for at in places {
+            let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk::<N>) else { return };
+            let (gram, words) = (gram_of(window), self.bits.len());
+            let bit = bit_of(gram, N, words);
+            if self.bits[(bit >> 6) as usize] >> (bit & 63) & 1 != 0 {
+                self.look(grams, gram, text, at, found);
+            }
+        }
+    }
+
     #[inline(never)]
     fn look(&self, grams: &Grams, gram: u32, text: &[u8], at: usize, found: &mut dyn FnMut(&[u32])) {
-        let bucket = (spread(gram) >> self.bucket_shift) as usize;
+        let bucket = (spread(gram, usize::from(self.length)) >> self.bucket_shift) as usize;
         for (held, number, place) in &self.order[self.heads[bucket] as usize..self.heads[bucket + 1] as usize] {
             if *held == gram
                 && let Some(start) = at.checked_sub(usize::from(*place))
@@ -295,16 +334,6 @@ impl Table {
                 grams.verify(&grams.needles[*number as usize], text, start, found);
             }
         }
-    }
-}
-
-/// As [`gram_of`], in one load where the length is four.
-#[inline(always)]
-fn fast_gram(window: &[u8]) -> u32 {
-    match *window {
-        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) | 0x2020_2020,
-        [a, b, c] => u32::from_le_bytes([a, b, c, 0]) | 0x0020_2020,
-        _ => gram_of(window),
     }
 }
 
@@ -374,7 +403,7 @@ impl Common {
     }
 
     fn slot(gram: u32) -> usize {
-        (spread(gram) >> (32 - 13)) as usize
+        (spread(gram, 4) >> (32 - 13)) as usize
     }
 
     /// How common the gram is; letters that stand together often count, odd signs do not.
@@ -411,7 +440,7 @@ impl Seen {
     }
 
     fn slot(gram: u32, length: usize) -> usize {
-        (spread(gram ^ length as u32) >> (32 - Self::SLOTS.trailing_zeros())) as usize
+        (spread(gram ^ length as u32, 4) >> (32 - Self::SLOTS.trailing_zeros())) as usize
     }
 
     fn count(&self, gram: u32, length: usize) -> u32 {

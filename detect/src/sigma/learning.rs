@@ -73,11 +73,15 @@ impl Learning {
         }
         // With hardly a rule to walk per event there is nothing to gain.
         let changed = self.walks > end / 2 && self.choose(program);
+        // What values hold is learned once: an index takes some milliseconds.
+        let anew = changed || self.rounds == 0;
         self.rounds += 1;
         (self.walks, self.sampled) = (0, 0);
         self.walked = Vec::new();
-        let sampled = !self.texts.is_empty();
-        changed || sampled
+        if !anew {
+            self.forget();
+        }
+        anew
     }
 
     /// The grams of the sampled values, by field.

@@ -15,6 +15,7 @@
 use bumpalo::Bump;
 use stream::{Event, FieldId, Kind, Timestamp, Value, fields as f};
 
+use super::walk::Visit;
 use super::{Path, Scalar, Walker};
 use crate::charset::Charset;
 use crate::parser::Reason;
@@ -71,7 +72,7 @@ struct Key {
     logsource: Option<FieldId>,
     /// Its field in Sigma's flat names, for the nested forms of a Windows event.
     flat: Option<FieldId>,
-    /// Its field, when there is nothing to do with a text but to keep it.
+    /// Its field, when there is nothing to do with a text or a whole number but to keep it.
     plain: Option<FieldId>,
 }
 
@@ -116,37 +117,68 @@ impl Ndjson {
         if !text.starts_with('{') {
             return Err(Reason("no JSON object"));
         }
-        let (keys, zone, utc) = (&mut self.keys, &self.zone, &self.utc);
-        self.walker.walk_numbered(text, arena, |path, scalar| {
-            if let (Scalar::Str(text), Some(number)) = (scalar, path.number)
-                && let Some(Some(field)) = keys.plain.get(number as usize)
-                && event.len() < VALUES_MAX
-            {
-                event.push(*field, Value::Str(text));
-                return;
+        let Ndjson { walker, keys, zone, utc } = self;
+        walker.walk_numbered(text, arena, &mut Reading { keys, zone, utc, time, event })
+    }
+}
+
+/// A line while it is read.
+struct Reading<'r, 'a> {
+    keys: &'r mut Keys,
+    zone: &'r Zone,
+    utc: &'r Zone,
+    /// The best time so far, with its rank.
+    time: &'r mut Option<(u8, Timestamp)>,
+    event: &'r mut Event<'a>,
+}
+
+impl<'a> Reading<'_, 'a> {
+    /// Keeps a value with whose path there is nothing else to do.
+    #[inline(always)]
+    fn keep(&mut self, number: Option<u32>, value: Value<'a>) -> bool {
+        match number.and_then(|number| self.keys.plain.get(number as usize)) {
+            Some(Some(field)) if self.event.len() < VALUES_MAX => {
+                self.event.push(*field, value);
+                true
             }
-            let key = keys.of(path);
-            let Some(value) = scalar.value() else { return };
-            if key.rank != NO_TIME && time.is_none_or(|(best, _)| key.rank < best) {
-                let zone = if is_utc(path.name) { utc } else { zone };
-                if let Some(found) = instant(scalar, zone) {
-                    *time = Some((key.rank, found));
-                    if key.rank == 0 {
-                        return;
-                    }
+            _ => false,
+        }
+    }
+}
+
+impl<'a> Visit<'a> for Reading<'_, 'a> {
+    #[inline(never)]
+    fn text(&mut self, number: u32, text: &'a str) -> bool {
+        self.keep(Some(number), Value::Str(text))
+    }
+
+    fn scalar(&mut self, path: Path<'_>, scalar: Scalar<'a>) {
+        if let Scalar::Int(whole) = scalar
+            && self.keep(path.number, Value::Int(whole))
+        {
+            return;
+        }
+        let key = self.keys.of(path);
+        let Some(value) = scalar.value() else { return };
+        if key.rank != NO_TIME && self.time.is_none_or(|(best, _)| key.rank < best) {
+            let zone = if is_utc(path.name) { self.utc } else { self.zone };
+            if let Some(found) = instant(scalar, zone) {
+                *self.time = Some((key.rank, found));
+                if key.rank == 0 {
+                    return;
                 }
             }
-            if event.len() >= VALUES_MAX {
-                return;
-            }
-            if let Some(also) = key.logsource.or(key.flat) {
-                event.push(also, value);
-            }
-            if let Some(field) = key.field {
-                let value = if key.typed { typed(field, value, zone) } else { value };
-                event.push(field, value);
-            }
-        })
+        }
+        if self.event.len() >= VALUES_MAX {
+            return;
+        }
+        if let Some(also) = key.logsource.or(key.flat) {
+            self.event.push(also, value);
+        }
+        if let Some(field) = key.field {
+            let value = if key.typed { typed(field, value, self.zone) } else { value };
+            self.event.push(field, value);
+        }
     }
 }
 

@@ -38,6 +38,8 @@ struct Node {
     length: u16,
     /// Which of `next` is given up for a new one.
     oldest: u8,
+    /// The bits of `head` that are not the key's: they are the highest.
+    beyond: u8,
 }
 
 /// The bytes of a word, as [`Node`] holds the head of a key.
@@ -51,15 +53,6 @@ impl Default for Paths {
     }
 }
 
-impl Node {
-    /// The bits of a text's first eight bytes that are the key's.
-    #[inline]
-    fn mask(&self) -> u64 {
-        let bytes = usize::from(self.length).min(HEAD_BYTES);
-        u64::MAX.checked_shr((u8::BITS as usize * (HEAD_BYTES - bytes)) as u32).unwrap_or(0)
-    }
-}
-
 impl Paths {
     /// The keys of a path, joined by dots.
     #[inline]
@@ -69,12 +62,12 @@ impl Paths {
 
     /// The key below `parent` that stands at the start of `text`, if it followed `last` before: its number, and how many
     /// bytes it takes with its quote and colon.
-    #[inline]
+    #[inline(always)]
     pub(super) fn expected(&self, last: u32, parent: u32, text: &[u8]) -> Option<(u32, usize)> {
         let head = u64::from_le_bytes(*text.first_chunk::<HEAD_BYTES>()?);
         for &number in &self.nodes[last as usize].next {
             let node = self.nodes.get(usize::from(number))?;
-            if head & node.mask() == node.head && u32::from(node.parent) == parent {
+            if (head ^ node.head) << node.beyond == 0 && u32::from(node.parent) == parent {
                 let length = usize::from(node.length);
                 if length <= HEAD_BYTES || self.ends_at(number, node, text, length) {
                     return Some((u32::from(number), length));
@@ -133,6 +126,8 @@ impl Paths {
             parent: parent as u16,
             length: key.len() as u16,
             oldest: 0,
+            // A path without a key of its own is no one's follower.
+            beyond: (u8::BITS as usize * (HEAD_BYTES - key.len().clamp(1, HEAD_BYTES))) as u8,
         });
         self.keys.push(key);
         self.names.push(name);

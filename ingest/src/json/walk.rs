@@ -25,6 +25,24 @@ pub(super) enum Place {
     Cut,
 }
 
+/// Takes what a walk meets.
+pub(super) trait Visit<'a> {
+    fn scalar(&mut self, path: Path<'_>, scalar: Scalar<'a>);
+
+    /// Takes a text at a path with a number, or leaves it to [`Visit::scalar`]: most values are such texts, and most of
+    /// those are only kept.
+    #[inline(always)]
+    fn text(&mut self, _number: u32, _text: &'a str) -> bool {
+        false
+    }
+}
+
+impl<'a, F: FnMut(Path<'_>, Scalar<'a>)> Visit<'a> for F {
+    fn scalar(&mut self, path: Path<'_>, scalar: Scalar<'a>) {
+        self(path, scalar);
+    }
+}
+
 pub(super) struct Walk<'a, 'p> {
     text: &'a str,
     pub(super) at: usize,
@@ -68,12 +86,7 @@ impl<'a, 'p> Walk<'a, 'p> {
         }
     }
 
-    pub(super) fn value(
-        &mut self,
-        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
-        place: Place,
-        depth: usize,
-    ) -> Result<(), Reason> {
+    pub(super) fn value(&mut self, visit: &mut impl Visit<'a>, place: Place, depth: usize) -> Result<(), Reason> {
         if depth > DEPTH_MAX {
             return Err(Reason("JSON nested too deeply"));
         }
@@ -97,9 +110,7 @@ impl<'a, 'p> Walk<'a, 'p> {
         Ok(())
     }
 
-    /// Calls `visit`; on its own for every kind of scalar, so that the value stays in registers on its way.
-    #[inline(always)]
-    fn report(&mut self, visit: &mut impl FnMut(Path<'_>, Scalar<'a>), place: Place, scalar: Scalar<'a>) {
+    fn report(&mut self, visit: &mut impl Visit<'a>, place: Place, scalar: Scalar<'a>) {
         if self.values >= VALUES_MAX {
             return;
         }
@@ -109,15 +120,10 @@ impl<'a, 'p> Walk<'a, 'p> {
             Place::Cut => return,
         };
         self.values += 1;
-        visit(path, scalar);
+        visit.scalar(path, scalar);
     }
 
-    fn object(
-        &mut self,
-        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
-        place: Place,
-        depth: usize,
-    ) -> Result<(), Reason> {
+    fn object(&mut self, visit: &mut impl Visit<'a>, place: Place, depth: usize) -> Result<(), Reason> {
         self.at += 1;
         if self.peek() == Some(b'}') {
             self.at += 1;
@@ -135,7 +141,11 @@ impl<'a, 'p> Walk<'a, 'p> {
                 // Most members are text: those need no call.
                 if self.bytes().get(self.at) == Some(&b'"') {
                     let text = self.string()?;
-                    self.report(visit, Place::Known(number), Scalar::Str(text));
+                    if self.values < VALUES_MAX && visit.text(number, text) {
+                        self.values += 1;
+                    } else {
+                        self.report(visit, Place::Known(number), Scalar::Str(text));
+                    }
                 } else {
                     self.value(visit, Place::Known(number), depth + 1)?;
                 }
@@ -192,12 +202,7 @@ impl<'a, 'p> Walk<'a, 'p> {
         Place::Spilled
     }
 
-    fn array(
-        &mut self,
-        visit: &mut impl FnMut(Path<'_>, Scalar<'a>),
-        place: Place,
-        depth: usize,
-    ) -> Result<(), Reason> {
+    fn array(&mut self, visit: &mut impl Visit<'a>, place: Place, depth: usize) -> Result<(), Reason> {
         self.at += 1;
         if self.peek() == Some(b']') {
             self.at += 1;
@@ -216,7 +221,7 @@ impl<'a, 'p> Walk<'a, 'p> {
     }
 
     /// The text that starts at the quote at `self.at`.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<&'a str, Reason> {
         let start = self.at + 1;
         let index = self.marks.next(self.text.as_bytes(), start).ok_or(NOT_CLOSED)?;
@@ -229,6 +234,7 @@ impl<'a, 'p> Walk<'a, 'p> {
 
     /// The same for a text whose first escape stands at `escape`. Stretches between escapes are short: they are copied
     /// [`STRETCH_BYTES`] bytes at a time, of which what is too much is written over.
+    #[inline(never)]
     fn escaped(&mut self, start: usize, escape: usize) -> Result<&'a str, Reason> {
         let bytes = self.bytes();
         let (mut from, mut index, mut length) = (start, escape, 0);
