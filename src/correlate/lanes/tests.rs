@@ -1,3 +1,5 @@
+//! The order in which partitions are read.
+
 use stream::log::LogConfig;
 use stream::{Record, RecordKind, RecordRef, Value};
 
