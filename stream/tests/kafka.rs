@@ -121,7 +121,7 @@ fn a_broker_that_is_killed_loses_and_doubles_nothing() {
     let mut broker = Broker::start(dir.path(), "plain");
     let config = LogConfig { raw_partitions: 2, ..broker.config(&dir.path().join("stream")) };
     let log = Log::open(config.clone()).unwrap();
-    assert_eq!((log.partitions(RAW), log.partitions(Topic::Matches), log.end_offset(RAW, 0)), (2, 1, 0));
+    assert_eq!((log.partitions(RAW), log.partitions(Topic::Matches), log.end_offset(RAW, 0)), (2, 2, 0));
 
     // One thread appends and counts what is acknowledged, in order, while the broker is killed twice.
     let (stop, durable) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
