@@ -30,7 +30,8 @@ use crate::matches::{self, Cursor, Head, Line, Next, Told};
 use crate::raised::Raiser;
 use crate::revision;
 use crate::worker::{
-    ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, UNREADABLE_CONTROLS, change, insist, known_or,
+    AGAIN_EVERY, ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, UNREADABLE_CONTROLS, change, insist,
+    known_or,
 };
 use lanes::{Choice, Lanes};
 
@@ -434,7 +435,8 @@ impl Correlator {
                 metrics.publish(&self.engine.stats());
             }
         }
-        if self.dirty && now.duration_since(self.state_at) >= STATE_EVERY {
+        let every = if self.replays() { AGAIN_EVERY } else { STATE_EVERY };
+        if self.dirty && now.duration_since(self.state_at) >= every {
             self.save_state(stop)?;
         }
         Ok(())

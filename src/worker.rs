@@ -31,6 +31,9 @@ use crate::coverage;
 use crate::revision::{self, Loaded, Revisions};
 use crate::tally::Tally;
 
+/// How often the state of detection is stored while it does again what was done before the start: a process that is ended
+/// again and again must come further each time.
+pub const AGAIN_EVERY: Duration = Duration::from_millis(300);
 /// How often progress is written when nothing urgent happens.
 pub const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// How long a worker waits for records before it looks at its clocks.
@@ -88,6 +91,7 @@ pub struct Worker {
     tally: Tally,
     received: Timestamp,
     progress_at: Instant,
+    state_at: Instant,
     waiting: Option<(u64, Checkpoint)>,
     aside: Option<Aside>,
 }
@@ -146,6 +150,7 @@ impl Worker {
             tally: Tally::default(),
             received: Timestamp::default(),
             progress_at: now,
+            state_at: now,
             waiting: None,
             aside,
         })
@@ -301,6 +306,11 @@ impl Worker {
             // State and index stand at the same position now; the state is stored when the index is durable there.
             self.waiting = Some((self.next, self.state()?));
         }
+        let behind = self.next < self.counted && self.next <= self.parts.indexer.durable(self.partition);
+        if behind && self.waiting.is_none() && self.aside.is_none() && now.duration_since(self.state_at) >= AGAIN_EVERY
+        {
+            self.waiting = Some((self.next, self.state()?));
+        }
         self.save_snapshot(stop)?;
         if now.duration_since(self.progress_at) >= PROGRESS_EVERY && !self.tally.is_empty() {
             self.save(stop)?;
@@ -339,6 +349,7 @@ impl Worker {
         let Some((position, snapshot)) = self.waiting.take_if(|(position, _)| *position <= durable) else {
             return Ok(());
         };
+        self.state_at = Instant::now();
         self.save(stop)?;
         let batch = DetectionBatch {
             partition: self.partition,
