@@ -37,7 +37,8 @@ class Process:
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
-        if self.process.wait(timeout=120) != 0:
+        # One that had hardly begun ends by the signal itself.
+        if self.process.wait(timeout=120) not in (0, -signal.SIGTERM):
             sys.exit(f"{self.name} did not stop cleanly, {self.process.returncode}:\n" + tail(f"{self.service.folder}/{self.name}.log"))
         self.process = None
 
