@@ -10,7 +10,7 @@ use crate::fields::{self, FieldId, Kind};
 use crate::{Error, Result, Timestamp};
 
 impl<'a> Event<'a> {
-    /// The member that names the event; no ECS field begins with an underscore.
+    /// The member that names the event. It counts only where it comes first: whoever writes a log may name a field so, too.
     pub const ID: &'static str = "_id";
 
     /// Reads one JSON object with dotted names, and the value of its member [`Event::ID`] beside the fields. Addresses and instants
@@ -49,8 +49,9 @@ impl<'de> Visitor<'de> for &mut Read<'de> {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut first = true;
         while let Some(name) = map.next_key_seed(Text(self.arena))? {
-            if name == Event::ID {
+            if std::mem::take(&mut first) && name == Event::ID {
                 self.id = Some(map.next_value_seed(Text(self.arena))?);
                 continue;
             }
@@ -201,6 +202,10 @@ mod tests {
         assert_eq!(id, None);
         let json = [b"{\"_id\":\"3-7\",", &json[1..]].concat();
         assert_eq!(Event::read_json(&json, &arena).unwrap().1, Some("3-7"));
+        let named = fields::intern(Event::ID).unwrap();
+        let (event, id) = Event::read_json(br#"{"_id":"3-7","_id":"0-0"}"#, &arena).unwrap();
+        assert_eq!((id, event.get_str(named)), (Some("3-7"), Some("0-0")), "a field is not taken for the event's id");
+        assert_eq!(Event::read_json(br#"{"a":1,"_id":"0-0"}"#, &arena).unwrap().1, None);
         for wrong in ["", "[]", "{\"a\":{\"b\":1}}", "{\"_id\":5}", "{} {}", "{\"a\":\"\\ud800\"}"] {
             assert!(Event::read_json(wrong.as_bytes(), &arena).is_err(), "{wrong}");
         }
