@@ -145,8 +145,10 @@ impl Follower {
             let values = match self.intake.poll(LOOK_UP) {
                 Ok(values) => values,
                 Err(error) => {
-                    tracing::error!(tenant = %self.tenant, source = %self.source, %error, "topics are no longer read; restart when it is repaired");
-                    return;
+                    // A right that was withdrawn may be given back.
+                    tracing::error!(tenant = %self.tenant, source = %self.source, %error, "topics cannot be read; trying again");
+                    std::thread::park_timeout(PAUSE);
+                    continue;
                 }
             };
             let records: Vec<Record> = values.into_iter().map(|value| self.record(value)).collect();
