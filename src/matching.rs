@@ -25,7 +25,7 @@ use crate::judge::Judge;
 use crate::matches::Writer;
 use crate::revision;
 use crate::tally::Tally;
-use crate::worker::{ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, insist, known_or};
+use crate::worker::{ARENA_BYTES_KEPT, POLL, POLL_LAST, PROGRESS_EVERY, Parts, cut_when_due, insist, known_or};
 
 /// Blocks that may wait for the log before the worker waits for them.
 const ACKS_MAX: usize = 256;
@@ -217,12 +217,7 @@ impl Matching {
     /// Commits what is due.
     fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
         let now = Instant::now();
-        // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
-        let mut refused = false;
-        insist(&mut self.parts.indexer, stop, |indexer| {
-            let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
-            cut.inspect_err(|_| refused = true)
-        })?;
+        cut_when_due(&mut self.parts.indexer, now, stop)?;
         let due = !self.tally.is_empty() || !self.acks.is_empty();
         if due && now.duration_since(self.progress_at) >= PROGRESS_EVERY {
             self.save(stop)?;

@@ -296,12 +296,7 @@ impl Worker {
     /// Commits what is due.
     fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
         let now = Instant::now();
-        // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
-        let mut refused = false;
-        let cut = insist(&mut self.parts.indexer, stop, |indexer| {
-            let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
-            cut.inspect_err(|_| refused = true)
-        })?;
+        let cut = cut_when_due(&mut self.parts.indexer, now, stop)?;
         if cut && self.waiting.is_none() && self.aside.is_none() {
             // State and index stand at the same position now; the state is stored when the index is durable there.
             self.waiting = Some((self.next, self.state()?));
@@ -365,6 +360,19 @@ impl Worker {
         self.parts.log.commit("sekisho", Topic::Raw, self.partition, position)?;
         Ok(())
     }
+}
+
+/// Writes what is in the tail when it is time to; gives whether it was.
+///
+/// # Errors
+/// The index refused, and will again.
+pub fn cut_when_due(indexer: &mut Indexer, now: Instant, stop: &AtomicBool) -> store::Result<bool> {
+    // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
+    let mut refused = false;
+    insist(indexer, stop, |indexer| {
+        let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
+        cut.inspect_err(|_| refused = true)
+    })
 }
 
 /// Does it again, after a wait, as long as the disk refuses: what is received meanwhile is in the log, and nothing that

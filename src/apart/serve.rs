@@ -12,7 +12,7 @@ use stream::{Event, EventId, RecordKind, RecordRef, Timestamp, Topic, fields};
 
 use crate::raised::{Collector, PARTITION};
 use crate::tally::Tally;
-use crate::worker::{ARENA_BYTES_KEPT, POLL, PROGRESS_EVERY, Parts, UNREADABLE_CONTROLS, insist};
+use crate::worker::{ARENA_BYTES_KEPT, POLL, PROGRESS_EVERY, Parts, UNREADABLE_CONTROLS, cut_when_due, insist};
 
 /// Numbers under which the database keeps how far topic `alerts` was taken, and each partition of `events`, above those
 /// of raw partitions and of correlation.
@@ -129,12 +129,7 @@ impl Unpacking {
 
     fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
         let now = Instant::now();
-        // After a refusal nothing more is read until what waits is durable: the tail stays within its limit.
-        let mut refused = false;
-        insist(&mut self.parts.indexer, stop, |indexer| {
-            let cut = if refused { indexer.commit().map(|()| true) } else { indexer.maybe_commit(now) };
-            cut.inspect_err(|_| refused = true)
-        })?;
+        cut_when_due(&mut self.parts.indexer, now, stop)?;
         let durable = self.parts.indexer.durable(self.partition);
         let due = !self.tally.is_empty() || self.waiting.front().is_some_and(|(_, raw)| *raw <= durable);
         if due && now.duration_since(self.progress_at) >= PROGRESS_EVERY {
