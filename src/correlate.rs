@@ -83,6 +83,7 @@ pub struct Correlator {
     received: Timestamp,
     progress_at: Instant,
     state_at: Instant,
+    opened: Instant,
     /// Whether there is anything that the stored state does not have.
     dirty: bool,
     /// Whether another revision judges since the state was stored.
@@ -161,6 +162,7 @@ impl Correlator {
             received: Timestamp::default(),
             progress_at: now,
             state_at: now,
+            opened: now,
             // What was taken over from a single worker is stored before that worker's row is used otherwise.
             dirty: taken_over,
             changed: false,
@@ -435,7 +437,9 @@ impl Correlator {
                 metrics.publish(&self.engine.stats());
             }
         }
-        let every = if self.replays() { AGAIN_EVERY } else { STATE_EVERY };
+        // Sooner at first: a process that is ended again and again must come further each time.
+        let lived = self.state_at.duration_since(self.opened);
+        let every = if self.replays() { AGAIN_EVERY } else { lived.clamp(AGAIN_EVERY, STATE_EVERY) };
         if self.dirty && now.duration_since(self.state_at) >= every {
             self.save_state(stop)?;
         }

@@ -217,9 +217,9 @@ impl Matching {
     /// Commits what is due.
     fn keep_up(&mut self, stop: &AtomicBool) -> Result<()> {
         let now = Instant::now();
-        cut_when_due(&mut self.parts.indexer, now, stop)?;
+        let cut = cut_when_due(&mut self.parts.indexer, now, stop)?;
         let due = !self.tally.is_empty() || !self.acks.is_empty();
-        if due && now.duration_since(self.progress_at) >= PROGRESS_EVERY {
+        if due && (cut || now.duration_since(self.progress_at) >= PROGRESS_EVERY) {
             self.save(stop)?;
         }
         Ok(())

@@ -308,6 +308,22 @@ fn a_cut_in_the_background_leaves_no_gap() {
 }
 
 #[test]
+fn a_store_that_was_just_opened_is_cut_sooner() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(config(dir.path())).unwrap();
+    let mut indexer = store.indexer();
+    add(&mut indexer, 0..50);
+    assert!(!indexer.maybe_commit(Instant::now()).unwrap());
+    assert!(indexer.maybe_commit(Instant::now() + FIRST_CUT).unwrap(), "a life of half a second leaves something");
+    indexer.commit().unwrap();
+    drop(indexer);
+    Arc::get_mut(&mut store.inner).unwrap().opened -= Duration::from_secs(3600);
+    let mut indexer = store.indexer();
+    add(&mut indexer, 50..100);
+    assert!(!indexer.maybe_commit(Instant::now() + Duration::from_secs(29)).unwrap(), "as configured, later on");
+}
+
+#[test]
 fn aggregates_are_the_same_in_tail_and_split() {
     each_kind(|config| {
         let store = Store::open(config.clone()).unwrap();
