@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use stream::{Alert, EventId, Evidence, Timestamp};
 
 mod changes;
+mod packed;
 
 pub(super) use changes::resolve;
 
@@ -99,6 +100,7 @@ impl Database {
     /// The database refused; then nothing of the batch is stored.
     pub fn apply(&self, batch: DetectionBatch<'_>) -> Result<Applied> {
         let channels = self.channels();
+        let state = batch.state.map(|state| (state.part, packed::pack(state.bytes)));
         self.write("apply detection results", |transaction| {
             let mut applied = Applied::default();
             for outcome in batch.outcomes {
@@ -116,7 +118,7 @@ impl Database {
                 }
             }
             sources::add(transaction, batch.sources)?;
-            save_progress(transaction, &batch)?;
+            save_progress(transaction, &batch, state.as_ref())?;
             Ok(applied)
         })
     }
@@ -135,13 +137,13 @@ impl Database {
             .optional()
             .map_err(&failed)?;
         let Some((next_offset, whole)) = whole else { return Ok(None) };
-        let mut parts = vec![whole];
+        let mut parts = vec![packed::unpack(partition, whole)];
         let mut statement = connection
             .prepare_cached("SELECT changes FROM detection_changes WHERE partition = ?1 ORDER BY part")
             .map_err(&failed)?;
         let changes = statement.query_map([partition], |row| row.get(0)).map_err(&failed)?;
         for change in changes {
-            parts.push(change.map_err(&failed)?);
+            parts.push(packed::unpack(partition, change.map_err(&failed)?));
         }
         Ok(Some((next_offset as u64, parts)))
     }
@@ -280,11 +282,15 @@ fn merge(
     Ok(())
 }
 
-fn save_progress(transaction: &Transaction<'_>, batch: &DetectionBatch<'_>) -> Result<()> {
+fn save_progress(
+    transaction: &Transaction<'_>,
+    batch: &DetectionBatch<'_>,
+    state: Option<&(u32, Vec<u8>)>,
+) -> Result<()> {
     let failed = Error::database("save progress");
     let next = batch.next_offset as i64;
-    if let Some(state) = batch.state {
-        save_state(transaction, batch.partition, next, state)?;
+    if let Some((part, bytes)) = state {
+        save_state(transaction, batch.partition, next, StatePart { part: *part, bytes })?;
     }
     transaction
         .prepare_cached(

@@ -75,7 +75,9 @@ fn a_full_disk_is_told_apart_and_the_batch_can_be_tried_again() {
     let (_dir, database) = open();
     let pages: i64 = database.lock().query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
     database.lock().query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(())).unwrap();
-    let snapshot = vec![7; 1 << 20];
+    // Of a kind that does not become smaller.
+    let snapshot: Vec<u8> =
+        (0..1_u64 << 20).map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29) >> 7) as u8).collect();
     let full = database.apply(batch(&[], 10, Some(&snapshot))).unwrap_err();
     assert!(full.is_no_space() && full.is_disk(), "{full}");
     assert_eq!(database.detection_state(0).unwrap(), None);
