@@ -1,8 +1,10 @@
 //! Accounting and live figures: what was received, what is indexed, what is on its way.
 //!
 //! Received counts records that are durable in the log; at a start they are counted from the database up to its
-//! position and from the log after it, so the figures are exact through crashes. Indexed counts records the worker has
-//! added. The difference is in flight, and is held against the log's own positions.
+//! position and from the log after it ([`Start`]), so the figures are exact through crashes. Indexed counts records the
+//! worker has added. The difference is in flight, and is held against the log's own positions.
+
+mod start;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,10 +14,11 @@ use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use store::Database;
 use stream::log::Log;
-use stream::{RecordKind, Timestamp, Topic};
+use stream::{Timestamp, Topic};
 
 use crate::health::Skew;
 use crate::lag::Lag;
+use start::Start;
 
 /// Tenant id -> source id -> counters.
 type Sources = BTreeMap<String, BTreeMap<String, Counters>>;
@@ -151,18 +154,7 @@ impl Accounting {
     /// The database or the log cannot be read.
     pub fn open(database: &Database, log: &Log) -> Result<Accounting> {
         let accounting = Accounting::stored(database, log)?;
-        for partition in 0..log.partitions(Topic::Raw) {
-            let counted = database.counted(partition)?;
-            let mut reader = log.reader(Topic::Raw, partition, counted)?;
-            let end = log.end_offset(Topic::Raw, partition);
-            while let Some(batch) = reader.next_below(end)? {
-                for record in batch.iter().filter(|r| r.offset >= counted && r.offset < end) {
-                    if record.kind == RecordKind::Data {
-                        accounting.received(record.tenant, record.source, 1, record.received);
-                    }
-                }
-            }
-        }
+        Start::read(database, log)?.count(&accounting, database, log)?;
         Ok(accounting)
     }
 
