@@ -50,16 +50,20 @@ impl AnyOf {
 }
 
 /// A regular expression. Over ASCII text its Unicode classes are those of ASCII, which makes a hundredth of the automaton
-/// of them; that form is made when it is first needed.
+/// of them.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     whole: Regex,
-    ascii: OnceLock<Option<regex::bytes::Regex>>,
+    ascii: Option<regex::bytes::Regex>,
 }
 
 impl Pattern {
     pub(super) fn new(whole: Regex) -> Pattern {
-        Pattern { whole, ascii: OnceLock::new() }
+        // A letter beyond ASCII in the pattern may stand for one of ASCII: without regard to case, `ſ` is an s.
+        let pattern = Some(whole.as_str())
+            .filter(|text| text.is_ascii() && !["\\x", "\\u", "\\U"].iter().any(|escape| text.contains(escape)));
+        let ascii = pattern.and_then(|pattern| regex::bytes::RegexBuilder::new(pattern).unicode(false).build().ok());
+        Pattern { whole, ascii }
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -67,14 +71,8 @@ impl Pattern {
     }
 
     fn is_match(&self, text: &str) -> bool {
-        let ascii = || {
-            // A letter beyond ASCII in the pattern may stand for one of ASCII: without regard to case, `ſ` is an s.
-            let pattern = Some(self.as_str())
-                .filter(|text| text.is_ascii() && !["\\x", "\\u", "\\U"].iter().any(|escape| text.contains(escape)));
-            regex::bytes::RegexBuilder::new(pattern?).unicode(false).build().ok()
-        };
-        match text.is_ascii().then(|| self.ascii.get_or_init(ascii)) {
-            Some(Some(ascii)) => ascii.is_match(text.as_bytes()),
+        match &self.ascii {
+            Some(ascii) if text.is_ascii() => ascii.is_match(text.as_bytes()),
             _ => self.whole.is_match(text),
         }
     }
