@@ -41,6 +41,9 @@ use clap::{CommandFactory, Parser};
 
 use crate::cli::{Cli, Command};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Usage or configuration is wrong.
 const USAGE: u8 = 2;
 
