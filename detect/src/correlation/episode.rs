@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stream::Timestamp;
 
-use super::measure::{in_order, measure};
+use super::measure::{Rows, in_order, measure};
 use super::{Correlation, EPISODE_NANOS_MAX, Entry, Measure};
 
 /// An alert that takes more evidence, and may still change while events as late as allowed can come.
@@ -121,9 +121,19 @@ pub(crate) fn pass(rule: &Correlation, entries: &[Entry], olds: &[Episode], dirt
         // Nothing before the new event can change.
         at = entries.partition_point(|entry| entry.time < dirty.from);
     }
+    let mut rows = matches!(rule.measure, Measure::Steps { ordered: true }).then(|| Rows::new(rule));
+    if let Some(rows) = &mut rows {
+        let begin = entries[..at].partition_point(|entry| entry.time < dirty.from.plus_nanos(-rule.span_nanos));
+        entries[begin..at]
+            .chunk_by(|a, b| a.time == b.time)
+            .for_each(|instant| rows.add(instant[0].time, counting(instant)));
+    }
     while at < entries.len() {
         let time = entries[at].time;
         let end = at + entries[at..].partition_point(|entry| entry.time == time);
+        if let Some(rows) = &mut rows {
+            rows.add(time, counting(&entries[at..end]));
+        }
         while let Some(episode) = olds.get(old).filter(|episode| episode.fixed && episode.time <= time) {
             pass.found.extend(current.replace(Found::of(old, episode)));
             old += 1;
@@ -137,7 +147,7 @@ pub(crate) fn pass(rule: &Correlation, entries: &[Entry], olds: &[Episode], dirt
                     let again = olds[old..].iter().any(|episode| !episode.fixed && episode.time == time);
                     if again || (time >= dirty.from && time <= dirty.to) {
                         let floor = current.as_ref().map(|found| found.episode.last);
-                        let (found, value) = judge(rule, &entries[..end], time, floor);
+                        let (found, value) = judge(rule, &entries[..end], time, floor, rows.as_ref());
                         match found {
                             Some(found) => pass.found.extend(current.replace(found)),
                             None => pass.value = pass.value.max(value),
@@ -165,13 +175,27 @@ pub(crate) fn pass(rule: &Correlation, entries: &[Entry], olds: &[Episode], dirt
     pass
 }
 
-/// Judges the window that ends at the last of these entries, not reaching back into the episode before it.
-fn judge(rule: &Correlation, entries: &[Entry], time: Timestamp, floor: Option<Timestamp>) -> (Option<Found>, f64) {
+/// The entries that a window measures.
+fn counting(entries: &[Entry]) -> impl Iterator<Item = &Entry> + Clone {
+    entries.iter().filter(|entry| entry.hit && !entry.counted)
+}
+
+/// Judges the window that ends at the last of these entries, not reaching back into the episode before it. `rows` are
+/// theirs, where the measure is one of steps in order.
+fn judge(
+    rule: &Correlation,
+    entries: &[Entry],
+    time: Timestamp,
+    floor: Option<Timestamp>,
+    rows: Option<&Rows>,
+) -> (Option<Found>, f64) {
     let after = floor.filter(|floor| *floor < time).map_or(Timestamp::MIN, |floor| floor.plus_nanos(1));
     let low = time.plus_nanos(-rule.span_nanos).max(after);
     let begin = entries.partition_point(|entry| entry.time < low);
-    let window = || entries[begin..].iter().filter(|entry| entry.hit && !entry.counted);
-    let Some(value) = measure(rule, window()) else { return (None, 0.0) };
+    let window = || counting(&entries[begin..]);
+    // Going through each window would be the square of a group's events, for every event.
+    let value = rows.map_or_else(|| measure(rule, window()), |rows| Some(rows.since(low) as f64));
+    let Some(value) = value else { return (None, 0.0) };
     if !rule.fulfilled(value) {
         return (None, value);
     }

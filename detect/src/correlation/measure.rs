@@ -63,3 +63,94 @@ pub(crate) fn in_order<'e>(rule: &Correlation, window: impl Iterator<Item = &'e 
     }
     (next, ready)
 }
+
+/// How many steps the windows that end at one instant after the other hold in their order, without going through each of
+/// them: of every step, the latest instant at which an orderly row of steps up to it can begin.
+#[derive(Debug)]
+pub(super) struct Rows {
+    begins: Vec<Timestamp>,
+}
+
+impl Rows {
+    pub(super) fn new(rule: &Correlation) -> Rows {
+        Rows { begins: vec![Timestamp::MIN; rule.steps.len()] }
+    }
+
+    /// Takes the events of the next instant, which count in either order.
+    pub(super) fn add<'e>(&mut self, time: Timestamp, instant: impl Iterator<Item = &'e Entry> + Clone) {
+        for step in 0..self.begins.len() {
+            if instant.clone().any(|entry| usize::from(entry.step) == step) {
+                let begin = if step == 0 { time } else { self.begins[step - 1] };
+                self.begins[step] = self.begins[step].max(begin);
+            }
+        }
+    }
+
+    /// The steps in order of the window from here to the newest instant, as [`in_order`] counts them.
+    pub(super) fn since(&self, low: Timestamp) -> usize {
+        self.begins.iter().take_while(|begin| **begin != Timestamp::MIN && **begin >= low).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use stream::EventId;
+
+    use super::*;
+    use crate::correlation::{Mark, Status};
+
+    fn entry(time: i64, step: u16) -> Entry {
+        Entry {
+            time: Timestamp(time),
+            mark: Mark::default(),
+            id: EventId::default(),
+            step,
+            hit: true,
+            told: false,
+            counted: false,
+            status: Status::Nothing,
+            value: None,
+            number: 0.0,
+            source: "s".into(),
+            line: "l".into(),
+            onward: Box::default(),
+        }
+    }
+
+    fn rule(steps: usize) -> Correlation {
+        Correlation {
+            measure: Measure::Steps { ordered: true },
+            conditions: Vec::new(),
+            steps: vec![0; steps],
+            group_by: Vec::new(),
+            span_nanos: 10,
+            leaves: Default::default(),
+            depth: 0,
+            behind_nanos: 0,
+            monotone: true,
+            removable: false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_what_each_window_gives(
+            steps in 2..5_usize,
+            mut events in prop::collection::vec((0..30_i64, 0..5_u16), 0..40),
+        ) {
+            let rule = rule(steps);
+            events.sort_unstable();
+            let entries: Vec<Entry> = events.iter().map(|(time, step)| entry(*time, *step)).collect();
+            let mut rows = Rows::new(&rule);
+            for instant in entries.chunk_by(|a, b| a.time == b.time) {
+                let time = instant[0].time;
+                rows.add(time, instant.iter());
+                for low in -1..=time.0 {
+                    let window = entries.iter().filter(|entry| entry.time.0 >= low && entry.time <= time);
+                    prop_assert_eq!(rows.since(Timestamp(low)), in_order(&rule, window).0);
+                }
+            }
+        }
+    }
+}
