@@ -237,9 +237,8 @@ impl Files {
         }
         files.walk(&config.tenants, "tenants", &mut room, 0)?;
         if config.rules.is_empty() {
-            let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
-            builtin::write_rules(unpacked.path())?;
-            files.walk(unpacked.path(), "rules/0", &mut room, 0)?;
+            let rules = builtin::rules_to_load().into_iter();
+            files.0.extend(rules.map(|(path, bytes)| (format!("rules/0/{}", path.display()), bytes.to_vec())));
         }
         for (number, dir) in config.rules.iter().enumerate() {
             files.walk(dir, &format!("rules/{number}"), &mut room, 0)?;

@@ -53,10 +53,10 @@ pub fn load_rules(dirs: &[PathBuf]) -> Result<(Arc<RuleSet>, Vec<Problem>)> {
     let unpacked = tempfile::tempdir().context("create a temporary folder for the built-in rules")?;
     let mut all = dirs.to_vec();
     if dirs.is_empty() {
-        builtin::write_rules(unpacked.path())?;
+        builtin::write_rules_to_load(unpacked.path())?;
         all.push(unpacked.path().to_path_buf());
     } else if !dirs.iter().any(|dir| has_pipelines(dir, RuleSet::DEPTH_MAX)) {
-        builtin::write_rules(unpacked.path())?;
+        builtin::write_rules_to_load(unpacked.path())?;
         all.push(unpacked.path().join("pipelines"));
     }
     let (rules, problems) = RuleSet::load(&all);
