@@ -45,21 +45,30 @@ pub(super) struct Chain {
     parts: u32,
     whole_bytes: usize,
     changes_bytes: usize,
+    /// Of the newest of them.
+    last_bytes: usize,
 }
 
 impl Chain {
     fn add(&mut self, part: u32, bytes: usize) {
         if part == 0 {
-            *self = Chain { parts: 1, whole_bytes: bytes, changes_bytes: 0 };
+            *self = Chain { parts: 1, whole_bytes: bytes, ..Chain::default() };
         } else {
             self.parts += 1;
             self.changes_bytes += bytes;
+            self.last_bytes = bytes;
         }
     }
 
     fn next(&self) -> u32 {
         let long = self.parts > PARTS_MAX || self.changes_bytes > self.whole_bytes.max(CHANGES_BYTES_MIN);
         if long { 0 } else { self.parts }
+    }
+
+    /// About what the part will take: room made ready at once is not copied as it grows.
+    fn room(&self, part: u32) -> usize {
+        let like = if part == 0 { self.whole_bytes } else { self.last_bytes };
+        like + like / 8
     }
 }
 
@@ -172,7 +181,9 @@ fn save(engine: &Engine, part: u32) -> Result<Vec<u8>> {
         watches: engine.watches.iter().map(|(index, watch)| (name(&index), watch)).collect(),
         beyond: engine.beyond.save(|index| name(&index)).map_err(refused)?,
     };
-    postcard::to_extend(&saved, vec![VERSION]).map_err(refused)
+    let mut bytes = Vec::with_capacity(engine.chain.room(part) + 1);
+    bytes.push(VERSION);
+    postcard::to_extend(&saved, bytes).map_err(refused)
 }
 
 /// An engine like this one with the state of these parts.

@@ -9,11 +9,15 @@ const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Quick rather than small: what is stored waits for it.
 const LEVEL: i32 = 1;
 
+/// The most bytes that are made ready before any of them was read.
+const ROOM_MAX: u64 = 256 << 20;
+
 /// The bytes to store.
 pub(super) fn pack(bytes: &[u8]) -> Vec<u8> {
     let pack = || {
         let mut encoder = zstd::Encoder::new(Vec::new(), LEVEL)?;
         encoder.include_checksum(true)?;
+        encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
         encoder.write_all(bytes)?;
         encoder.finish()
     };
@@ -26,7 +30,9 @@ pub(super) fn unpack(partition: u32, stored: Vec<u8>) -> Vec<u8> {
     if !stored.starts_with(&MAGIC) {
         return stored;
     }
-    let mut bytes = Vec::new();
+    // What the frame says of its size saves copying; it may be damaged, too.
+    let size = zstd::zstd_safe::get_frame_content_size(&stored).ok().flatten().unwrap_or(0);
+    let mut bytes = Vec::with_capacity(size.min(ROOM_MAX) as usize);
     match zstd::Decoder::new(&*stored).and_then(|mut decoder| decoder.read_to_end(&mut bytes)) {
         Ok(_) => bytes,
         Err(error) => {
