@@ -56,6 +56,9 @@ pub enum Command {
         after_help = "Examples:\n  sekisho reparse --config ./town/sekisho.toml --from 2026-11-01 --to 2026-11-20 --source fw-core\n\nStop `sekisho run` first. Events keep their ids, and what rules said of them when they came."
     )]
     Reparse(Reparse),
+    /// Look into the archive of what was received: sealed objects in a bucket or a folder.
+    #[command(subcommand)]
+    Archive(Archive),
     /// Run zones and rules over files: deterministic, offline, the engine of `run`.
     #[command(
         after_help = "Examples:\n  sekisho generate --profile town --seed 7 --events 200000 --out D && sekisho detect --input D\n  sekisho detect --rules rules --input events.ndjson --emit matches\n  sekisho detect --rules rules --tenant-dir tenants/town --input fw.log --input-format raw:fortigate\n  sekisho detect --config ./town/sekisho.toml --rules new-rules --from 2026-11-01 --to 2026-11-20    on stored events"
@@ -232,6 +235,50 @@ pub struct Reparse {
     /// Only events of this source id.
     #[arg(long, value_name = "ID")]
     pub source: Option<String>,
+}
+
+/// `archive`
+#[derive(Debug, Subcommand)]
+pub enum Archive {
+    /// List its objects: partition, offsets, times of receipt, bytes.
+    #[command(
+        after_help = "Examples:\n  sekisho archive list --config ./town/sekisho.toml\n  sekisho archive list --config ./town/sekisho.toml --from 2026-11-01 --to 2026-11-20"
+    )]
+    List(Archived),
+    /// Read every object and check hashes, chain and offsets; exit 1 naming what is not as it was written.
+    #[command(
+        after_help = "Examples:\n  sekisho archive verify --config ./town/sekisho.toml\n  sekisho archive verify --config ./town/sekisho.toml --from 30d"
+    )]
+    Verify(Archived),
+    /// Write objects to a new data folder that `detect` reads.
+    #[command(
+        after_help = "Examples:\n  sekisho archive fetch --config ./town/sekisho.toml --from 2026-11-01 --to 2026-11-20 --out november\n  sekisho detect --config ./town/sekisho.toml --data november --rules new-rules"
+    )]
+    Fetch {
+        /// Which.
+        #[command(flatten)]
+        which: Archived,
+        /// Folder to write to; it must be empty or not exist.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+}
+
+/// Objects of an archive.
+#[derive(Debug, Args)]
+pub struct Archived {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The data folder, in place of the configuration's.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Only objects with records received from here on (`2026-11-20`, RFC 3339, or `24h` ago).
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only objects with records received before this.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
 }
 
 /// `accounting`

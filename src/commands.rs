@@ -1,6 +1,7 @@
 //! One module per subcommand; each is a function from its arguments to an exit status.
 
 pub mod accounting;
+pub mod archive;
 pub mod check;
 pub mod collector;
 pub mod detect;

@@ -46,6 +46,8 @@ pub struct Config {
     /// The index.
     #[serde(default)]
     pub store: store::StoreConfig,
+    /// Where what was received is kept for years; nowhere else than in the stream unless given.
+    pub archive: Option<store::archive::ArchiveConfig>,
     /// Listeners.
     #[serde(default)]
     pub listen: ingest::ListenConfig,
@@ -101,6 +103,9 @@ impl Config {
         }
         self.stream.kafka.resolve(base);
         self.store.resolve(base);
+        if let Some(archive) = &mut self.archive {
+            archive.resolve(base);
+        }
         self.keep_in(self.data.clone());
     }
 
@@ -123,6 +128,7 @@ impl Config {
         problems.extend(wrong.map(|workers| format!("workers = {workers} is not in 1..=1024")));
         problems.extend(self.stream.validate().err().map(|error| format!("[stream] {error}")));
         problems.extend(self.store.validate().err().map(|error| format!("[store] {error}")));
+        problems.extend(self.archive.as_ref().and_then(|archive| archive.validate().err()).map(|e| e.to_string()));
         problems.extend(self.dashboards.validate().err().map(|error| format!("[dashboards] {error}")));
         problems.extend(self.oncall.validate().err().map(|error| format!("[oncall] {error}")));
         problems.extend(self.forward.as_ref().and_then(|forward| forward.validate().err()).map(|e| e.to_string()));
@@ -132,6 +138,11 @@ impl Config {
     /// The database file.
     pub fn database(&self) -> PathBuf {
         self.data.join("sekisho.db")
+    }
+
+    /// Where it is noted how far the archive is.
+    pub fn archived(&self) -> PathBuf {
+        self.data.join("archive.json")
     }
 
     /// Where the worker writes its accounting once a second.

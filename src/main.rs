@@ -71,6 +71,7 @@ fn dispatch(command: &Command) -> anyhow::Result<u8> {
         Command::Parse(args) => commands::parse::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Reparse(args) => commands::reparse::run(args),
+        Command::Archive(args) => commands::archive::run(args),
         Command::Detect(args) => commands::detect::run(args),
         Command::Search(args) => commands::search::run(args),
         Command::Hunt(args) => commands::hunt::run(args),

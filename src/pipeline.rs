@@ -139,6 +139,16 @@ impl Pipeline {
         } else {
             threads.start(parts, metrics, log.partitions(Topic::Raw), &stop, &correlate)?;
         }
+        // The process that serves is one, whatever the roles.
+        let archive = if serves {
+            let begun = (now(), std::time::Instant::now());
+            threads.archive(&config, &log, move || removable(begun.0, begun.1.elapsed(), now()), &stop)?
+        } else {
+            None
+        };
+        if archive.is_some() {
+            store::metrics::register_archive(&registry)?;
+        }
         let Threads { workers, correlators, .. } = threads;
         // Where roles are apart, one process is the clock, and says by what is judged.
         if serves {
@@ -191,6 +201,7 @@ impl Pipeline {
                 reloader.sources(),
                 &config,
                 bound.clone(),
+                archive,
             );
             let mut state = dashboards::AppState::new(
                 config.dashboards.clone(),

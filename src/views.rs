@@ -23,6 +23,7 @@ pub struct LiveView {
     store: Store,
     sources: Arc<ArcSwap<Sources>>,
     bound: Vec<Bound>,
+    archive: Option<Arc<store::archive::State>>,
     data: PathBuf,
     retention: Retention,
     started: Timestamp,
@@ -37,6 +38,7 @@ impl LiveView {
         sources: Arc<ArcSwap<Sources>>,
         config: &Config,
         bound: Vec<Bound>,
+        archive: Option<Arc<store::archive::State>>,
     ) -> LiveView {
         LiveView {
             accounting,
@@ -44,6 +46,7 @@ impl LiveView {
             store,
             sources,
             bound,
+            archive,
             data: config.data.clone(),
             retention: config.stream.retention,
             started: now(),
@@ -151,6 +154,10 @@ impl Live for LiveView {
     fn damaged(&self) -> Vec<(String, u64, Timestamp, Timestamp)> {
         let damaged = self.store.damaged().into_iter();
         damaged.map(|damage| (damage.tenant, damage.events, damage.oldest, damage.newest)).collect()
+    }
+
+    fn archive_trouble(&self) -> Option<String> {
+        self.archive.as_ref()?.trouble()
     }
 
     fn ready(&self) -> Result<(), String> {

@@ -5,6 +5,8 @@
 // `pub` in a test's modules means "for the test"; a panic in a helper is the report.
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::print_stdout)]
 
+#[path = "end_to_end/archive.rs"]
+mod archive;
 #[path = "end_to_end/browser.rs"]
 mod browser;
 #[path = "end_to_end/collectors.rs"]

@@ -171,6 +171,9 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Response {
                     "warning: a part of the index is damaged: {events} events of {tenant} from {oldest} to {newest} are not found\n"
                 );
             }
+            if let Some(trouble) = state.live.archive_trouble() {
+                told += &format!("warning: what was received is not archived: {}\n", trouble.replace('\n', " "));
+            }
             told.into_response()
         }
         Ok(Err(reason)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),

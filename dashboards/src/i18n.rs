@@ -85,6 +85,7 @@ pub(crate) mod w {
         SILENT = "沈黙", "silent";
         STORAGE = "保存領域", "Storage";
         STORAGE_DATA = "ログ", "logs";
+        ARCHIVE_WAITS = "受信記録のアーカイブが進んでいません（原本のログに残っており、失われてはいません）。保管先の接続・空き容量・鍵を確認してください。", "What was received is not being archived (the raw log keeps it; nothing is lost). Look at the archive's connection, room and keys.";
         DAMAGED = "索引の一部が壊れており、次の記録は検索・集計に出ません（原本のログは残っています）。バックアップから戻すか、索引を作り直してください。", "A part of the index is damaged: these records are not found or counted (the raw log still has them). Restore it from a backup, or rebuild the index.";
         STORAGE_LOW = "保存領域の空きがわずかです。まもなく最も古い原本のログから消えます。領域を増やすか、保存期間を見直してください。", "The disk is nearly full: soon the oldest raw logs are removed. Add space or shorten the retention.";
         DAYS_LEFT = "残り", "left:";

@@ -271,6 +271,15 @@ pub(crate) fn damage(context: &Context, state: &AppState) -> Option<Markup> {
     })
 }
 
+/// Whether what was received is not being archived.
+pub(crate) fn archive(context: &Context, state: &AppState) -> Option<Markup> {
+    state.live.archive_trouble().map(|_| {
+        html! {
+            div.banner role="alert" { (icon("warning")) div { (context.t(w::ARCHIVE_WAITS)) } }
+        }
+    })
+}
+
 /// Whether the newest record is older than the configured limit, and its time.
 pub(crate) fn stale(context: &Context, state: &AppState) -> Option<Markup> {
     let sources = state.live.sources();

@@ -46,6 +46,10 @@ pub trait Live: Send + Sync {
     fn damaged(&self) -> Vec<(String, u64, Timestamp, Timestamp)> {
         Vec::new()
     }
+    /// What is in the way of archiving what was received, if anything is.
+    fn archive_trouble(&self) -> Option<String> {
+        None
+    }
     /// Whether records are accepted and the store answers.
     ///
     /// # Errors

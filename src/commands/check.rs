@@ -3,6 +3,7 @@
 use anyhow::Result;
 use detect::{Geo, Tenants};
 use ingest::Sources;
+use store::archive::Bucket;
 use stream::Timestamp;
 
 use crate::cli::Configured;
@@ -41,6 +42,15 @@ pub fn run(args: &Configured) -> Result<u8> {
         Err(problems) => {
             setup::report(&problems);
             wrong += problems.len();
+        }
+    }
+    if let Some(archive) = &config.archive {
+        match Bucket::open(archive) {
+            Ok(_) => eprintln!("archive: {}", archive.url),
+            Err(error) => {
+                eprintln!("{}: {error}", args.config.display());
+                wrong += 1;
+            }
         }
     }
     match Sources::load(&config.sources) {

@@ -5,7 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow};
-use stream::Topic;
+use store::archive::{Archiver, GROUP, State};
+use stream::log::Log;
+use stream::{Timestamp, Topic};
 use tokio::sync::mpsc;
 
 use crate::apart::{self, Roles};
@@ -81,6 +83,33 @@ impl Threads {
             self.worker("correlate".to_owned(), work)?;
         }
         Ok(())
+    }
+
+    /// Archives every raw partition, whatever happens to the archive: only a defect takes the process down.
+    pub(super) fn archive(
+        &mut self,
+        config: &Config,
+        log: &Log,
+        removable: impl Fn() -> Timestamp + Clone + Send + 'static,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Option<Arc<State>>> {
+        let Some(archive) = &config.archive else {
+            // Retention must not wait for who archived once.
+            log.forget_group(GROUP).context("forget the archive's position")?;
+            return Ok(None);
+        };
+        let state = State::open(config.archived(), &archive.url).context("open the archive")?;
+        for partition in 0..log.partitions(Topic::Raw) {
+            let archiver =
+                Archiver::new(log.clone(), partition, archive.clone(), Arc::clone(&state), removable.clone())
+                    .context("open the archive")?;
+            let stop = Arc::clone(stop);
+            self.worker(format!("archive-{partition}"), move || {
+                archiver.run(&stop);
+                Ok(())
+            })?;
+        }
+        Ok(Some(state))
     }
 
     fn worker(&mut self, name: String, work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {

@@ -51,6 +51,19 @@ pub enum Error {
         /// The HTTP status of the refusal, if there was an answer.
         status: Option<u16>,
     },
+    /// The archive did not answer, refused, or does not fit the stream.
+    #[error("archive: {action} {place}: {reason}")]
+    Archive {
+        /// What was being done (`put`, `list`).
+        action: &'static str,
+        /// The object or the archive.
+        place: String,
+        /// What was wrong, never a secret.
+        reason: String,
+    },
+    /// The stream failed.
+    #[error(transparent)]
+    Stream(#[from] stream::Error),
     /// Stored bytes are not what they should be.
     #[error("damaged {what} at {place}: {reason}; restore it from a backup, or rebuild the index from the raw log")]
     Damaged {

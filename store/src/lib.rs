@@ -6,8 +6,10 @@
 //! - [`Searcher`]: newest first with early stop, counts, histograms, top values, the zone matrix.
 //! - [`Binding`]: who held an address at an instant, read back from leases, sessions and sign-ins.
 //! - [`Query`]: the search language; one syntax tree, one plain evaluator, one compiler to the index.
+//! - [`archive`]: what was received, sealed, in a bucket or a folder elsewhere.
 //! - [`Database`]: SQLite for alerts, outbox, accounts, sessions, audit and accounting.
 
+pub mod archive;
 mod bindings;
 mod catalogue;
 mod config;

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Every metric of this crate.
 pub struct Metrics {
@@ -80,4 +80,50 @@ pub fn register(registry: &Registry) -> prometheus::Result<()> {
     registry.register(Box::new(metrics.cut_seconds.clone()))?;
     registry.register(Box::new(metrics.search_seconds.clone()))?;
     registry.register(Box::new(metrics.search_failures.clone()))
+}
+
+/// Metrics of the archive (`sekisho_archive_*`); registered where there is one.
+pub struct Archive {
+    /// Objects put.
+    pub objects: IntCounter,
+    /// Bytes put.
+    pub bytes: IntCounter,
+    /// Tries that failed.
+    pub failures: IntCounter,
+    /// Offset after what is archived, by raw partition.
+    pub next_offset: IntGaugeVec,
+    /// Records that are durable in the stream and not archived, by raw partition.
+    pub lag: IntGaugeVec,
+    /// When an object was put last.
+    pub last_success: IntGauge,
+}
+
+/// The archive's metrics of this process.
+pub static ARCHIVE: LazyLock<Archive> = LazyLock::new(|| {
+    let counter = |name: &str, help: &str| IntCounter::new(name, help).expect("a valid metric name");
+    let by_partition =
+        |name: &str, help: &str| IntGaugeVec::new(Opts::new(name, help), &["partition"]).expect("a valid metric name");
+    Archive {
+        objects: counter("sekisho_archive_objects_total", "Objects put into the archive"),
+        bytes: counter("sekisho_archive_bytes_total", "Bytes put into the archive"),
+        failures: counter("sekisho_archive_failures_total", "Tries to archive that failed"),
+        next_offset: by_partition("sekisho_archive_next_offset", "Offset after what is archived"),
+        lag: by_partition("sekisho_archive_lag_records", "Records in the stream that are not archived yet"),
+        last_success: IntGauge::new("sekisho_archive_last_success_seconds", "When an object was put last, Unix time")
+            .expect("a valid metric name"),
+    }
+});
+
+/// Registers the archive's.
+///
+/// # Errors
+/// When they are registered already.
+pub fn register_archive(registry: &Registry) -> prometheus::Result<()> {
+    let metrics = &*ARCHIVE;
+    for counter in [&metrics.objects, &metrics.bytes, &metrics.failures] {
+        registry.register(Box::new(counter.clone()))?;
+    }
+    registry.register(Box::new(metrics.next_offset.clone()))?;
+    registry.register(Box::new(metrics.lag.clone()))?;
+    registry.register(Box::new(metrics.last_success.clone()))
 }

@@ -17,6 +17,7 @@
 mod batch;
 mod commit;
 mod config;
+mod cut;
 mod disk;
 mod durable;
 mod embedded;
@@ -58,6 +59,7 @@ use reader::EmbeddedReader;
 
 pub use batch::{Batch, Records};
 pub use config::{Codec, KafkaConfig, LogConfig, Mechanism, Retention, SaslConfig, StreamKind, TlsConfig};
+pub use cut::{CutLimits, Cutter, Piece, Sound, place_segments, sound};
 pub use gaps::Gap;
 pub use group::{Group, Intake, Position, Turn};
 pub use retention::{Held, Passed, Removed, Retained};

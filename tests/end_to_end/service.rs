@@ -315,6 +315,11 @@ impl Service {
         assert!(self.process.wait().unwrap().success());
     }
 
+    /// What the service logged since it was up, or was told to reload.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
     /// Waits until something holds.
     pub fn wait_for(&self, what: &str, holds: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(60);

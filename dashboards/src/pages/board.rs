@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::format;
 use crate::i18n::{Lang, w};
 use crate::icons::{bar, icon, severity};
-use crate::layout::{Page, damage, open_badge, panel_error, presets, stale, tenant_chips, tenant_names};
+use crate::layout::{Page, archive, damage, open_badge, panel_error, presets, stale, tenant_chips, tenant_names};
 use crate::params::{Filter, Params, Range};
 use crate::{AppState, Error, Result, SourceLive};
 
@@ -100,6 +100,7 @@ async fn figures(state: &AppState, context: &Context) -> Markup {
         (stale(context, state).unwrap_or_default())
         @if undelivered > 0 { p.banner role="alert" { (icon("warning")) (context.t(w::UNDELIVERED)) " " (format::number(undelivered)) } }
         (damage(context, state).unwrap_or_default())
+        (archive(context, state).unwrap_or_default())
         @if state.live.storage().is_low() { p.banner role="alert" { (icon("warning")) (context.t(w::STORAGE_LOW)) } }
         div.kpis {
             (open)

@@ -149,6 +149,10 @@ fn stored(args: &Detect, config: Option<&Config>) -> Result<Inputs> {
             let mut log = config.stream.clone();
             if let Some(data) = data {
                 log.dir = data.join("stream");
+                // A folder that `archive fetch` wrote holds records itself, wherever the configuration's stream is.
+                if log.dir.join(Topic::Raw.name()).is_dir() {
+                    log = LogConfig::in_dir(log.dir);
+                }
             }
             (log, Sources::load(&config.sources)?)
         }

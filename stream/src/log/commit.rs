@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::disk::refused;
 use super::partition::{Partition, State};
-use crate::{Record, Result, metrics};
+use crate::{Record, RecordRef, Result, metrics};
 
 pub(super) const RECORD_BYTES_MAX: usize = 16 << 20;
 pub(super) const NAME_BYTES_MAX: usize = u16::MAX as usize;
@@ -16,6 +16,11 @@ const RECORD_OVERHEAD_BYTES: usize = 64;
 
 /// Bytes that count for a record, at least what it takes in a batch.
 pub(super) fn record_bytes(record: &Record) -> usize {
+    record.raw.len() + record.tenant.len() + record.source.len() + RECORD_OVERHEAD_BYTES
+}
+
+/// The same of a record that was read.
+pub(super) fn read_bytes(record: &RecordRef<'_>) -> usize {
     record.raw.len() + record.tenant.len() + record.source.len() + RECORD_OVERHEAD_BYTES
 }
 

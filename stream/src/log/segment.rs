@@ -3,7 +3,8 @@
 //! A segment is named after its first offset (`00000000000000001000.log`). All numbers are little-endian.
 //!
 //! ```text
-//! segment  64 bytes  magic "SKSEGM01", crc32c of the rest u32, version u32 (1), base offset u64, salt u64, zeros
+//! segment  64 bytes  magic "SKSEGM01", crc32c of the rest u32, version u32 (1), base offset u64, salt u64,
+//!                    32 bytes: zeros, or in what the archive keeps the hash of the piece before it (`cut.rs`)
 //! batch    64 bytes  magic "SKB1", crc32c of the rest of the header u32, crc32c of the payload u32,
 //!                    payload bytes u32, base offset u64, count u32, codec u8 (0 none, 1 zstd), 3 zeros,
 //!                    plain bytes u32, string table bytes u32, first and last receipt time (ns) i64 i64, salt u64
@@ -78,18 +79,20 @@ fn new_salt() -> u64 {
 pub(super) fn create(disk: &dyn Disk, dir: &Path, base: u64) -> io::Result<(Box<dyn DiskFile>, u64)> {
     let file = disk.create(&dir.join(file_name(base)))?;
     let salt = new_salt();
-    file.write_at(&segment_header(base, salt), 0)?;
+    file.write_at(&segment_header(base, salt, &[0; 32]), 0)?;
     file.sync_all()?;
     disk.sync_dir(dir)?;
     Ok((file, salt))
 }
 
-fn segment_header(base: u64, salt: u64) -> [u8; HEADER_BYTES] {
+/// The header of a segment; `before` is the hash of the piece before it.
+pub(super) fn segment_header(base: u64, salt: u64, before: &[u8; 32]) -> [u8; HEADER_BYTES] {
     let mut bytes = [0; HEADER_BYTES];
     bytes[..8].copy_from_slice(SEGMENT_MAGIC);
     bytes[12..16].copy_from_slice(&1u32.to_le_bytes());
     bytes[16..24].copy_from_slice(&base.to_le_bytes());
     bytes[24..32].copy_from_slice(&salt.to_le_bytes());
+    bytes[32..].copy_from_slice(before);
     let crc = crc32c::crc32c(&bytes[12..]);
     bytes[8..12].copy_from_slice(&crc.to_le_bytes());
     bytes
@@ -99,12 +102,16 @@ fn segment_header(base: u64, salt: u64) -> [u8; HEADER_BYTES] {
 pub(super) fn read_salt(file: &dyn DiskFile, base: u64) -> io::Result<Option<u64>> {
     let mut bytes = [0; HEADER_BYTES];
     let whole = fill_at(file, &mut bytes, 0)? == HEADER_BYTES;
-    let sound = whole
-        && bytes[..8] == *SEGMENT_MAGIC
-        && u32_at(&bytes, 8) == crc32c::crc32c(&bytes[12..])
-        && u32_at(&bytes, 12) == 1
-        && u64_at(&bytes, 16) == base;
-    Ok(sound.then(|| u64_at(&bytes, 24)))
+    Ok(read_header(&bytes).filter(|header| whole && header.0 == base).map(|header| header.1))
+}
+
+/// Base offset, salt and the hash of the piece before, if the header of a segment is sound.
+pub(super) fn read_header(bytes: &[u8]) -> Option<(u64, u64, [u8; 32])> {
+    let bytes = bytes.get(..HEADER_BYTES)?;
+    let sound =
+        bytes[..8] == *SEGMENT_MAGIC && u32_at(bytes, 8) == crc32c::crc32c(&bytes[12..]) && u32_at(bytes, 12) == 1;
+    let before = bytes[32..].try_into().ok()?;
+    sound.then(|| (u64_at(bytes, 16), u64_at(bytes, 24), before))
 }
 
 /// The header of a batch.
