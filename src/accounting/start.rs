@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use store::Database;
 use stream::log::Log;
@@ -26,7 +26,8 @@ impl Start {
     /// What is stored, unless the worker has come further than that in some partition, or the log does not go so far.
     pub(super) fn read(database: &Database, log: &Log) -> Result<Start> {
         let Some(stored) = database.setting(SETTING)? else { return Ok(Start::default()) };
-        let start: Start = serde_json::from_str(&stored).with_context(|| format!("read the setting {SETTING}"))?;
+        // What another version wrote is no reason not to start: it is counted again.
+        let start: Start = serde_json::from_str(&stored).unwrap_or_default();
         for partition in 0..log.partitions(Topic::Raw) {
             let end = start.ends.get(&partition).copied().unwrap_or(0);
             if end < database.counted(partition)? || end > log.end_offset(Topic::Raw, partition) {
@@ -121,6 +122,8 @@ mod tests {
         };
         // The worker comes up to within what was counted, and then beyond it.
         works(5, &[source("a", 4), source("b", 1)]);
+        assert_eq!(received(&database, &log), all);
+        database.set_setting(SETTING, "of another version").unwrap();
         assert_eq!(received(&database, &log), all);
         append(&log, "b", 5);
         works(8, &[source("b", 3)]);
