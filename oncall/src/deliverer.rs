@@ -1,6 +1,6 @@
 //! Takes due rows from the outbox and hands them to their channels until told to stop.
 //!
-//! On cancellation no new attempt starts; running ones end within their timeout and are recorded.
+//! On cancellation no new attempt starts; running ones end within their timeout and are recorded, if they can be.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ use crate::{Channel, Config, Error, Result};
 
 /// Bytes kept of an error.
 const ERROR_CHARS_MAX: usize = 500;
+/// How long a record that was refused waits before it is tried again.
+const RECORD_AGAIN: Duration = Duration::from_secs(1);
 
 /// Gives the current instant.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -57,7 +59,7 @@ impl Deliverer {
         let poll = Duration::from_millis(self.config.poll_ms);
         while !cancel.is_cancelled() {
             match self.due().await {
-                Ok(rows) => self.start(rows, &mut running),
+                Ok(rows) => self.start(rows, &mut running, &cancel),
                 Err(error) => tracing::error!(error = %error, "cannot read the outbox; pages wait"),
             }
             tokio::select! {
@@ -91,7 +93,7 @@ impl Deliverer {
     }
 
     /// Starts attempts for rows that are not running, within the limits.
-    fn start(&self, rows: Vec<OutboxRow>, running: &mut Running) {
+    fn start(&self, rows: Vec<OutboxRow>, running: &mut Running, cancel: &CancellationToken) {
         let share = self.share();
         for row in rows {
             if running.rows.len() >= self.config.deliveries_max {
@@ -106,6 +108,7 @@ impl Deliverer {
                 config: Arc::clone(&self.config),
                 database: self.database.clone(),
                 clock: Arc::clone(&self.clock),
+                cancel: cancel.clone(),
             };
             running.tasks.spawn_blocking(move || {
                 work.deliver(&row);
@@ -143,37 +146,54 @@ struct Work {
     config: Arc<Config>,
     database: Database,
     clock: Clock,
+    cancel: CancellationToken,
+}
+
+/// How an attempt ended.
+enum Outcome {
+    Delivered,
+    Failed(String),
+    Retry { next: Timestamp, error: String },
 }
 
 impl Work {
-    /// One attempt and its record.
+    /// One attempt and its record. While the record is refused the row stays with this task: what a receiver has is not sent
+    /// again because the disk is full.
     fn deliver(&self, row: &OutboxRow) {
         let result = match &self.channel {
             Some(channel) => attempt(channel, row, self.config.public_url.as_deref(), (self.clock)()),
             None => Err(Error::Permanent(format!("channel {} is not configured any more", row.channel))),
         };
-        let (outcome, recorded) = self.record(row, result);
+        let ended = (self.clock)();
+        let outcome = self.outcome(row, result, ended);
         // Only channels of the configuration become labels.
         let label = self.channel.as_ref().map_or("none", |channel| channel.name());
-        METRICS.attempts.with_label_values(&[label, outcome]).inc();
-        if let Err(error) = recorded {
-            tracing::error!(alert = %row.alert_id, channel = label, error = %error, "cannot record a delivery; it will be repeated");
+        METRICS.attempts.with_label_values(&[label, outcome.name()]).inc();
+        let mut told = false;
+        while let Err(error) = self.record(row.id, &outcome, ended) {
+            if !told {
+                tracing::error!(alert = %row.alert_id, channel = label, error = %error, "cannot record a delivery; its page is held until it can be");
+                told = true;
+            }
+            if self.cancelled_within(RECORD_AGAIN) {
+                tracing::error!(alert = %row.alert_id, channel = label, "a delivery was not recorded; it is repeated after the next start");
+                return;
+            }
         }
     }
 
-    fn record(&self, row: &OutboxRow, result: Result<()>) -> (&'static str, store::Result<()>) {
-        let now = (self.clock)();
+    fn outcome(&self, row: &OutboxRow, result: Result<()>, now: Timestamp) -> Outcome {
         let error = match result {
             Ok(()) => {
                 METRICS.seconds.observe(now.since(row.created) as f64 / NANOS_PER_SECOND as f64);
-                return ("delivered", self.database.outbox_done(row.id, now));
+                return Outcome::Delivered;
             }
             Err(error) => error,
         };
         let text: String = error.to_string().chars().take(ERROR_CHARS_MAX).collect();
         if matches!(error, Error::Permanent(_)) || row.attempts + 1 >= self.config.attempts_max {
             tracing::error!(alert = %row.alert_id, channel = %row.channel, attempts = row.attempts + 1, error = %text, "page given up; tell the duty officer by hand");
-            return ("failed", self.database.outbox_failed(row.id, now, &text));
+            return Outcome::Failed(text);
         }
         let own =
             pause(&row.idempotency_key, row.attempts, self.config.backoff_seconds_min, self.config.backoff_seconds_max);
@@ -183,6 +203,31 @@ impl Work {
         };
         tracing::warn!(alert = %row.alert_id, channel = %row.channel, attempts = row.attempts + 1, error = %text, wait_ms = wait.as_millis() as u64, "page not delivered; trying again");
         let next = now.plus_nanos(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX));
-        ("retried", self.database.outbox_retry(row.id, next, &text))
+        Outcome::Retry { next, error: text }
+    }
+
+    fn record(&self, id: i64, outcome: &Outcome, ended: Timestamp) -> store::Result<()> {
+        match outcome {
+            Outcome::Delivered => self.database.outbox_done(id, ended),
+            Outcome::Failed(error) => self.database.outbox_failed(id, ended, error),
+            Outcome::Retry { next, error } => self.database.outbox_retry(id, *next, error),
+        }
+    }
+
+    /// Waits on this thread, which is one of those that may block; gives whether the wait ended early.
+    fn cancelled_within(&self, wait: Duration) -> bool {
+        tokio::runtime::Handle::current()
+            .block_on(async { tokio::time::timeout(wait, self.cancel.cancelled()).await.is_ok() })
+    }
+}
+
+impl Outcome {
+    /// As metrics call it.
+    fn name(&self) -> &'static str {
+        match self {
+            Outcome::Delivered => "delivered",
+            Outcome::Failed(_) => "failed",
+            Outcome::Retry { .. } => "retried",
+        }
     }
 }

@@ -178,6 +178,39 @@ fn webhook_is_retried_with_one_key_and_a_good_signature() {
 }
 
 #[test]
+fn a_page_whose_record_is_refused_is_not_sent_again() {
+    let (url, got) = http_server(vec![200, 200]);
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(folder.path().join("db")).unwrap();
+    let payload = serde_json::to_string(&alert()).unwrap();
+    assert!(database.outbox_add(&alert().id, "duty", &payload, alert().timestamp).unwrap());
+    let beside = rusqlite::Connection::open(folder.path().join("db")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE ON outbox BEGIN SELECT RAISE(FAIL, 'full'); END";
+    beside.execute_batch(refuse).unwrap();
+    let deliverer = Deliverer::new(webhook(url, 5), database.clone()).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let until = async |done: &dyn Fn() -> bool| {
+            let limit = Instant::now() + Duration::from_secs(15);
+            while !done() && Instant::now() < limit {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let cancel = CancellationToken::new();
+        let task = tokio::spawn(deliverer.run(cancel.clone()));
+        until(&|| !got.lock().unwrap().is_empty()).await;
+        // Twenty times the pause between two looks at the outbox.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert_eq!(database.outbox_stats().unwrap().pending, 1);
+        beside.execute_batch("DROP TRIGGER refuse").unwrap();
+        until(&|| database.outbox_stats().unwrap().done == 1).await;
+        cancel.cancel();
+        task.await.unwrap();
+    });
+    assert_eq!((database.outbox_stats().unwrap().done, got.lock().unwrap().len()), (1, 1));
+}
+
+#[test]
 fn a_page_is_given_up_after_the_last_attempt_and_at_once_when_gone() {
     let (url, got) = http_server(vec![500, 500]);
     let (_folder, database) = deliver(webhook(url, 2));

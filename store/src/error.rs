@@ -213,7 +213,46 @@ fn io_of(error: &tantivy::TantivyError) -> Option<&std::io::Error> {
         IoError(io)
         | OpenWriteError(of::OpenWriteError::IoError { io_error: io, .. })
         | OpenReadError(of::OpenReadError::IoError { io_error: io, .. })
-        | OpenDirectoryError(of::OpenDirectoryError::IoError { io_error: io, .. }) => Some(io.as_ref()),
+        | OpenDirectoryError(of::OpenDirectoryError::IoError { io_error: io, .. }) => Some(innermost(io)),
         _ => None,
+    }
+}
+
+/// What the system said: the writer of terms wraps it in an error of its own, without its kind and number.
+fn innermost(error: &std::io::Error) -> &std::io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(tantivy_fst::Error::Io(wrapped)) => innermost(wrapped),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    /// Refuses every byte.
+    struct Refusing(i32);
+
+    impl io::Write for Refusing {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::Error::from_raw_os_error(self.0))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_disk_said_is_found_below_what_wraps_it() {
+        let index = |error: io::Error| Error::index("write", "1")(error.into());
+        let of_terms = |number| tantivy::termdict::TermDictionaryBuilder::create(Refusing(number)).err().unwrap();
+        let full = index(of_terms(28));
+        assert!(full.is_no_space() && full.is_disk(), "{full:?}");
+        let failing = index(of_terms(EIO));
+        assert!(failing.is_disk() && !failing.is_no_space(), "{failing:?}");
+        assert!(!index(io::Error::other("too many words")).is_disk());
     }
 }
