@@ -4,6 +4,8 @@
 //! 64 bytes in one go, and what stands between two of them is copied [`STRETCH_BYTES`] bytes at a time, of which what is
 //! too much is written over.
 
+use wide::u8x16;
+
 /// The bytes copied at once of what stands between two escapes.
 const STRETCH_BYTES: usize = 16;
 const WORD: usize = u64::BITS as usize;
@@ -83,14 +85,13 @@ fn marks_at(bytes: &[u8], start: usize) -> u64 {
 }
 
 fn marks_of(bytes: &[u8; WORD]) -> u64 {
-    let mut flags = [0_u8; WORD];
-    for (flag, byte) in flags.iter_mut().zip(bytes) {
-        *flag = u8::from(*byte == b'"') | u8::from(*byte == b'\\') | u8::from(*byte < b' ');
-    }
-    // Eight flags of a bit each, brought together in the highest byte: bit 8n goes to bit 56 + n.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = flags.as_chunks::<8>();
-    words.iter().rev().fold(0, |marks, word| marks << 8 | u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56)
+    let (quote, backslash, control) = (u8x16::splat(b'"'), u8x16::splat(b'\\'), u8x16::splat(b' ' - 1));
+    let (parts, _) = bytes.as_chunks::<16>();
+    parts.iter().rev().fold(0, |marks, part| {
+        let part = u8x16::from(*part);
+        let marked = part.simd_eq(quote) | part.simd_eq(backslash) | part.simd_le(control);
+        marks << 16 | u64::from(marked.to_bitmask())
+    })
 }
 
 #[cfg(test)]

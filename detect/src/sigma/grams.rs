@@ -14,6 +14,7 @@
 mod sides;
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::sides::{Filed, Sides};
 
@@ -40,6 +41,8 @@ pub(super) struct Grams {
     short: Vec<u32>,
     /// Bit n: a text of n bytes, or of 63 and more, may hold one of them.
     lengths: u64,
+    /// Given once.
+    number: u64,
 }
 
 #[derive(Debug)]
@@ -102,7 +105,8 @@ impl Grams {
     pub(super) fn of(mut literals: Vec<(Anchor, &str, u32)>, seen: Option<&Seen>) -> Grams {
         literals.sort_unstable();
         literals.dedup();
-        let mut grams = Grams::default();
+        static MADE: AtomicU64 = AtomicU64::new(1);
+        let mut grams = Grams { number: MADE.fetch_add(1, Ordering::Relaxed), ..Grams::default() };
         let (mut by_length, mut filed): ([Vec<u32>; 4], Filed) = Default::default();
         let mut at = 0;
         while at < literals.len() {
@@ -142,6 +146,11 @@ impl Grams {
 
     fn text(&self, needle: &Needle) -> &[u8] {
         &self.texts[needle.start as usize..(needle.start + needle.len) as usize]
+    }
+
+    /// A number that no other has: what was found by it may be remembered under it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether there is nothing to look for.

@@ -14,6 +14,7 @@
 //! Bounds: [`PARTITIONS_MAX`] indexes of [`BYTES_MAX`] bytes in all, and [`SAID_MAX`] remembered combinations of what
 //! events say of their logsource; past them they are made anew as needed.
 
+mod repeats;
 mod said;
 
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use aho_corasick::packed::Searcher;
 use stream::{Event, Value};
 
+use self::repeats::Habit;
+pub(super) use self::repeats::Repeats;
 use self::said::{is_said, place_of, said};
 use super::grams::{Anchor, Grams, Seen};
 use super::learning::{Chosen, Learning};
@@ -113,7 +116,7 @@ impl Partitions {
         let at = match &self.said[place] {
             Some((key, at)) if is_said(key, shape.hints(event)) => *at,
             _ => {
-                let at = self.add(program, &Sources::new(shape.hints(event)));
+                let at = self.add(program, &Sources::new(shape.hints(event).map(|(hint, value)| (hint, *value))));
                 self.said[place] = Some((said(shape.hints(event)), at));
                 at
             }
@@ -207,8 +210,12 @@ struct Reading {
     slot: Slot,
     /// Whether it is asked for numbers.
     numbers: bool,
+    /// Whether whole numbers, and other values that are not text, are asked for literals.
+    integers: bool,
+    others: bool,
     /// As [`Grams::lengths`], at hand: most texts are of a length that no literal fits, or hold none.
     lengths: u64,
+    habit: Habit,
     grams: Option<Arc<Grams>>,
 }
 
@@ -231,7 +238,9 @@ struct SlotIndex {
 /// Literals looked for in every field.
 #[derive(Debug, Default)]
 struct Keywords {
-    grams: Grams,
+    grams: Arc<Grams>,
+    /// As in [`SlotIndex`], when they are looked for value by value; else values are joined for them.
+    filed: Vec<(u32, u32)>,
     /// Tells most quickly that none of them is there, when there are few.
     few: Option<Searcher>,
     /// Whether one of them can stand in a whole number, or in another value that is not text.
@@ -242,6 +251,13 @@ struct Keywords {
 impl Keywords {
     /// The most literals that are looked for in one step: more than that, the searcher does not take.
     const FEW: usize = 64;
+    /// So many bytes have all of few keywords that are looked for together with a field's own literals: they make these no
+    /// slower, as only every fourth place is read for them ([`super::grams`]).
+    const LONG: usize = 7;
+
+    fn are_long(keywords: &[(Anchor, &str, u32)]) -> bool {
+        keywords.len() <= Self::FEW && keywords.iter().all(|(_, literal, _)| literal.len() >= Self::LONG)
+    }
 
     fn few(keywords: &[(Anchor, &str, u32)]) -> Option<Searcher> {
         let mut literals: Vec<&str> = keywords.iter().map(|(_, literal, _)| *literal).collect();
@@ -263,7 +279,7 @@ impl Index {
         let mut index = Index { entries, chosen, ..Index::default() };
         let mut slots: Vec<Option<Box<SlotIndex>>> = Vec::new();
         slots.resize_with(program.slots, || None);
-        let mut keywords: Vec<(Anchor, &str, u32)> = Vec::new();
+        let (mut keywords, mut filed): (Vec<(Anchor, &str, u32)>, Vec<(u32, u32)>) = Default::default();
         let mut file = |keys: &'p [Key<'static>], call: u32| {
             for (place, key) in keys.iter().enumerate() {
                 match key {
@@ -278,8 +294,11 @@ impl Index {
                     Key::Text(slot, ..) => {
                         slots[usize::from(*slot)].get_or_insert_default().filed.push((call, place as u32));
                     }
-                    // Values are joined before they are looked through, so that only the text counts.
-                    Key::Keyword(_, text) => keywords.push((Anchor::Anywhere, text, call)),
+                    // Values may be joined before they are looked through, so that only the text counts.
+                    Key::Keyword(_, text) => {
+                        keywords.push((Anchor::Anywhere, text, call));
+                        filed.push((call, place as u32));
+                    }
                 }
             }
         };
@@ -308,7 +327,8 @@ impl Index {
                 .iter()
                 .any(|(_, text, _)| only(text, "0123456789abcdef.:-+tz/") || "true false nan inf".contains(text)),
             few: Keywords::few(&keywords),
-            grams: Grams::new(keywords),
+            filed: if Keywords::are_long(&keywords) { filed } else { Vec::new() },
+            grams: Arc::new(Grams::new(keywords)),
         };
         let bytes = index.measure();
         index.bytes.store(bytes, Ordering::Relaxed);
@@ -316,14 +336,16 @@ impl Index {
         index
     }
 
-    /// Makes the literals of a slot ready to be looked for.
+    /// Makes the literals of a slot ready to be looked for, long keywords with them.
     fn prepare<'s>(&self, program: &Program, slot: &'s SlotIndex) -> &'s Arc<Grams> {
         slot.grams.get_or_init(|| {
             let literal = |(call, place): &(u32, u32)| match self.keys(program, *call).get(*place as usize) {
                 Some(Key::Text(_, anchor, text)) => Some((*anchor, &**text, *call)),
+                Some(Key::Keyword(_, text)) => Some((Anchor::Anywhere, &**text, *call)),
                 _ => None,
             };
-            let grams = Grams::of(slot.filed.iter().filter_map(literal).collect(), slot.seen.as_deref());
+            let filed = slot.filed.iter().chain(&self.keywords.filed);
+            let grams = Grams::of(filed.filter_map(literal).collect(), slot.seen.as_deref());
             self.bytes.fetch_add(grams.bytes(), Ordering::Relaxed);
             program.indexes.count(grams.bytes());
             Arc::new(grams)
@@ -397,10 +419,32 @@ impl Partition {
                     value,
                     slot: *slot,
                     numbers,
+                    integers: true,
+                    others: true,
                     lengths: grams.map_or(0, |grams| grams.lengths()),
+                    habit: Habit::default(),
                     grams: grams.cloned(),
                 }));
             }
+        }
+        let keywords = &self.index.keywords;
+        if !keywords.filed.is_empty() {
+            // Values that are asked for no other literal.
+            let asked: Vec<u16> = values
+                .iter()
+                .filter(|reading: &&Reading| reading.grams.is_some())
+                .map(|reading| reading.value)
+                .collect();
+            values.extend(shape.content().iter().filter(|value| !asked.contains(value)).map(|value| Reading {
+                value: *value,
+                slot: 0,
+                numbers: false,
+                integers: keywords.in_integers,
+                others: keywords.in_others,
+                lengths: keywords.grams.lengths(),
+                habit: Habit::default(),
+                grams: Some(Arc::clone(&keywords.grams)),
+            }));
         }
         if self.plans.len() >= PLANS_MAX {
             self.plans.remove(0);
@@ -415,14 +459,15 @@ impl Partition {
         program: &Program,
         shape: &Shape,
         view: &mut View<'_, '_>,
+        repeats: &mut Repeats,
         mut found: impl FnMut(u32),
     ) {
         let plan = self.plan(program, shape);
-        let (plan, of_all) = (&self.plans[plan], &*self.index);
+        let (plan, of_all) = (&mut self.plans[plan], &*self.index);
         let mut several = |list: &[u32]| list.iter().copied().for_each(&mut found);
         several(&of_all.always);
         several(&plan.present);
-        for reading in &plan.values {
+        for reading in &mut plan.values {
             let value = usize::from(reading.value);
             if reading.numbers
                 && let Some(index) = &of_all.slots[usize::from(reading.slot)]
@@ -431,15 +476,15 @@ impl Partition {
             {
                 several(&index.numbers[at].1);
             }
-            if let Some(grams) = &reading.grams {
-                let text = view.scanned(value);
-                if reading.lengths >> text.len().min(63) & 1 != 0 {
-                    grams.scan_all(text, &mut several);
-                }
+            if let Some(grams) = &reading.grams
+                && let Some(text) = view.scanned(value, reading.integers, reading.others)
+                && reading.lengths >> text.len().min(63) & 1 != 0
+            {
+                repeats.scan(grams, text, &mut reading.habit, &mut several);
             }
         }
         let keywords = &of_all.keywords;
-        if !keywords.grams.is_empty() {
+        if !keywords.grams.is_empty() && keywords.filed.is_empty() {
             let joined = view.joined(|value| match value {
                 // In lower case it may be longer, unless it is ASCII.
                 Value::Str(text) => keywords.grams.fits(text.len()) || !text.is_ascii(),

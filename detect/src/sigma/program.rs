@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use stream::Event;
 
-use super::partition::{Call, Indexes, Partitions};
+use super::partition::{Call, Indexes, Partitions, Repeats};
 use super::predicate::{Predicate, Slot};
 use super::view::{Scratch, Shapes, View};
 use super::witness::{Key, witness};
@@ -107,6 +107,7 @@ pub(crate) struct Judge {
     scratch: Scratch,
     shapes: Shapes,
     partitions: Partitions,
+    repeats: Repeats,
     /// Per predicate: generation x 2 + answer.
     memo: Vec<u64>,
     generation: u64,
@@ -129,7 +130,7 @@ impl Judge {
         let mut view = View::new(&mut self.scratch, shape, event);
         self.candidates.clear();
         let (candidates, marked, generation) = (&mut self.candidates, &mut self.marked, self.generation);
-        partition.candidates(program, shape, &mut view, |call| {
+        partition.candidates(program, shape, &mut view, &mut self.repeats, |call| {
             let (entry, witnesses) = Call::read(call);
             let mark = &mut marked[entry as usize];
             let spoke = if *mark >> 2 == generation { *mark & 3 } else { 0 };

@@ -169,8 +169,13 @@ impl Shape {
     }
 
     /// What of the event tells its logsource.
-    pub(super) fn hints<'e, 'a>(&'e self, event: &'e Event<'a>) -> impl Iterator<Item = (Hint, Value<'a>)> + 'e {
-        self.hints.iter().map(|(index, hint)| (*hint, event.values()[usize::from(*index)]))
+    pub(super) fn hints<'e, 'a>(&'e self, event: &'e Event<'a>) -> impl Iterator<Item = (Hint, &'e Value<'a>)> + 'e {
+        self.hints.iter().map(|(index, hint)| (*hint, &event.values()[usize::from(*index)]))
+    }
+
+    /// The indexes of the values that came from the event itself.
+    pub(super) fn content(&self) -> &[u16] {
+        &self.content
     }
 
     fn first(&self, slot: Slot) -> Option<usize> {
@@ -212,7 +217,7 @@ impl<'s, 'a> View<'s, 'a> {
 
     /// Indexes of the values that came from the event itself.
     pub(super) fn content(&self) -> &'s [u16] {
-        &self.shape.content
+        self.shape.content()
     }
 
     pub(super) fn value(&self, index: usize) -> Value<'a> {
@@ -265,21 +270,27 @@ impl<'s, 'a> View<'s, 'a> {
         &self.scratch.buffer[start as usize..end as usize]
     }
 
-    /// The value's text as the index reads it: as it is when only its ASCII letters have a case, else in lower case.
-    pub(super) fn scanned(&mut self, index: usize) -> &[u8] {
-        match self.values[index] {
-            Value::Str(text) if has_ascii_case_only(text) => text.as_bytes(),
-            _ => self.folded(index).as_bytes(),
+    /// The value's text as the index reads it: as it is when only its ASCII letters have a case, else in lower case. None of
+    /// whole numbers and of other values but text unless they are wanted.
+    #[inline]
+    pub(super) fn scanned(&mut self, index: usize, integers: bool, others: bool) -> Option<&[u8]> {
+        match &self.values[index] {
+            Value::Str(text) if has_ascii_case_only(text) => return Some(text.as_bytes()),
+            Value::Int(_) if !integers => return None,
+            Value::Str(_) | Value::Int(_) => {}
+            _ if !others => return None,
+            _ => {}
         }
+        Some(self.folded(index).as_bytes())
     }
 
     /// The texts of all values that came from the event itself and that `wanted` picks, one after the other, as the index
     /// reads them: what stands in one of them stands in it.
-    pub(super) fn joined(&mut self, wanted: impl Fn(Value<'a>) -> bool) -> &[u8] {
+    pub(super) fn joined(&mut self, wanted: impl Fn(&Value<'a>) -> bool) -> &[u8] {
         let shape = self.shape;
         let start = self.scratch.buffer.len();
         for index in &shape.content {
-            let value = self.values[usize::from(*index)];
+            let value = &self.values[usize::from(*index)];
             match value {
                 _ if !wanted(value) => continue,
                 Value::Str(text) => self.scratch.buffer.push_str(text),

@@ -4,6 +4,8 @@
 //! find it. Bits are found as they are asked for, [`STEP_WORDS`] words ahead, so that the start of a long text can be
 //! read without looking at the rest.
 
+use wide::u8x16;
+
 /// How many words are found at once.
 const STEP_WORDS: usize = 16;
 const WORD: usize = u64::BITS as usize;
@@ -58,14 +60,12 @@ impl Marks {
 }
 
 fn marks_of(bytes: &[u8; WORD]) -> u64 {
-    let mut flags = [0_u8; WORD];
-    for (flag, byte) in flags.iter_mut().zip(bytes) {
-        *flag = u8::from(*byte == b'"') | u8::from(*byte == b'\\');
-    }
-    // Eight flags of a bit each, brought together in the highest byte: bit 8n goes to bit 56 + n.
-    const GATHER: u64 = 0x0102_0408_1020_4080;
-    let (words, _) = flags.as_chunks::<8>();
-    words.iter().rev().fold(0, |marks, word| marks << 8 | u64::from_le_bytes(*word).wrapping_mul(GATHER) >> 56)
+    let (quote, backslash) = (u8x16::splat(b'"'), u8x16::splat(b'\\'));
+    let (parts, _) = bytes.as_chunks::<16>();
+    parts.iter().rev().fold(0, |marks, part| {
+        let part = u8x16::from(*part);
+        marks << 16 | u64::from((part.simd_eq(quote) | part.simd_eq(backslash)).to_bitmask())
+    })
 }
 
 #[cfg(test)]
