@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::{EventId, Fingerprint, Timestamp};
 
@@ -136,16 +137,16 @@ impl Alert {
     pub const EVIDENCE_MAX: usize = 1000;
 }
 
-/// The id of an alert: BLAKE3 over rule id, group key and the anchors' fingerprints in sorted order, 32 hex digits.
+/// The id of an alert: SHA-256 over rule id, group key and the anchors' fingerprints in sorted order, 32 hex digits.
 pub fn alert_id(rule_id: &str, tenant: &str, group: &BTreeMap<String, String>, anchors: &[Fingerprint]) -> String {
     format!("{:032x}", alert_number(rule_id, tenant, group, anchors))
 }
 
 /// [`alert_id`] as the number that its digits write: in the same order, and half as large.
 pub fn alert_number(rule_id: &str, tenant: &str, group: &BTreeMap<String, String>, anchors: &[Fingerprint]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Sha256::new();
     let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update((bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
     part(rule_id.as_bytes());
@@ -154,13 +155,15 @@ pub fn alert_number(rule_id: &str, tenant: &str, group: &BTreeMap<String, String
         part(field.as_bytes());
         part(value.as_bytes());
     }
-    let mut sorted = anchors.to_vec();
-    sorted.sort_unstable();
-    for anchor in &sorted {
-        part(&anchor.0);
+    match anchors {
+        [anchor] => part(&anchor.0),
+        several => {
+            let mut sorted = several.to_vec();
+            sorted.sort_unstable();
+            sorted.iter().for_each(|anchor| part(&anchor.0));
+        }
     }
-    let hash = hasher.finalize();
-    hash.as_bytes().first_chunk().map_or(0, |head| u128::from_be_bytes(*head))
+    hasher.finalize().first_chunk().map_or(0, |head| u128::from_be_bytes(*head))
 }
 
 mod rfc3339 {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 
 use crate::Timestamp;
 
@@ -112,16 +113,15 @@ impl std::fmt::Debug for Fingerprint {
     }
 }
 
-/// Computes the fingerprint of a line: BLAKE3 over length-prefixed tenant, source and raw bytes, first 16 bytes.
+/// Computes the fingerprint of a line: SHA-256 over length-prefixed tenant, source and raw bytes, first 16 bytes. Of a line
+/// alone, SHA-256 takes half the time of BLAKE3 where the processor has instructions for it, as those of ten years have.
 pub fn fingerprint(tenant: &str, source: &str, raw: &[u8]) -> Fingerprint {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Sha256::new();
     for part in [tenant.as_bytes(), source.as_bytes(), raw] {
-        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update((part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
-    let mut short = [0; 16];
-    short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    Fingerprint(short)
+    Fingerprint(hasher.finalize().first_chunk().copied().unwrap_or_default())
 }
 
 #[cfg(test)]
