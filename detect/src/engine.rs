@@ -180,6 +180,8 @@ pub struct Engine {
     on_extra: Vec<String>,
     /// By tenant, which rules do not apply.
     excluded: Map<String, Arc<[bool]>>,
+    /// The last that was asked for of them.
+    recent: Option<(Box<str>, Arc<[bool]>)>,
     stats: Stats,
     /// What rules cost, and the clock while an event is measured.
     costs: Costs,

@@ -101,8 +101,7 @@ impl Engine {
     }
 
     fn silent(&mut self, index: u32, silent: Silent, out: &mut Vec<Outcome>) {
-        self.exclude(&silent.tenant);
-        if self.excluded.get(&silent.tenant).is_some_and(|excluded| excluded[index as usize]) {
+        if self.excluded_for(&silent.tenant)[index as usize] {
             return;
         }
         self.stats.alerts += 1;

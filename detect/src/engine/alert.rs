@@ -223,7 +223,7 @@ pub(super) fn evidence_of(meta: &Meta<'_>, original: Option<&str>) -> Evidence {
 pub(super) fn line_of<'l>(meta: &Meta<'l>, original: Option<&'l str>) -> Cow<'l, str> {
     match original {
         Some(text) => Cow::Borrowed(cut(text)),
-        None => match std::str::from_utf8(meta.raw) {
+        None => match simdutf8::basic::from_utf8(meta.raw) {
             Ok(text) => Cow::Borrowed(cut(text)),
             Err(_) => Cow::Owned(cut(&String::from_utf8_lossy(meta.raw)).to_owned()),
         },

@@ -92,18 +92,17 @@ impl Engine {
     pub(super) fn forget_known(&mut self) {
         self.sources.places.clear();
         self.excluded.clear();
+        self.recent = None;
     }
 
     fn get_to_know(&mut self, meta: &Meta<'_>) -> Box<Known> {
-        self.exclude(meta.tenant);
-        let none = || std::iter::repeat_n(false, self.rules.rules.len()).collect();
         Box::new(Known {
             tenant: meta.tenant.into(),
             source: meta.source.into(),
             rules: Arc::clone(&self.rules),
             tenants: Arc::clone(&self.tenants),
             body: self.tenants.position(meta.tenant),
-            excluded: self.excluded.get(meta.tenant).map_or_else(none, Arc::clone),
+            excluded: self.excluded_for(meta.tenant),
             limit: self.limits.get(meta.tenant).and_then(|sources| sources.get(meta.source)).copied(),
             newest: Hint::default(),
             heard: Default::default(),

@@ -33,10 +33,9 @@ impl Engine {
     /// Appends what [`Engine::matches`] would hold after the event, without raising anything and without keeping
     /// anything; for a set whose [matches are plain](Engine::matches_are_plain).
     pub fn plain_matches(&mut self, tenant: &str, matched: &[u32], out: &mut Vec<usize>) {
-        self.exclude(tenant);
-        let excluded = self.excluded.get(tenant);
+        let excluded = self.excluded_for(tenant);
         out.extend(matched.iter().map(|index| *index as usize).filter(|index| {
-            let applies = !excluded.is_some_and(|excluded| excluded[*index]);
+            let applies = !excluded[*index];
             applies && matches!(&self.rules.compiled[*index], Compiled::Rule(rule) if rule.absence.is_none())
         }));
     }
@@ -48,10 +47,9 @@ impl Engine {
         if matched.is_empty() {
             return;
         }
-        self.exclude(tenant);
-        let excluded = self.excluded.get(tenant);
+        let excluded = self.excluded_for(tenant);
         out.extend(matched.iter().map(|index| *index as usize).filter(|index| {
-            let applies = !excluded.is_some_and(|excluded| excluded[*index]);
+            let applies = !excluded[*index];
             let Compiled::Rule(rule) = &self.rules.compiled[*index] else { return false };
             applies && self.rules.rules[*index].alerts && rule.absence.is_none() && rule.beyond.is_none()
         }));

@@ -40,8 +40,7 @@ impl Engine {
     }
 
     fn overflow(&mut self, teller: u32, of: u32, gone: &Gone, more: u64, out: &mut Vec<Outcome>) {
-        self.exclude(&gone.tenant);
-        if self.excluded.get(&gone.tenant).is_some_and(|excluded| excluded[teller as usize]) {
+        if self.excluded_for(&gone.tenant)[teller as usize] {
             return;
         }
         self.overflows.retain(|(day, ..), _| *day >= gone.day.saturating_sub(DAYS_KEPT));

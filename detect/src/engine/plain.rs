@@ -41,11 +41,10 @@ impl Engine {
 
     /// Hands over which of the rules that matched an event raise alerts for this tenant, by their place in `matched`.
     pub fn plain_alerts(&mut self, tenant: &str, matched: &[u32], mut found: impl FnMut(usize, u32)) {
-        self.exclude(tenant);
-        let excluded = self.excluded.get(tenant);
+        let excluded = self.excluded_for(tenant);
         for (at, index) in matched.iter().enumerate() {
             let place = *index as usize;
-            if self.rules.rules[place].alerts && !excluded.is_some_and(|excluded| excluded[place]) {
+            if self.rules.rules[place].alerts && !excluded[place] {
                 found(at, *index);
             }
         }

@@ -81,6 +81,7 @@ impl Engine {
             not_applicable: Vec::new(),
             on_extra: Vec::new(),
             excluded: Map::default(),
+            recent: None,
             stats: Stats::default(),
             costs: Costs::default(),
             clock: None,
@@ -100,11 +101,26 @@ impl Engine {
         self.episodes.iter_mut().for_each(|(_, table)| *table = Table::bounded(1, groups_max));
     }
 
-    /// Makes sure that it is known which rules do not apply to the tenant.
-    pub(super) fn exclude(&mut self, tenant: &str) {
-        if self.excluded.contains_key(tenant) {
-            return;
+    /// By rule index, whether the rule does not apply to the tenant. Most events are of the tenant of the one before.
+    pub(super) fn excluded_for(&mut self, tenant: &str) -> Arc<[bool]> {
+        if let Some((recent, excluded)) = &self.recent
+            && **recent == *tenant
+        {
+            return Arc::clone(excluded);
         }
+        let excluded = match self.excluded.get(tenant) {
+            Some(excluded) => Arc::clone(excluded),
+            None => {
+                let excluded = self.exclude(tenant);
+                self.excluded.insert(tenant.to_owned(), Arc::clone(&excluded));
+                excluded
+            }
+        };
+        self.recent = Some((tenant.into(), Arc::clone(&excluded)));
+        excluded
+    }
+
+    fn exclude(&self, tenant: &str) -> Arc<[bool]> {
         let mut excluded = alert::excluded(&self.tenants, tenant);
         let extra = self.tenants.get(tenant).map_or(&[][..], |tenant| &tenant.profile().rules_on_extra);
         excluded.extend(self.not_applicable.iter().cloned());
@@ -113,7 +129,7 @@ impl Engine {
             let asked = |one: &String| extra.contains(one) || self.on_extra.contains(one);
             all_excluded || (rule.off && !rule.usecase.iter().any(asked))
         });
-        self.excluded.insert(tenant.to_owned(), of.collect());
+        of.collect()
     }
 }
 

@@ -1,13 +1,13 @@
 //! Texts as JSON writes them (RFC 8259 section 7), the same bytes as serde's.
 //!
 //! Lines that are kept as evidence are mostly JSON themselves and full of quotes: which bytes need a backslash is found for
-//! 64 bytes in one go, and what stands between two of them is copied [`STRETCH_BYTES`] bytes at a time, of which what is
+//! 64 bytes in one go, and what stands between two of them is copied 16 or [`STRETCH_BYTES`] bytes at a time, of which what is
 //! too much is written over.
 
 use wide::u8x16;
 
-/// The bytes copied at once of what stands between two escapes.
-const STRETCH_BYTES: usize = 16;
+/// The most bytes copied at once of what stands between two escapes.
+const STRETCH_BYTES: usize = 64;
 const WORD: usize = u64::BITS as usize;
 
 /// Writes a text with its quotes.
@@ -62,12 +62,23 @@ fn put_by_serde(text: &str, out: &mut Vec<u8>) {
 /// Copies a part of `bytes` to `at`, and tells where it ends there.
 #[inline(always)]
 fn stretch(bytes: &[u8], part: std::ops::Range<usize>, room: &mut [u8], at: usize) -> usize {
-    let end = at + part.len();
-    match (bytes[part.start..].first_chunk::<STRETCH_BYTES>(), room[at..].first_chunk_mut::<STRETCH_BYTES>()) {
-        (Some(chunk), Some(room)) if part.len() <= STRETCH_BYTES => *room = *chunk,
-        _ => room[at..end].copy_from_slice(&bytes[part]),
+    fn whole<const N: usize>(from: &[u8], room: &mut [u8]) -> bool {
+        match (from.first_chunk::<N>(), room.first_chunk_mut::<N>()) {
+            (Some(chunk), Some(room)) => *room = *chunk,
+            _ => return false,
+        }
+        true
     }
-    end
+    let (from, to) = (&bytes[part.start..], &mut room[at..]);
+    let copied = match part.len() {
+        0..=16 => whole::<16>(from, to),
+        17..=STRETCH_BYTES => whole::<STRETCH_BYTES>(from, to),
+        _ => false,
+    };
+    if !copied {
+        to[..part.len()].copy_from_slice(&bytes[part.clone()]);
+    }
+    at + part.len()
 }
 
 /// One bit for each of the 64 bytes at `start` that cannot stand in a text by itself.

@@ -13,9 +13,10 @@ const HELD_MAX: usize = 4096;
 const TEXT_BYTES_MAX: usize = 256;
 const CALLS_MAX: usize = 128;
 
-/// After so many values it is asked whether a field is worth remembering: whether one in [`WORTH`] was known.
+/// After so many values it is asked whether a field is worth remembering: whether so many of them were known. The fields
+/// that take longest to search (command lines) come again least.
 const LOOKS: u16 = 512;
-const WORTH: u16 = 3;
+const WORTH: u16 = LOOKS / 4;
 /// After a field was not, so many times [`LOOKS`] values are not remembered before it is tried again.
 const REST: u16 = 31;
 
@@ -30,8 +31,8 @@ pub(crate) struct Repeats {
 struct Held {
     /// The number of the literals that were looked for.
     grams: u64,
-    text: Box<[u8]>,
-    calls: Box<[u32]>,
+    text: Vec<u8>,
+    calls: Vec<u32>,
 }
 
 /// How a field's values have been.
@@ -48,7 +49,7 @@ impl Habit {
     fn goes(&mut self) -> bool {
         if self.asked == LOOKS {
             self.rest = match self.rest {
-                0 if self.known < LOOKS / WORTH => REST,
+                0 if self.known < WORTH => REST,
                 rest => rest.saturating_sub(1),
             };
             (self.asked, self.known) = (0, 0);
@@ -79,7 +80,12 @@ impl Repeats {
         self.calls.dedup();
         found(&self.calls);
         if self.calls.len() <= CALLS_MAX {
-            *held = Held { grams: grams.number(), text: text.into(), calls: self.calls.as_slice().into() };
+            // In the memory of the one that goes.
+            held.grams = grams.number();
+            held.text.clear();
+            held.text.extend_from_slice(text);
+            held.calls.clear();
+            held.calls.extend_from_slice(&self.calls);
         }
     }
 }

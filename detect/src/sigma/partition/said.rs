@@ -34,17 +34,22 @@ pub(super) fn said<'e>(hints: impl Iterator<Item = (Hint, &'e Value<'e>)>) -> Bo
 
 /// Whether [`said`] would make this very key, without making it.
 pub(super) fn is_said<'e>(mut key: &[u8], hints: impl Iterator<Item = (Hint, &'e Value<'e>)>) -> bool {
-    fn cut(key: &mut &[u8], head: u8, text: &[u8], tail: &[u8]) -> bool {
-        let Some((first, rest)) = key.split_first() else { return false };
-        let Some(rest) = rest.strip_prefix(text).and_then(|rest| rest.strip_prefix(tail)) else { return false };
+    fn cut(key: &mut &[u8], head: u8, text: &[u8]) -> bool {
+        let end = text.len() + 1;
+        let same = key.get(end) == Some(&0xff) && key[0] == head && key[1..end] == *text;
+        *key = if same { &key[end + 1..] } else { &[] };
+        same
+    }
+    fn cut_number(key: &mut &[u8], head: u8, number: i64) -> bool {
+        let Some((held, rest)) = key.split_first_chunk::<9>() else { return false };
         *key = rest;
-        *first == head
+        held[0] == head && held[1..] == number.to_le_bytes()
     }
     for (hint, value) in hints {
         let same = match value {
-            Value::Str(text) => cut(&mut key, hint as u8, text.as_bytes(), &[0xff]),
-            Value::Int(number) => cut(&mut key, hint as u8 | 0x80, &number.to_le_bytes(), &[]),
-            other => cut(&mut key, hint as u8 | 0x40, other.text().as_bytes(), &[0xff]),
+            Value::Str(text) => cut(&mut key, hint as u8, text.as_bytes()),
+            Value::Int(number) => cut_number(&mut key, hint as u8 | 0x80, *number),
+            other => cut(&mut key, hint as u8 | 0x40, other.text().as_bytes()),
         };
         if !same {
             return false;
