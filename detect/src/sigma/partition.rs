@@ -279,7 +279,8 @@ impl Index {
         let mut index = Index { entries, chosen, ..Index::default() };
         let mut slots: Vec<Option<Box<SlotIndex>>> = Vec::new();
         slots.resize_with(program.slots, || None);
-        let (mut keywords, mut filed): (Vec<(Anchor, &str, u32)>, Vec<(u32, u32)>) = Default::default();
+        let mut keywords: Vec<(Anchor, &str, u32)> = Vec::new();
+        let mut filed: Vec<(u32, u32)> = Vec::new();
         let mut file = |keys: &'p [Key<'static>], call: u32| {
             for (place, key) in keys.iter().enumerate() {
                 match key {
