@@ -78,6 +78,10 @@ fn theirs(engine: &rsigma_eval::Engine, json: &serde_json::Value) -> BTreeSet<St
     found.into_iter().map(|found| found.header.rule_id.unwrap_or(found.header.rule_title)).collect()
 }
 
+const KEYWORDS: &str = "  k:\n    - needle\n    - 'a?b*c'\n";
+/// All so long that they are looked for value by value.
+const LONG_KEYWORDS: &str = "  k:\n    - 'X needle'\n    - 'x needle?yy'\n    - '1234567'\n    - '192.0.2.7'\n";
+
 /// A rule of one generated selection and condition.
 fn rule_text(number: usize, items: &[(String, String)], condition: &str) -> String {
     let mut text = format!(
@@ -87,7 +91,7 @@ fn rule_text(number: usize, items: &[(String, String)], condition: &str) -> Stri
     for (at, (key, values)) in items.iter().enumerate() {
         text.push_str(&format!("  s{at}:\n    {key}: {values}\n"));
     }
-    text.push_str("  k:\n    - needle\n    - 'a?b*c'\n");
+    text.push_str(KEYWORDS);
     text.push_str(&format!("  condition: {condition}\n"));
     text
 }
@@ -179,6 +183,8 @@ fn json_event() -> impl Strategy<Value = serde_json::Value> {
         2 => (-3..50i64).prop_map(serde_json::Value::from),
         1 => any::<bool>().prop_map(serde_json::Value::from),
         1 => Just(serde_json::Value::from("xx needle yy")),
+        1 => Just(serde_json::Value::from("äÖ X NEEDLE")),
+        1 => Just(serde_json::Value::from(91_234_567)),
         1 => Just(serde_json::Value::from("YWRtaW4=")),
     ];
     let fields = prop::collection::btree_map((0..5usize).prop_map(|n| format!("f{n}")), value, 0..5);
@@ -221,11 +227,11 @@ fn same_matches_as_the_plain_interpreter() {
     use proptest::strategy::ValueTree;
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut pairs = 0;
-    for _ in 0..4 {
+    for keywords in [KEYWORDS, LONG_KEYWORDS, KEYWORDS, LONG_KEYWORDS] {
         let rules = prop::collection::vec((prop::collection::vec(item_or_more(), 2..4), condition()), 40);
         let rules = rules.new_tree(&mut runner).unwrap().current();
         let texts = rules.iter().enumerate().map(|(at, (items, condition))| rule_text(at, items, condition));
-        let text = texts.collect::<Vec<_>>().join("---\n");
+        let text = texts.collect::<Vec<_>>().join("---\n").replace(KEYWORDS, keywords);
         let (set, problems) = load(&text);
         assert!(problems.is_empty(), "{problems:?}\n{text}");
         let parsed = rsigma_parser::parse_sigma_yaml(&text).unwrap().rules;
