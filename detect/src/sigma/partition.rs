@@ -14,6 +14,7 @@
 //! Bounds: [`PARTITIONS_MAX`] indexes of [`BYTES_MAX`] bytes in all, and [`SAID_MAX`] remembered combinations of what
 //! events say of their logsource; past them they are made anew as needed.
 
+mod keywords;
 mod repeats;
 mod said;
 
@@ -21,9 +22,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use aho_corasick::packed::Searcher;
 use stream::{Event, Value};
 
+use self::keywords::Keywords;
 use self::repeats::Habit;
 pub(super) use self::repeats::Repeats;
 use self::said::{is_said, place_of, said};
@@ -235,43 +236,6 @@ struct SlotIndex {
     seen: Option<Arc<Seen>>,
 }
 
-/// Literals looked for in every field.
-#[derive(Debug, Default)]
-struct Keywords {
-    grams: Arc<Grams>,
-    /// As in [`SlotIndex`], when they are looked for value by value; else values are joined for them.
-    filed: Vec<(u32, u32)>,
-    /// Tells most quickly that none of them is there, when there are few.
-    few: Option<Searcher>,
-    /// Whether one of them can stand in a whole number, or in another value that is not text.
-    in_integers: bool,
-    in_others: bool,
-}
-
-impl Keywords {
-    /// The most literals that are looked for in one step: more than that, the searcher does not take.
-    const FEW: usize = 64;
-    /// So many bytes have all of few keywords that are looked for together with a field's own literals: they make these no
-    /// slower, as only every fourth place is read for them ([`super::grams`]).
-    const LONG: usize = 7;
-
-    fn are_long(keywords: &[(Anchor, &str, u32)]) -> bool {
-        keywords.len() <= Self::FEW && keywords.iter().all(|(_, literal, _)| literal.len() >= Self::LONG)
-    }
-
-    fn few(keywords: &[(Anchor, &str, u32)]) -> Option<Searcher> {
-        let mut literals: Vec<&str> = keywords.iter().map(|(_, literal, _)| *literal).collect();
-        literals.sort_unstable();
-        literals.dedup();
-        let long = literals.iter().all(|literal| literal.len() >= 4);
-        (long && literals.len() <= Self::FEW).then(|| Searcher::new(literals)).flatten()
-    }
-
-    fn may_stand_in(&self, text: &[u8]) -> bool {
-        self.few.as_ref().is_none_or(|few| few.find(text).is_some())
-    }
-}
-
 impl Index {
     /// Files every rule under its witness.
     fn new<'p>(program: &'p Program, entries: Arc<[u32]>, learning: Option<&'p Learning>) -> Index {
@@ -322,15 +286,7 @@ impl Index {
             }
         }
         index.slots = slots;
-        index.keywords = Keywords {
-            in_integers: keywords.iter().any(|(_, text, _)| only(text, "0123456789-")),
-            in_others: keywords
-                .iter()
-                .any(|(_, text, _)| only(text, "0123456789abcdef.:-+tz/") || "true false nan inf".contains(text)),
-            few: Keywords::few(&keywords),
-            filed: if Keywords::are_long(&keywords) { filed } else { Vec::new() },
-            grams: Arc::new(Grams::new(keywords)),
-        };
+        index.keywords = Keywords::new(keywords, filed);
         let bytes = index.measure();
         index.bytes.store(bytes, Ordering::Relaxed);
         program.indexes.count(bytes);
@@ -517,11 +473,6 @@ impl Partition {
     pub(super) fn learns(&self) -> bool {
         self.learning.as_ref().is_some_and(Learning::goes_on)
     }
-}
-
-/// Whether the text consists of these characters only.
-fn only(text: &str, of: &str) -> bool {
-    text.chars().all(|c| of.contains(c))
 }
 
 /// The value as a whole number, if it is one or reads as one.
