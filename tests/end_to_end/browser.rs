@@ -156,6 +156,8 @@ async fn walk(driver: &Driver, service: &Service) {
     for page in ["", "search", "alerts", "sources", "rules", "zones"] {
         client.goto(&format!("{}{page}", service.url)).await.unwrap();
         ready(&client).await;
+        // Charts are drawn anew in the frame after; nothing may stick out of the page before that either.
+        client.execute("window.requestAnimationFrame = () => 0", vec![]).await.unwrap();
         client.set_window_size(500, 900).await.unwrap();
         let wide =
             client.execute("return document.documentElement.scrollWidth - window.innerWidth", vec![]).await.unwrap();
