@@ -45,7 +45,7 @@ pub fn run(args: &Detect) -> Result<u8> {
         threads => threads,
     };
     let out = output(args.output.as_deref())?;
-    let sink = Sink::new(args.emit, out, &setup.rules, setup.lanes.len() > 1, setup.window)?;
+    let sink = Sink::new(args.emit, out, &setup.rules, setup.lanes.len() > 1, setup.window, threads)?;
     let tenants = setup.tenants.ids().next().is_some().then_some(&setup.tenants);
     std::thread::scope(|scope| {
         let keep = match args.emit {

@@ -6,11 +6,12 @@
 //! same bytes as that of [`stream::Alert`] through serde.
 //!
 //! Memory: the written parts of every event that raised an alert, in pieces of [`PIECE_BYTES`] bytes or more; at most
-//! [`Alert::EVIDENCE_MAX`] events per alert.
+//! [`Alert::EVIDENCE_MAX`] events per alert; while they are written, the lines of three times [`ALERTS_AT_ONCE`] per thread.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use stream::{Alert, Event, EventId, Timestamp, Value, alert_number, fields};
 
@@ -20,11 +21,12 @@ use super::{Engine, Meta, print_of};
 use crate::hash::Map;
 use crate::rules::{Compiled, RuleSet};
 
-/// The least size of a piece of memory that written parts are kept in.
+/// The least size of a piece of memory that written parts are kept in. They are copied there: to hand over the memory in
+/// which they were written took longer, as that would be new for each block.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Lines are written so many bytes at a time: enough that nothing on their way collects them once more.
-const LINES_BYTES: usize = 1 << 16;
+/// So many alerts are written at a time: their lines (a KB or two each) stay in the cache.
+const ALERTS_AT_ONCE: usize = 64;
 
 /// Hex digits of an alert's id.
 const ID_BYTES: usize = 32;
@@ -144,7 +146,7 @@ impl Said {
 }
 
 /// Alerts by id, with the events that support them; the counterpart of [`AlertBook`](super::AlertBook).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PlainBook {
     rules: Arc<RuleSet>,
     pieces: Vec<Vec<u8>>,
@@ -154,7 +156,7 @@ pub struct PlainBook {
     more: Vec<(u32, EventId)>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Held {
     id: u128,
     time: Timestamp,
@@ -204,34 +206,62 @@ impl PlainBook {
         }
     }
 
-    /// Writes the alerts whose time is `told` in the order of event time, a line each.
+    /// Writes the alerts whose time is `told` in the order of event time, a line each; on so many threads they are put into
+    /// words.
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn write(mut self, told: impl Fn(Timestamp) -> bool, out: &mut dyn Write) -> io::Result<()> {
+    pub fn write(mut self, told: impl Fn(Timestamp) -> bool, threads: usize, out: &mut dyn Write) -> io::Result<()> {
         let heads: Vec<Head> = self.rules.rules.iter().map(Head::new).collect::<io::Result<_>>()?;
         self.more.sort_by_key(|(alert, _)| *alert);
-        let mut order: Vec<(Timestamp, u128, u32)> =
-            self.alerts.iter().zip(0..).map(|(alert, at)| (alert.time, alert.id, at)).collect();
+        let numbered = self.alerts.iter().zip(0..).filter(|(alert, _)| told(alert.time));
+        let mut order: Vec<(Timestamp, u128, u32)> = numbered.map(|(alert, at)| (alert.time, alert.id, at)).collect();
         order.sort_unstable();
-        let (mut lines, mut time) = (Vec::with_capacity(2 * LINES_BYTES), (Timestamp::MIN, String::new()));
-        for (_, _, at) in order {
-            let alert = &self.alerts[at as usize];
-            if !told(alert.time) {
-                continue;
-            }
+        let (book, heads, parts) = (&self, heads.as_slice(), || order.chunks(ALERTS_AT_ONCE));
+        if threads <= 1 {
+            let mut lines = Vec::new();
+            return parts().try_for_each(|part| {
+                lines.clear();
+                book.lines(part, heads, &mut lines)?;
+                out.write_all(&lines)
+            });
+        }
+        std::thread::scope(|scope| {
+            // Each thread takes every so many parts, so that the next part is always the next thread's.
+            let start = |number: usize| {
+                let (give, take) = sync_channel(1);
+                scope.spawn(move || {
+                    for part in parts().skip(number).step_by(threads) {
+                        let mut lines = Vec::new();
+                        let written = book.lines(part, heads, &mut lines).map(|()| lines);
+                        if give.send(written).is_err() {
+                            return;
+                        }
+                    }
+                });
+                take
+            };
+            let from: Vec<_> = (0..threads).map(start).collect();
+            (0..parts().len()).try_for_each(|part| match from[part % threads].recv() {
+                Ok(lines) => out.write_all(&lines?),
+                Err(_) => Err(io::Error::other("a thread that writes alerts ended early")),
+            })
+        })
+    }
+
+    /// Puts alerts into words, a line each.
+    fn lines(&self, alerts: &[(Timestamp, u128, u32)], heads: &[Head], lines: &mut Vec<u8>) -> io::Result<()> {
+        let mut time = (Timestamp::MIN, String::new());
+        for (_, _, at) in alerts {
+            let alert = &self.alerts[*at as usize];
             if time.0 != alert.time || time.1.is_empty() {
                 time = (alert.time, alert.time.to_string());
             }
-            let first = self.more.partition_point(|(alert, _)| *alert < at);
-            let more = self.more[first..].iter().take_while(|(alert, _)| *alert == at).map(|(_, event)| *event);
-            self.line(alert, &heads[alert.rule as usize], &time.1, more, &mut lines)?;
-            if lines.len() >= LINES_BYTES {
-                out.write_all(&lines)?;
-                lines.clear();
-            }
+            let first = self.more.partition_point(|(alert, _)| alert < at);
+            let more = self.more[first..].iter().take_while(|(alert, _)| alert == at).map(|(_, event)| *event);
+            self.line(alert, &heads[alert.rule as usize], &time.1, more, lines)?;
         }
-        out.write_all(&lines)
+        Ok(())
     }
 
     fn line(
@@ -426,7 +456,12 @@ mod tests {
             serde_json::to_writer(&mut expected, &alert).unwrap();
             expected.push(b'\n');
         }
-        fast.write(|_| true, &mut written).unwrap();
+        for threads in [1, 3] {
+            let mut again = Vec::new();
+            fast.clone().write(|_| true, threads, &mut again).unwrap();
+            assert!(threads == 1 || again == written);
+            written = again;
+        }
         let (written, expected) = (String::from_utf8(written).unwrap(), String::from_utf8(expected).unwrap());
         assert!(expected.lines().count() > 1000);
         for (written, expected) in written.lines().zip(expected.lines()) {

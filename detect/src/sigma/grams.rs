@@ -13,10 +13,12 @@
 
 mod sides;
 
+use std::hash::BuildHasher;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::sides::{Filed, Sides};
+use crate::hash::Seeded;
 
 /// Where in a text a literal must stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,25 +104,28 @@ impl Grams {
     }
 
     /// The same, filed by what texts like these really hold.
-    pub(super) fn of(mut literals: Vec<(Anchor, &str, u32)>, seen: Option<&Seen>) -> Grams {
-        literals.sort_unstable();
-        literals.dedup();
+    pub(super) fn of(literals: Vec<(Anchor, &str, u32)>, seen: Option<&Seen>) -> Grams {
+        // Brought together by a hash: comparing thousands of texts to sort them takes longer than all the rest. Two of one
+        // hash may keep a third apart from its like, which is then found twice.
+        let hash = Seeded::default();
+        let key = |at: usize| hash.hash_one((literals[at].0, literals[at].1));
+        let mut order: Vec<(u64, u32, u32)> =
+            literals.iter().enumerate().map(|(at, (.., number))| (key(at), *number, at as u32)).collect();
+        order.sort_unstable();
+        let literal = |(.., at): &(u64, u32, u32)| (literals[*at as usize].0, literals[*at as usize].1);
         static MADE: AtomicU64 = AtomicU64::new(1);
         let mut grams = Grams { number: MADE.fetch_add(1, Ordering::Relaxed), ..Grams::default() };
         let (mut by_length, mut filed): ([Vec<u32>; 4], Filed) = Default::default();
-        let mut at = 0;
-        while at < literals.len() {
-            let (anchor, text, _) = literals[at];
-            let same = literals[at..].iter().take_while(|(a, t, _)| *a == anchor && *t == text).count();
+        for same in order.chunk_by(|a, b| a.0 == b.0 && literal(a) == literal(b)) {
+            let (anchor, text) = literal(&same[0]);
             let first = grams.numbers.len() as u32;
-            grams.numbers.extend(literals[at..at + same].iter().map(|(_, _, number)| number));
-            at += same;
+            grams.numbers.extend(same.chunk_by(|a, b| a.1 == b.1).map(|equal| equal[0].1));
             let bytes = text.as_bytes();
             let number = grams.needles.len() as u32;
             grams.needles.push(Needle {
                 start: grams.texts.len() as u32,
                 len: bytes.len() as u32,
-                numbers: (first, first + same as u32),
+                numbers: (first, grams.numbers.len() as u32),
                 anchor,
             });
             grams.texts.extend_from_slice(bytes);

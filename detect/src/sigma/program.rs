@@ -1,7 +1,5 @@
 //! The program: all predicates and all rules of a set, and how they are judged.
 
-use std::sync::OnceLock;
-
 use stream::Event;
 
 use super::partition::{Call, Indexes, Partitions, Repeats};
@@ -71,25 +69,25 @@ pub(crate) struct Program {
     pub(crate) slots: usize,
     /// Detection rules: index in the rule list, condition, logsource.
     pub(crate) rules: Vec<Entry>,
-    /// Per rule, its witness; found when a partition first asks.
-    witnesses: Vec<OnceLock<Option<Box<[Key<'static>]>>>>,
+    /// Per rule, its witness; none when it may match without one.
+    witnesses: Vec<Option<Box<[Key<'static>]>>>,
     /// Found and made as events come; they never change what matches.
     pub(super) indexes: Indexes,
 }
 
 impl Program {
     pub(crate) fn new(predicates: Vec<Predicate>, (slot_of, slots): (Vec<u16>, usize), rules: Vec<Entry>) -> Program {
-        let witnesses = rules.iter().map(|_| OnceLock::new()).collect();
+        let find = |entry: &Entry| {
+            let keys = witness(&entry.condition, &predicates)?;
+            Some(keys.iter().map(Key::to_owned_key).collect())
+        };
+        let witnesses = rules.iter().map(find).collect();
         Program { predicates, slot_of, slots, rules, witnesses, indexes: Indexes::default() }
     }
 
     /// The rule's witness; none when it may match without one.
     pub(super) fn witness(&self, entry: u32) -> Option<&[Key<'static>]> {
-        let find = || {
-            let keys = witness(&self.rules[entry as usize].condition, &self.predicates)?;
-            Some(keys.iter().map(Key::to_owned_key).collect())
-        };
-        self.witnesses[entry as usize].get_or_init(find).as_deref()
+        self.witnesses[entry as usize].as_deref()
     }
 }
 

@@ -257,9 +257,10 @@ impl<'a, 'p> Walk<'a, 'p> {
             index = self.marks.next(bytes, index).ok_or(NOT_CLOSED)?;
         }
         self.at = index + 1;
-        let plain = self.arena.alloc_slice_copy(&self.plain[..length]);
-        // Always text: what is copied was, and escapes are taken back to whole characters.
-        std::str::from_utf8(plain).map_err(|_| Reason("JSON string is not text"))
+        // Always text: what is copied was, and escapes are taken back to whole characters. Asked before it is copied: words
+        // are looked at from where they are aligned, which the arena's bytes are not.
+        let plain = std::str::from_utf8(&self.plain[..length]).map_err(|_| Reason("JSON string is not text"))?;
+        Ok(self.arena.alloc_str(plain))
     }
 
     /// Copies a stretch of the text to `length` in the plain form, and tells where it ends there.

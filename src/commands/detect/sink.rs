@@ -25,6 +25,8 @@ pub(super) struct Sink {
     to: Timestamp,
     alerts: AlertBook,
     plain: PlainBook,
+    /// How many threads put alerts into words.
+    threads: usize,
     line: Vec<u8>,
 }
 
@@ -35,11 +37,12 @@ impl Sink {
         rules: &Arc<RuleSet>,
         several: bool,
         (from, to): (Timestamp, Timestamp),
+        threads: usize,
     ) -> Result<Sink> {
         let name = |id: &str| Ok(format!("\"rule_id\":{}}}\n", serde_json::to_string(id)?));
         let plain = PlainBook::new(Arc::clone(rules));
         let rules = rules.rules().iter().map(|rule| name(&rule.id)).collect::<Result<_>>()?;
-        Ok(Sink { emit, out, rules, several, from, to, alerts: AlertBook::default(), plain, line: Vec::new() })
+        Ok(Sink { emit, out, rules, several, from, to, alerts: AlertBook::default(), plain, threads, line: Vec::new() })
     }
 
     /// Whether matches are written, not alerts.
@@ -97,7 +100,7 @@ impl Sink {
     /// Writes the alerts.
     pub(super) fn finish(mut self) -> Result<()> {
         let told = self.from..self.to;
-        self.plain.write(|time| told.contains(&time), &mut *self.out)?;
+        self.plain.write(|time| told.contains(&time), self.threads, &mut *self.out)?;
         for alert in std::mem::take(&mut self.alerts).into_alerts() {
             if told.contains(&alert.timestamp) {
                 self.line.clear();

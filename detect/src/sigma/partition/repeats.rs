@@ -3,14 +3,16 @@
 //! Most values of some fields were seen just before, and none of others (process numbers, hashes): each field finds out
 //! which it is, and those of the second kind cost one question in [`LOOKS`].
 //!
-//! Bound: [`HELD_MAX`] values of [`TEXT_BYTES_MAX`] bytes with [`CALLS_MAX`] calls each, 3 MiB per judge; of two values that
+//! Bound: [`HELD_MAX`] values of [`TEXT_BYTES_MAX`] bytes with [`CALLS_MAX`] calls each, 2.5 MiB per judge; of two values that
 //! fall into the same place the later one stays.
 
 use super::super::grams::Grams;
 
 /// The values remembered; a power of two.
 const HELD_MAX: usize = 4096;
-const TEXT_BYTES_MAX: usize = 256;
+/// Longer ones (command lines) hardly come again. They stand where they are found, without a way to memory elsewhere: with
+/// what belongs to them a value takes two lines of the cache.
+const TEXT_BYTES_MAX: usize = 86;
 const CALLS_MAX: usize = 128;
 
 /// After so many values it is asked whether a field is worth remembering: whether so many of them were known. The fields
@@ -27,12 +29,22 @@ pub(crate) struct Repeats {
     calls: Vec<u32>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
+#[repr(align(64))]
 struct Held {
     /// The number of the literals that were looked for.
     grams: u64,
-    text: Vec<u8>,
     calls: Vec<u32>,
+    length: u16,
+    text: [u8; TEXT_BYTES_MAX],
+}
+
+impl Held {
+    const EMPTY: Held = Held { grams: 0, calls: Vec::new(), length: 0, text: [0; TEXT_BYTES_MAX] };
+
+    fn is(&self, grams: u64, text: &[u8]) -> bool {
+        self.grams == grams && self.text[..usize::from(self.length)] == *text
+    }
 }
 
 /// How a field's values have been.
@@ -67,10 +79,10 @@ impl Repeats {
             return grams.scan_all(text, found);
         }
         if self.held.is_empty() {
-            self.held.resize(HELD_MAX, Held::default());
+            self.held.resize(HELD_MAX, Held::EMPTY);
         }
         let held = &mut self.held[place_of(grams.number(), text)];
-        if held.grams == grams.number() && *held.text == *text {
+        if held.is(grams.number(), text) {
             habit.known += 1;
             return found(&held.calls);
         }
@@ -82,8 +94,8 @@ impl Repeats {
         if self.calls.len() <= CALLS_MAX {
             // In the memory of the one that goes.
             held.grams = grams.number();
-            held.text.clear();
-            held.text.extend_from_slice(text);
+            held.length = text.len() as u16;
+            held.text[..text.len()].copy_from_slice(text);
             held.calls.clear();
             held.calls.extend_from_slice(&self.calls);
         }
