@@ -65,6 +65,8 @@ pub(super) struct Judge {
     matcher: Matcher,
     rules: Arc<RuleSet>,
     keep: Keep,
+    /// The bytes of the block at hand, where they are of no use to others.
+    bytes: Vec<u8>,
     /// The field of an event's own id, once one was met.
     id: Option<FieldId>,
     arena: Bump,
@@ -146,7 +148,15 @@ impl Judge {
         keep: Keep,
     ) -> Judge {
         let readings = lanes.iter().map(|_| None).collect();
-        Judge { lanes, readings, tenants, matcher, rules, keep, id: None, arena: Bump::new() }
+        Judge { lanes, readings, tenants, matcher, rules, keep, bytes: Vec::new(), id: None, arena: Bump::new() }
+    }
+
+    /// Gives a block the judge's own memory for bytes, and when called again takes it back: what was read there last is in
+    /// the cache still, and in no other memory. Where the ordered part asks for lines they stay with their block instead.
+    pub(super) fn lend_bytes(&mut self, judged: &mut Judged) {
+        if self.keep != Keep::Event {
+            std::mem::swap(&mut self.bytes, &mut judged.block.bytes);
+        }
     }
 
     /// Judges the records of the block in `judged`.

@@ -122,7 +122,8 @@ impl Order<'_> {
             }
             RecordKind::Data => {}
         }
-        let raw = &judged.block.bytes[row.raw.clone()];
+        // Judging kept the lines to itself where nothing asks for them ([`Judge::lend_bytes`](super::judge::Judge)).
+        let raw = if self.keep == Keep::Event { &judged.block.bytes[row.raw.clone()] } else { &[] };
         let number = head.before + row.at as u64;
         let of_lane = &self.lanes[lane];
         let meta = match judged.block.heads.get(row.at) {

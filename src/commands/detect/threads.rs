@@ -1,7 +1,7 @@
 //! Runs judging on this thread or on several, and gives every input's blocks back in their order.
 //!
-//! A thread reads the block that it judges itself, so that the bytes stay with the core that needs them; inputs are read
-//! by one thread at a time, which numbers their blocks.
+//! A thread reads the block that it judges itself, so that the bytes stay with the core that needs them, where it can into
+//! the same memory each time; inputs are read by one thread at a time, which numbers their blocks.
 //!
 //! Bounds: at most [`WAITING_MIN`] blocks per input, or [`WAITING_PER_THREAD`] for each thread and
 //! [`WAITING_MAX`] over all inputs, are read ahead.
@@ -52,12 +52,14 @@ struct Done {
 
 impl Job {
     fn done(mut self, judge: &mut Judge) -> Done {
+        judge.lend_bytes(&mut self.judged);
         let result = self.read().and_then(|number| {
             if number.is_some() {
                 judge.judge(self.lane, &mut self.judged)?;
             }
             Ok(number)
         });
+        judge.lend_bytes(&mut self.judged);
         Done { lane: self.lane, judged: self.judged, result }
     }
 
