@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 use stream::{Alert, Event, EventId, Timestamp, Value, alert_number, fields};
 
@@ -227,24 +227,31 @@ impl PlainBook {
             });
         }
         std::thread::scope(|scope| {
-            // Each thread takes every so many parts, so that the next part is always the next thread's.
+            // Each thread takes every so many parts, so that the next part is always the next thread's, and gets the memory
+            // of written parts back.
             let start = |number: usize| {
                 let (give, take) = sync_channel(1);
+                let (back, spare) = channel::<Vec<u8>>();
                 scope.spawn(move || {
                     for part in parts().skip(number).step_by(threads) {
-                        let mut lines = Vec::new();
+                        let mut lines = spare.try_recv().unwrap_or_default();
+                        lines.clear();
                         let written = book.lines(part, heads, &mut lines).map(|()| lines);
                         if give.send(written).is_err() {
                             return;
                         }
                     }
                 });
-                take
+                (take, back)
             };
             let from: Vec<_> = (0..threads).map(start).collect();
-            (0..parts().len()).try_for_each(|part| match from[part % threads].recv() {
-                Ok(lines) => out.write_all(&lines?),
-                Err(_) => Err(io::Error::other("a thread that writes alerts ended early")),
+            (0..parts().len()).try_for_each(|part| {
+                let (take, back) = &from[part % threads];
+                let lines = take.recv().map_err(|_| io::Error::other("a thread that writes alerts ended early"))??;
+                out.write_all(&lines)?;
+                // None are taken back by a thread that has written its last part.
+                back.send(lines).ok();
+                Ok(())
             })
         })
     }
