@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{channel, sync_channel};
+use std::sync::mpsc::sync_channel;
 
 use stream::{Alert, Event, EventId, Timestamp, Value, alert_number, fields};
 
@@ -231,7 +231,7 @@ impl PlainBook {
             // of written parts back.
             let start = |number: usize| {
                 let (give, take) = sync_channel(1);
-                let (back, spare) = channel::<Vec<u8>>();
+                let (back, spare) = sync_channel::<Vec<u8>>(3);
                 scope.spawn(move || {
                     for part in parts().skip(number).step_by(threads) {
                         let mut lines = spare.try_recv().unwrap_or_default();
@@ -250,7 +250,7 @@ impl PlainBook {
                 let lines = take.recv().map_err(|_| io::Error::other("a thread that writes alerts ended early"))??;
                 out.write_all(&lines)?;
                 // None are taken back by a thread that has written its last part.
-                back.send(lines).ok();
+                back.try_send(lines).ok();
                 Ok(())
             })
         })
