@@ -37,7 +37,7 @@ pub(super) struct AnyOf {
 /// What looks for several literals at once.
 #[derive(Clone, Debug)]
 enum Seeker {
-    /// Up to 64 of them: made in a fiftieth of the time of an automaton.
+    /// Up to 64 of them, for which no automaton need be made.
     Packed(Searcher),
     Automaton(AhoCorasick),
     OneByOne,
